@@ -1,1 +1,8 @@
+//! Bouncer ships software to AWS after one human approval.
+//!
+//! The folders tell the story, and imports run one way:
+//! `model` (pure rules) <- `store`, `aws` (adapters) <- `flow` (use cases) <- `engine`, `server` <- `cli`.
 
+pub mod flow;
+pub mod model;
+pub mod store;

@@ -1,0 +1,27 @@
+//! The DynamoDB tables as typed repositories. Conditional writes live here and nowhere else.
+
+pub mod error;
+pub mod tables;
+
+use aws_sdk_dynamodb::Client;
+pub use error::StoreError;
+pub use tables::Table;
+
+/// The tables behind one DynamoDB endpoint. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    client: Client,
+    prefix: String,
+}
+
+impl Store {
+    /// Over a client, with the prefix of every table's name (default `bouncer-`).
+    pub fn new(client: Client, prefix: impl Into<String>) -> Self {
+        Self { client, prefix: prefix.into() }
+    }
+
+    /// The full name of a table.
+    pub fn table(&self, table: Table) -> String {
+        format!("{}{}", self.prefix, table.suffix())
+    }
+}
