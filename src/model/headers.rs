@@ -1,0 +1,142 @@
+//! The headers a published file is served with: `Cache-Control` and `Content-Type`.
+
+use super::paths::SitePath;
+use globset::{GlobBuilder, GlobMatcher};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// For pages: always asked for anew, so that a deploy shows at once.
+pub const NO_STORE: &str = "no-cache, no-store, must-revalidate";
+/// For files whose name changes with their content.
+pub const IMMUTABLE: &str = "max-age=31536000, immutable";
+/// For everything else: kept, but checked before use.
+pub const NO_CACHE: &str = "no-cache";
+
+/// A project's own rule: files that match the pattern get this `Cache-Control`. The first match wins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CacheRule {
+    /// A glob over the path, such as `fonts/**` or `*.json`; `*` does not cross a `/` unless it is `**`.
+    pub pattern: String,
+    /// The header's value.
+    pub cache_control: String,
+}
+
+/// Ordered rules, ready to match; the built-in ones come after the project's own.
+#[derive(Debug, Default)]
+pub struct CacheRules(Vec<(GlobMatcher, String)>);
+
+/// A rule that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the cache rule '{pattern}' is not valid: {reason}")]
+pub struct InvalidRule {
+    /// The rule's pattern.
+    pub pattern: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl CacheRules {
+    /// Checks a project's rules.
+    pub fn compile(rules: &[CacheRule]) -> Result<Self, InvalidRule> {
+        let invalid = |rule: &CacheRule, reason: String| InvalidRule { pattern: rule.pattern.clone(), reason };
+        rules
+            .iter()
+            .map(|rule| {
+                let glob = GlobBuilder::new(&rule.pattern)
+                    .literal_separator(true)
+                    .build()
+                    .map_err(|error| invalid(rule, error.kind().to_string()))?;
+                if !is_header_value(&rule.cache_control) {
+                    return Err(invalid(rule, "its cache_control is no header value".into()));
+                }
+                Ok((glob.compile_matcher(), rule.cache_control.clone()))
+            })
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+
+    /// The `Cache-Control` of a file.
+    pub fn cache_control(&self, path: &SitePath) -> &str {
+        match self.0.iter().find(|(glob, _)| glob.is_match(path.as_str())) {
+            Some((_, value)) => value,
+            None if path.is_page() => NO_STORE,
+            None if path.as_str().starts_with("assets/") => IMMUTABLE,
+            None => NO_CACHE,
+        }
+    }
+}
+
+/// The `Content-Type` by a file's extension; text types say that they are UTF-8.
+pub fn content_type(path: &SitePath) -> String {
+    match mime_guess::from_path(path.as_str()).first() {
+        Some(mime) if mime.type_() == mime_guess::mime::TEXT => format!("{}; charset=utf-8", mime.essence_str()),
+        Some(mime) => mime.essence_str().to_owned(),
+        None => "application/octet-stream".to_owned(),
+    }
+}
+
+/// Whether a caller's content type has the form `type/subtype`, parameters allowed, and can be sent as a header.
+pub fn is_content_type(text: &str) -> bool {
+    text.len() <= 255 && is_header_value(text) && text.parse::<mime_guess::Mime>().is_ok()
+}
+
+fn is_header_value(text: &str) -> bool {
+    !text.trim().is_empty() && text.len() <= 1024 && text.bytes().all(|b| (0x20..0x7f).contains(&b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(text: &str) -> SitePath {
+        SitePath::parse(text).unwrap()
+    }
+
+    #[test]
+    fn built_in_rules() {
+        let rules = CacheRules::default();
+        for (name, expected) in [
+            ("index.html", NO_STORE),
+            ("docs/a.html", NO_STORE),
+            ("assets/x.html", NO_STORE),
+            ("assets/app.js", IMMUTABLE),
+            ("assets/deep/x.png", IMMUTABLE),
+            ("robots.txt", NO_CACHE),
+            ("static/assets/x.js", NO_CACHE),
+        ] {
+            assert_eq!(rules.cache_control(&path(name)), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn own_rules_come_first_and_in_order() {
+        let rule = |pattern: &str, value: &str| CacheRule { pattern: pattern.into(), cache_control: value.into() };
+        let rules =
+            CacheRules::compile(&[rule("fonts/**", "max-age=60"), rule("*.json", "max-age=5"), rule("**", "no-store")])
+                .unwrap();
+        assert_eq!(rules.cache_control(&path("fonts/a/b.woff2")), "max-age=60");
+        assert_eq!(rules.cache_control(&path("data.json")), "max-age=5");
+        assert_eq!(rules.cache_control(&path("index.html")), "no-store");
+        assert!(CacheRules::compile(&[rule("a[", "x")]).is_err());
+        assert!(CacheRules::compile(&[rule("a", "x\r\nSet-Cookie: y")]).is_err());
+    }
+
+    #[test]
+    fn content_types() {
+        for (name, expected) in [
+            ("index.html", "text/html; charset=utf-8"),
+            ("a.css", "text/css; charset=utf-8"),
+            ("a.js", "text/javascript; charset=utf-8"),
+            ("a.json", "application/json"),
+            ("a.svg", "image/svg+xml"),
+            ("a.woff2", "font/woff2"),
+            ("a.unknown-thing", "application/octet-stream"),
+            ("LICENSE", "application/octet-stream"),
+        ] {
+            assert_eq!(content_type(&path(name)), expected, "{name}");
+        }
+        assert!(is_content_type("text/html; charset=utf-8"));
+        assert!(!is_content_type("text/html\r\nX: y"));
+        assert!(!is_content_type("nonsense"));
+    }
+}

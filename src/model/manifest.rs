@@ -1,0 +1,221 @@
+//! What a site consists of: the list of its files, and how two such lists differ.
+
+use super::digest::Sha256;
+use super::paths::SitePath;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+
+/// One file of a site, as it is stored and served.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The file's path and object key.
+    pub path: SitePath,
+    /// Bytes.
+    pub size: u64,
+    /// Of the bytes.
+    pub sha256: Sha256,
+    /// The header it is served with.
+    pub content_type: String,
+    /// The header it is served with.
+    pub cache_control: String,
+}
+
+/// All files of a site, sorted by path, each path once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<Entry>", into = "Vec<Entry>")]
+pub struct Manifest(Vec<Entry>);
+
+/// Two files of one site that are the same file to some reader.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is listed more than once")]
+pub struct DuplicatePath(pub SitePath);
+
+impl Manifest {
+    /// Sorts the entries; refuses a path that occurs twice, also when only its Unicode form differs.
+    pub fn new(mut entries: Vec<Entry>) -> Result<Self, DuplicatePath> {
+        let mut seen = std::collections::HashSet::with_capacity(entries.len());
+        if let Some(twice) = entries.iter().find(|entry| !seen.insert(entry.path.folded())) {
+            return Err(DuplicatePath(twice.path.clone()));
+        }
+        entries.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(Self(entries))
+    }
+
+    /// A site without files: what a project has before its first release.
+    pub fn empty() -> Self {
+        Self(Vec::new())
+    }
+
+    /// The files in the order of their paths.
+    pub fn entries(&self) -> &[Entry] {
+        &self.0
+    }
+
+    /// The files in the order in which they are published: what pages refer to, pages, the entry page.
+    pub fn in_publish_order(&self) -> Vec<&Entry> {
+        let mut entries: Vec<&Entry> = self.0.iter().collect();
+        entries.sort_by_key(|entry| (Phase::of(&entry.path), &entry.path));
+        entries
+    }
+
+    /// Bytes of all files together.
+    pub fn total_size(&self) -> u64 {
+        self.0.iter().map(|entry| entry.size).sum()
+    }
+
+    /// How this site differs from an earlier one.
+    pub fn changes_since(&self, earlier: &Manifest) -> Changes {
+        let mut before: HashMap<&SitePath, &Entry> = earlier.0.iter().map(|entry| (&entry.path, entry)).collect();
+        let mut changes = Changes::default();
+        for entry in &self.0 {
+            match before.remove(&entry.path) {
+                None => changes.added.push(entry.path.clone()),
+                Some(old) if old == entry => {
+                    changes.unchanged += 1;
+                    continue;
+                }
+                Some(_) => changes.changed.push(entry.path.clone()),
+            }
+            changes.bytes += entry.size;
+        }
+        changes.removed = before.into_keys().cloned().collect();
+        changes.removed.sort();
+        changes
+    }
+}
+
+impl TryFrom<Vec<Entry>> for Manifest {
+    type Error = DuplicatePath;
+    fn try_from(entries: Vec<Entry>) -> Result<Self, DuplicatePath> {
+        Self::new(entries)
+    }
+}
+
+impl From<Manifest> for Vec<Entry> {
+    fn from(manifest: Manifest) -> Vec<Entry> {
+        manifest.0
+    }
+}
+
+/// The steps of a publish; between two of them stands a barrier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// Everything that pages may refer to.
+    Assets,
+    /// Pages other than the entry page.
+    Pages,
+    /// The entry page.
+    Index,
+}
+
+impl Phase {
+    /// Every phase, in order.
+    pub const ALL: [Phase; 3] = [Phase::Assets, Phase::Pages, Phase::Index];
+
+    /// When a file is published.
+    pub fn of(path: &SitePath) -> Self {
+        if path.is_index() {
+            Phase::Index
+        } else if path.is_page() {
+            Phase::Pages
+        } else {
+            Phase::Assets
+        }
+    }
+}
+
+/// How two sites differ, file by file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Files that are new, in order.
+    pub added: Vec<SitePath>,
+    /// Files whose bytes or headers differ, in order.
+    pub changed: Vec<SitePath>,
+    /// Files that are gone, in order.
+    pub removed: Vec<SitePath>,
+    /// How many files stay as they are.
+    pub unchanged: usize,
+    /// Bytes of the added and changed files.
+    pub bytes: u64,
+}
+
+/// The same in numbers: what records and answers carry.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ChangeCounts {
+    /// New files.
+    pub added: usize,
+    /// Files whose bytes or headers differ.
+    pub changed: usize,
+    /// Files that are gone from the site.
+    pub removed: usize,
+    /// Files that stay as they are.
+    pub unchanged: usize,
+    /// Bytes of the added and changed files.
+    pub bytes: u64,
+}
+
+impl From<&Changes> for ChangeCounts {
+    fn from(changes: &Changes) -> Self {
+        Self {
+            added: changes.added.len(),
+            changed: changes.changed.len(),
+            removed: changes.removed.len(),
+            unchanged: changes.unchanged,
+            bytes: changes.bytes,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(path: &str, content: &str, cache_control: &str) -> Entry {
+        Entry {
+            path: SitePath::parse(path).unwrap(),
+            size: content.len() as u64,
+            sha256: Sha256::of(content.as_bytes()),
+            content_type: "text/plain".into(),
+            cache_control: cache_control.into(),
+        }
+    }
+
+    #[test]
+    fn changes_tell_bytes_headers_and_absence() {
+        let old =
+            Manifest::new(vec![entry("a", "1", "x"), entry("b", "1", "x"), entry("c", "1", "x"), entry("d", "1", "x")]);
+        let new = Manifest::new(vec![
+            entry("a", "1", "x"),
+            entry("b", "22", "x"),
+            entry("c", "1", "y"),
+            entry("e", "333", "x"),
+        ]);
+        let changes = new.unwrap().changes_since(&old.unwrap());
+        assert_eq!(
+            ChangeCounts::from(&changes),
+            ChangeCounts { added: 1, changed: 2, removed: 1, unchanged: 1, bytes: 6 }
+        );
+        assert_eq!(changes.removed[0].as_str(), "d");
+    }
+
+    #[test]
+    fn a_path_counts_once_in_any_unicode_form() {
+        assert!(Manifest::new(vec![entry("caf\u{e9}", "1", "x"), entry("cafe\u{301}", "1", "x")]).is_err());
+        assert!(Manifest::new(vec![entry("a", "1", "x"), entry("A", "1", "x")]).is_ok());
+    }
+
+    #[test]
+    fn the_entry_page_is_last() {
+        let site = Manifest::new(vec![
+            entry("index.html", "1", "x"),
+            entry("z.html", "1", "x"),
+            entry("zz.js", "1", "x"),
+            entry("blog/index.html", "1", "x"),
+        ])
+        .unwrap();
+        let order: Vec<&str> = site.in_publish_order().iter().map(|entry| entry.path.as_str()).collect();
+        assert_eq!(order, ["zz.js", "blog/index.html", "z.html", "index.html"]);
+    }
+}

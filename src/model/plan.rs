@@ -1,0 +1,72 @@
+//! The plan: exactly what an approver is shown and what is then carried out, bound by one hash.
+
+use super::canonical;
+use super::digest::Sha256;
+use super::ids::{ProjectId, ReleaseId};
+use super::project::FrontendTarget;
+use serde::{Deserialize, Serialize};
+
+/// The plan of a frontend deploy. The manifest is bound by its hash and kept beside the blobs, so a plan stays small.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FrontendPlan {
+    /// The form of this plan; raised when a field changes its meaning.
+    pub version: u32,
+    /// The project.
+    pub project: ProjectId,
+    /// Bucket, distribution, region and role as they were when the approver was asked.
+    pub target: FrontendTarget,
+    /// The files: the hash of the canonical manifest.
+    pub manifest: Sha256,
+    /// The release that the shown changes are against.
+    pub base_release: Option<ReleaseId>,
+}
+
+impl FrontendPlan {
+    /// The version written by this code.
+    pub const VERSION: u32 = 1;
+
+    /// What binds an approval to this plan.
+    pub fn hash(&self) -> Result<Sha256, serde_json::Error> {
+        canonical::hash(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn plan() -> impl Strategy<Value = FrontendPlan> {
+        let target = ("[ab]{1,2}", proptest::option::of("[ab]"), "[ab]", proptest::option::of("[ab]")).prop_map(
+            |(bucket, distribution_id, region, deploy_role_arn)| FrontendTarget {
+                bucket,
+                distribution_id,
+                region,
+                deploy_role_arn,
+            },
+        );
+        ("[ab]", target, 0u8..2, proptest::option::of(0u8..2)).prop_map(|(project, target, manifest, base)| {
+            FrontendPlan {
+                version: FrontendPlan::VERSION,
+                project: ProjectId::parse(project).unwrap(),
+                target,
+                manifest: Sha256::of(&[manifest]),
+                base_release: base.map(|n| ReleaseId::parse(format!("rel-{n:012x}")).unwrap()),
+            }
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2048))]
+        #[test]
+        fn equal_plans_have_equal_hashes_and_only_they(a in plan(), b in plan()) {
+            prop_assert_eq!(a == b, a.hash().unwrap() == b.hash().unwrap());
+        }
+
+        #[test]
+        fn a_stored_plan_keeps_its_hash(a in plan()) {
+            let read_back: FrontendPlan = serde_json::from_str(&canonical::to_string(&a).unwrap()).unwrap();
+            prop_assert_eq!(a.hash().unwrap(), read_back.hash().unwrap());
+        }
+    }
+}

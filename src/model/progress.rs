@@ -1,0 +1,77 @@
+//! How far a running deploy is, in numbers and in one sentence that reads the same everywhere.
+
+use super::manifest::Phase;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What a deploy is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// The decision is stored, the work has not begun.
+    Starting,
+    /// Comparing the bucket with the manifest.
+    Comparing,
+    /// Files that pages refer to.
+    PublishingAssets,
+    /// Pages.
+    PublishingPages,
+    /// Everything is live; the records are being closed.
+    Finishing,
+}
+
+impl From<Phase> for Step {
+    fn from(phase: Phase) -> Self {
+        match phase {
+            Phase::Assets => Step::PublishingAssets,
+            Phase::Pages | Phase::Index => Step::PublishingPages,
+        }
+    }
+}
+
+/// How many steps a frontend deploy has.
+pub const FRONTEND_STEPS: u32 = 4;
+
+/// A snapshot of the work, written to the request at most once a second.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Progress {
+    /// What is going on.
+    pub step: Step,
+    /// Files written so far in this deploy.
+    pub files_done: u64,
+    /// Files to write in this deploy.
+    pub files_total: u64,
+    /// Bytes written so far.
+    pub bytes_done: u64,
+    /// Bytes to write.
+    pub bytes_total: u64,
+}
+
+impl Progress {
+    /// Work that has not begun.
+    pub fn starting() -> Self {
+        Self { step: Step::Starting, files_done: 0, files_total: 0, bytes_done: 0, bytes_total: 0 }
+    }
+
+    /// The step's number, counted from 1 to [`FRONTEND_STEPS`].
+    pub fn step_number(&self) -> u32 {
+        match self.step {
+            Step::Starting | Step::Comparing => 1,
+            Step::PublishingAssets => 2,
+            Step::PublishingPages => 3,
+            Step::Finishing => 4,
+        }
+    }
+
+    /// The sentence of `progress_hint`.
+    pub fn hint(&self) -> String {
+        let files = format!("{} of {} files", self.files_done, self.files_total);
+        match self.step {
+            Step::Starting => "Starting: the decision is stored".into(),
+            Step::Comparing => "Comparing the bucket with the approved files".into(),
+            Step::PublishingAssets => format!("Publishing assets: {files}"),
+            Step::PublishingPages => format!("Publishing pages: {files}"),
+            Step::Finishing => "Live; closing the records".into(),
+        }
+    }
+}

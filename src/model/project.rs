@@ -1,0 +1,190 @@
+//! A project: where a site or a stack goes. Projects are rows, so adding one never needs a redeploy.
+
+use super::headers::{CacheRule, CacheRules};
+use super::ids::{ProjectId, ReleaseId};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The region a project's bucket is in when its row names none.
+pub const DEFAULT_REGION: &str = "us-east-1";
+
+/// A row of `bouncer-projects`, as far as frontends need it. Other attributes of the row stay untouched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Project {
+    /// The project's id.
+    pub project_id: ProjectId,
+    /// The name people see; the id when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// A disabled project takes no requests.
+    #[serde(default = "enabled")]
+    pub enabled: bool,
+    /// Where a frontend is published.
+    #[serde(flatten)]
+    pub frontend: Option<FrontendTarget>,
+    /// The project's own cache rules, before the built-in ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub frontend_cache_rules: Vec<CacheRule>,
+    /// The release a visitor gets now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub current_release: Option<ReleaseId>,
+}
+
+/// The bucket and what stands before it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct FrontendTarget {
+    /// The bucket that is served.
+    #[serde(rename = "frontend_bucket")]
+    pub bucket: String,
+    /// The CloudFront distribution before it.
+    #[serde(rename = "frontend_distribution_id", default, skip_serializing_if = "Option::is_none")]
+    pub distribution_id: Option<String>,
+    /// The bucket's region.
+    #[serde(rename = "frontend_region", default = "default_region")]
+    pub region: String,
+    /// The role that writes the bucket; Bouncer's own when absent.
+    #[serde(rename = "frontend_deploy_role_arn", default, skip_serializing_if = "Option::is_none")]
+    pub deploy_role_arn: Option<String>,
+}
+
+fn enabled() -> bool {
+    true
+}
+
+fn default_region() -> String {
+    DEFAULT_REGION.to_owned()
+}
+
+impl Project {
+    /// What people call it.
+    pub fn display_name(&self) -> &str {
+        self.name.as_deref().unwrap_or(self.project_id.as_str())
+    }
+
+    /// Checks every field; the answer lists each fault with its field.
+    pub fn faults(&self) -> Vec<FieldFault> {
+        let mut faults = Vec::new();
+        let mut check = |field: &'static str, value: &str, good: bool, expected: &'static str| {
+            if !good {
+                faults.push(FieldFault { field, value: value.to_owned(), expected: expected.to_owned() });
+            }
+        };
+        if let Some(target) = &self.frontend {
+            check(
+                "frontend_bucket",
+                &target.bucket,
+                is_bucket_name(&target.bucket),
+                "an S3 bucket name: 3 to 63 characters of a-z, 0-9, '-' and '.', starting and ending with a letter or digit",
+            );
+            check("frontend_region", &target.region, is_region(&target.region), "an AWS region such as us-east-1");
+            if let Some(id) = &target.distribution_id {
+                check(
+                    "frontend_distribution_id",
+                    id,
+                    is_distribution_id(id),
+                    "a CloudFront distribution id such as E2EXAMPLE1ABC: 'E' and 8 to 20 capital letters or digits",
+                );
+            }
+            if let Some(arn) = &target.deploy_role_arn {
+                check(
+                    "frontend_deploy_role_arn",
+                    arn,
+                    is_role_arn(arn),
+                    "the ARN of an IAM role: arn:aws:iam::<12 digits>:role/<name>",
+                );
+            }
+        }
+        if let Err(error) = CacheRules::compile(&self.frontend_cache_rules) {
+            faults.push(FieldFault { field: "frontend_cache_rules", value: error.pattern, expected: error.reason });
+        }
+        faults
+    }
+}
+
+/// A field whose value cannot be right.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, JsonSchema, Serialize)]
+#[error("{field} '{value}' is not valid: expected {expected}")]
+pub struct FieldFault {
+    /// The row's attribute.
+    pub field: &'static str,
+    /// What it holds.
+    pub value: String,
+    /// What it should hold.
+    pub expected: String,
+}
+
+/// The naming rules of S3 for general purpose buckets.
+pub fn is_bucket_name(name: &str) -> bool {
+    let edge = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    let bytes = name.as_bytes();
+    let looks_like_ip = name.split('.').count() == 4 && name.split('.').all(|part| part.parse::<u8>().is_ok());
+    (3..=63).contains(&bytes.len())
+        && edge(bytes.first())
+        && edge(bytes.last())
+        && bytes.iter().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.'))
+        && !name.contains("..")
+        && !looks_like_ip
+        && !["xn--", "sthree-", "amzn-s3-demo-"].iter().any(|prefix| name.starts_with(prefix))
+        && !["-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"].iter().any(|suffix| name.ends_with(suffix))
+}
+
+/// The form of a region's name: `us-east-1`, `ap-southeast-3`, `us-gov-west-1`.
+pub fn is_region(name: &str) -> bool {
+    let parts: Vec<&str> = name.split('-').collect();
+    let letters = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase());
+    (3..=5).contains(&parts.len())
+        && parts[..parts.len() - 1].iter().all(letters)
+        && (1..=2).contains(&parts[parts.len() - 1].len())
+        && parts[parts.len() - 1].bytes().all(|b| b.is_ascii_digit())
+}
+
+/// The form of a CloudFront distribution's id.
+pub fn is_distribution_id(id: &str) -> bool {
+    (9..=21).contains(&id.len())
+        && id.starts_with('E')
+        && id.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+}
+
+/// The form of a role's ARN, in any partition.
+pub fn is_role_arn(arn: &str) -> bool {
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let [prefix, partition, "iam", "", account, resource] = parts[..] else { return false };
+    let name = resource.strip_prefix("role/").unwrap_or_default();
+    prefix == "arn"
+        && partition.starts_with("aws")
+        && account.len() == 12
+        && account.bytes().all(|b| b.is_ascii_digit())
+        && (1..=576).contains(&name.len())
+        && !name.ends_with('/')
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"+=,.@-_/".contains(&b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bucket_names() {
+        for good in ["abc", "my-site.example.com", "0numbers9"] {
+            assert!(is_bucket_name(good), "{good}");
+        }
+        for bad in ["ab", "Abc", "a_b_c", "-abc", "abc-", "a..b", "192.168.1.1", "xn--abc", &"a".repeat(64), "abc/def"]
+        {
+            assert!(!is_bucket_name(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn regions_distributions_and_roles() {
+        assert!(is_region("us-east-1") && is_region("us-gov-west-1") && is_region("ap-southeast-3"));
+        assert!(!is_region("useast1") && !is_region("us-east-") && !is_region("US-EAST-1") && !is_region(""));
+        assert!(is_distribution_id("E2EXAMPLE1ABC") && !is_distribution_id("e2example") && !is_distribution_id("E1"));
+        assert!(is_role_arn("arn:aws:iam::123456789012:role/path/deploy-role"));
+        assert!(is_role_arn("arn:aws-cn:iam::123456789012:role/x"));
+        for bad in
+            ["", "arn:aws:iam::123:role/x", "arn:aws:iam::123456789012:user/x", "arn:aws:iam::123456789012:role/"]
+        {
+            assert!(!is_role_arn(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,302 @@
+//! A request: what was asked, by whom, what it would do, and how it ended. Its states have one transition function.
+
+use super::digest::Sha256;
+use super::ids::{DeployId, KeyId, ProjectId, RequestId};
+use super::manifest::ChangeCounts;
+use super::plan::FrontendPlan;
+use super::progress::Progress;
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::fmt;
+
+/// Where a request stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Upload addresses are handed out; nothing needs a decision yet.
+    Ready,
+    /// Waits for an approver.
+    PendingApproval,
+    /// Claimed by one approver; the work has not begun.
+    Approved,
+    /// The work goes on.
+    Running,
+    /// Ended: done.
+    Completed,
+    /// Ended: not done, or not wholly.
+    Failed,
+    /// Ended: an approver said no.
+    Denied,
+    /// Ended: nobody decided in time.
+    Expired,
+    /// Ended: withdrawn before a decision.
+    Cancelled,
+}
+
+/// What may happen to a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)] // The transition table below says what each one does.
+pub enum Event {
+    Submit,
+    Approve,
+    Deny,
+    Expire,
+    Withdraw,
+    Start,
+    Complete,
+    Fail,
+}
+
+/// An event that cannot happen in a state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{event:?} cannot happen to a request that is {from}")]
+pub struct IllegalTransition {
+    /// The state it is in.
+    pub from: Status,
+    /// What was tried.
+    pub event: Event,
+}
+
+impl Status {
+    /// Every state.
+    pub const ALL: [Status; 9] = [
+        Status::Ready,
+        Status::PendingApproval,
+        Status::Approved,
+        Status::Running,
+        Status::Completed,
+        Status::Failed,
+        Status::Denied,
+        Status::Expired,
+        Status::Cancelled,
+    ];
+
+    /// The one transition function: the state after an event.
+    pub fn after(self, event: Event) -> Result<Status, IllegalTransition> {
+        use Event as E;
+        use Status as S;
+        match (self, event) {
+            (S::Ready, E::Submit) => Ok(S::PendingApproval),
+            (S::PendingApproval, E::Approve) => Ok(S::Approved),
+            (S::PendingApproval, E::Deny) => Ok(S::Denied),
+            (S::Ready | S::PendingApproval, E::Expire) => Ok(S::Expired),
+            (S::Ready | S::PendingApproval, E::Withdraw) => Ok(S::Cancelled),
+            (S::Approved, E::Start) => Ok(S::Running),
+            (S::Running, E::Complete) => Ok(S::Completed),
+            (S::Ready | S::PendingApproval | S::Approved | S::Running, E::Fail) => Ok(S::Failed),
+            _ => Err(IllegalTransition { from: self, event }),
+        }
+    }
+
+    /// Whether nothing more can happen.
+    pub fn has_ended(self) -> bool {
+        matches!(self, Status::Completed | Status::Failed | Status::Denied | Status::Expired | Status::Cancelled)
+    }
+
+    /// The word in records and answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Status::Ready => "ready",
+            Status::PendingApproval => "pending_approval",
+            Status::Approved => "approved",
+            Status::Running => "running",
+            Status::Completed => "completed",
+            Status::Failed => "failed",
+            Status::Denied => "denied",
+            Status::Expired => "expired",
+            Status::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// Publish a site.
+    FrontendDeploy,
+    /// Put files into the staging bucket; needs no approval.
+    Upload,
+}
+
+impl Action {
+    /// The word in records and answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Action::FrontendDeploy => "frontend_deploy",
+            Action::Upload => "upload",
+        }
+    }
+}
+
+/// An approver's word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Do it.
+    Approve,
+    /// Do not.
+    Deny,
+}
+
+/// A decision as it is recorded: the first one counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    /// What was decided.
+    pub verdict: Verdict,
+    /// Whose key decided.
+    pub by: KeyId,
+    /// That key's name at the time.
+    pub by_name: String,
+    /// Where: "http", "cli".
+    pub channel: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A row of `bouncer-requests`. The task token is an attribute of its own and never part of this.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Request {
+    /// The form of the row; older ones stay readable.
+    pub schema: u32,
+    /// The request's id.
+    pub request_id: RequestId,
+    /// What is asked for.
+    pub action: Action,
+    /// Where it stands.
+    pub status: Status,
+    /// Whose key asked. Never taken from arguments.
+    pub caller: KeyId,
+    /// That key's name at the time.
+    pub caller_name: String,
+    /// Display text: which bot or person, for which task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// A stable id for matching; never an identity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trust_scope: Option<String>,
+    /// Why it is asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// One line for lists, at most 100 characters.
+    pub summary: String,
+    /// When it was asked.
+    pub created_at: Timestamp,
+    /// Until when it can be decided, or its addresses used.
+    pub expires_at: Timestamp,
+    /// When the row may be forgotten: seconds since 1970.
+    pub ttl: i64,
+    /// The project, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<ProjectId>,
+    /// What would be done, once it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<FrontendPlan>,
+    /// The hash an approval is bound to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan_hash: Option<Sha256>,
+    /// The plan's changes in numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes: Option<ChangeCounts>,
+    /// How many files the request is about.
+    pub file_count: usize,
+    /// Their bytes, as far as known.
+    pub total_size: u64,
+    /// Of an issued list of files: the hash that confirming must match.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issued: Option<Sha256>,
+    /// The deploy it leads to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deploy_id: Option<DeployId>,
+    /// The decision, once there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<Decision>,
+    /// When the work began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<Timestamp>,
+    /// How far the work is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<Progress>,
+    /// How it ended: the shape that the tools' contract gives for the action.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<Value>,
+}
+
+impl Request {
+    /// The version of rows written by this code.
+    pub const SCHEMA: u32 = 1;
+
+    /// The state as it holds at a time: a request whose window is over is expired, whether or not that has been
+    /// written down yet, because no decision is accepted any more.
+    pub fn status_at(&self, now: Timestamp) -> Status {
+        match self.status {
+            Status::Ready | Status::PendingApproval if now >= self.expires_at => Status::Expired,
+            status => status,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const EVENTS: [Event; 8] = [
+        Event::Submit,
+        Event::Approve,
+        Event::Deny,
+        Event::Expire,
+        Event::Withdraw,
+        Event::Start,
+        Event::Complete,
+        Event::Fail,
+    ];
+
+    #[test]
+    fn nothing_happens_after_the_end() {
+        for status in Status::ALL.into_iter().filter(|status| status.has_ended()) {
+            for event in EVENTS {
+                assert!(status.after(event).is_err(), "{status} {event:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn words_are_those_of_serde() {
+        for status in Status::ALL {
+            assert_eq!(serde_json::to_value(status).unwrap(), status.as_str());
+        }
+    }
+
+    proptest! {
+        /// Whatever happens in whatever order, the work begins only after an approval and never after a no.
+        #[test]
+        fn no_path_runs_without_an_approval(events in proptest::collection::vec(0..EVENTS.len(), 0..24)) {
+            let mut status = Status::Ready;
+            let mut seen = vec![];
+            for index in events {
+                if let Ok(next) = status.after(EVENTS[index]) {
+                    seen.push(EVENTS[index]);
+                    status = next;
+                }
+            }
+            let starts = seen.iter().filter(|event| **event == Event::Start).count();
+            let approvals = seen.iter().filter(|event| **event == Event::Approve).count();
+            prop_assert!(approvals <= 1 && starts <= approvals);
+            if seen.iter().any(|event| matches!(event, Event::Deny | Event::Expire | Event::Withdraw)) {
+                prop_assert_eq!(starts, 0);
+            }
+        }
+    }
+}
