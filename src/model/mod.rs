@@ -5,6 +5,7 @@ pub mod canonical;
 pub mod digest;
 pub mod error;
 pub mod headers;
+pub mod history;
 pub mod ids;
 pub mod manifest;
 pub mod paths;

@@ -5,7 +5,7 @@ use super::ids::{DeployId, KeyId, ProjectId, RequestId};
 use super::manifest::ChangeCounts;
 use super::plan::FrontendPlan;
 use super::progress::Progress;
-use jiff::Timestamp;
+use super::time::Time;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -159,7 +159,7 @@ pub struct Decision {
     /// Where: "http", "cli".
     pub channel: String,
     /// When.
-    pub at: Timestamp,
+    pub at: Time,
 }
 
 /// A row of `bouncer-requests`. The task token is an attribute of its own and never part of this.
@@ -189,9 +189,9 @@ pub struct Request {
     /// One line for lists, at most 100 characters.
     pub summary: String,
     /// When it was asked.
-    pub created_at: Timestamp,
+    pub created_at: Time,
     /// Until when it can be decided, or its addresses used.
-    pub expires_at: Timestamp,
+    pub expires_at: Time,
     /// When the row may be forgotten: seconds since 1970.
     pub ttl: i64,
     /// The project, where there is one.
@@ -221,10 +221,10 @@ pub struct Request {
     pub decision: Option<Decision>,
     /// When the work began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub started_at: Option<Timestamp>,
+    pub started_at: Option<Time>,
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub finished_at: Option<Timestamp>,
+    pub finished_at: Option<Time>,
     /// How far the work is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<Progress>,
@@ -239,7 +239,7 @@ impl Request {
 
     /// The state as it holds at a time: a request whose window is over is expired, whether or not that has been
     /// written down yet, because no decision is accepted any more.
-    pub fn status_at(&self, now: Timestamp) -> Status {
+    pub fn status_at(&self, now: Time) -> Status {
         match self.status {
             Status::Ready | Status::PendingApproval if now >= self.expires_at => Status::Expired,
             status => status,

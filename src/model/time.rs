@@ -1,19 +1,77 @@
-//! Points in time as records and answers carry them: UTC, whole milliseconds, ISO 8601 with `Z`.
+//! Points in time as records and answers carry them.
 
 use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::fmt;
 
-/// The present, cut to milliseconds so that a stored time reads back equal.
-pub fn now() -> Timestamp {
-    Timestamp::from_millisecond(Timestamp::now().as_millisecond()).unwrap_or(Timestamp::UNIX_EPOCH)
+/// A point in time: UTC, whole milliseconds. Written as ISO 8601 with `Z` and always three decimals, so that the
+/// order of the texts, which indexes sort by, is the order of the times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schemars(with = "String")]
+pub struct Time(Timestamp);
+
+impl Time {
+    /// The present.
+    pub fn now() -> Self {
+        Self(Timestamp::from_millisecond(Timestamp::now().as_millisecond()).unwrap_or(Timestamp::UNIX_EPOCH))
+    }
+
+    /// This time plus some seconds; stays at the end of representable time instead of overflowing.
+    #[must_use]
+    pub fn plus_seconds(self, seconds: u64) -> Self {
+        let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
+        Self(self.0.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX))
+    }
+
+    /// Whole seconds from an earlier time to this one; 0 when the other is later.
+    pub fn seconds_since(self, earlier: Time) -> u64 {
+        u64::try_from(self.0.duration_since(earlier.0).as_secs()).unwrap_or(0)
+    }
+
+    /// Seconds since 1970, the form of DynamoDB's `ttl`.
+    pub fn epoch_seconds(self) -> i64 {
+        self.0.as_second()
+    }
+
+    /// The UTC day, `YYYY-MM-DD`.
+    pub fn day(self) -> String {
+        self.0.strftime("%Y-%m-%d").to_string()
+    }
 }
 
-/// `time` plus some seconds; stays at the end of representable time instead of overflowing.
-pub fn after(time: Timestamp, seconds: u64) -> Timestamp {
-    let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
-    time.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.3}", self.0)
+    }
 }
 
-/// Whole seconds from `from` to `to`, never negative.
-pub fn seconds_between(from: Timestamp, to: Timestamp) -> u64 {
-    u64::try_from(to.duration_since(from).as_secs()).unwrap_or(0)
+impl TryFrom<String> for Time {
+    type Error = jiff::Error;
+    fn try_from(text: String) -> Result<Self, jiff::Error> {
+        text.parse().map(Self)
+    }
+}
+
+impl From<Time> for String {
+    fn from(time: Time) -> String {
+        time.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_sort_as_times_do() {
+        let whole = Time::try_from("2026-01-02T03:04:05Z".to_owned()).unwrap();
+        assert_eq!(whole.to_string(), "2026-01-02T03:04:05.000Z");
+        let later = Time::try_from("2026-01-02T03:04:05.100Z".to_owned()).unwrap();
+        assert!(whole < later && whole.to_string() < later.to_string());
+        assert_eq!(whole.plus_seconds(60).seconds_since(whole), 60);
+        assert_eq!(whole.seconds_since(later), 0);
+        assert_eq!(whole.day(), "2026-01-02");
+    }
 }

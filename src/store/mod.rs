@@ -1,6 +1,12 @@
 //! The DynamoDB tables as typed repositories. Conditional writes live here and nowhere else.
 
 pub mod error;
+pub mod history;
+mod items;
+pub mod keys;
+pub mod locks;
+pub mod projects;
+pub mod requests;
 pub mod tables;
 
 use aws_sdk_dynamodb::Client;

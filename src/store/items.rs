@@ -1,0 +1,219 @@
+//! Rows as typed values: the few DynamoDB calls that every repository is made of.
+
+use super::{Store, StoreError, Table};
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::{Serialize, de::DeserializeOwned};
+use std::collections::{BTreeSet, HashMap};
+
+/// A row as DynamoDB has it.
+pub(super) type Item = HashMap<String, AttributeValue>;
+
+/// What must hold for a write: an expression over names (`#x`) and values (`:x`) of its own.
+#[derive(Default)]
+pub(super) struct Condition {
+    expression: String,
+    names: Vec<(String, String)>,
+    values: Vec<(String, AttributeValue)>,
+}
+
+impl Condition {
+    pub(super) fn new(expression: impl Into<String>) -> Self {
+        Self { expression: expression.into(), ..Self::default() }
+    }
+
+    pub(super) fn name(mut self, placeholder: &str, attribute: &str) -> Self {
+        self.names.push((placeholder.into(), attribute.into()));
+        self
+    }
+
+    pub(super) fn value(mut self, placeholder: &str, value: AttributeValue) -> Self {
+        self.values.push((placeholder.into(), value));
+        self
+    }
+}
+
+/// A text as an attribute.
+pub(super) fn text(value: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(value.into())
+}
+
+impl Store {
+    pub(super) fn encode<T: Serialize>(&self, table: Table, row: &T) -> Result<Item, StoreError> {
+        serde_dynamo::to_item(row).map_err(|error| StoreError::unreadable(&self.table(table), error))
+    }
+
+    pub(super) fn decode<T: DeserializeOwned>(&self, table: Table, item: Item) -> Result<T, StoreError> {
+        serde_dynamo::from_item(item).map_err(|error| StoreError::unreadable(&self.table(table), error))
+    }
+
+    /// Reads one row as it is now.
+    pub(super) async fn get<T: DeserializeOwned>(
+        &self,
+        table: Table,
+        key: (&str, &str),
+    ) -> Result<Option<T>, StoreError> {
+        let name = self.table(table);
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&name)
+            .key(key.0, text(key.1))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| StoreError::from_sdk(&name, error))?;
+        answer.item.map(|item| self.decode(table, item)).transpose()
+    }
+
+    /// Writes a whole row if the condition holds.
+    pub(super) async fn put<T: Serialize>(
+        &self,
+        table: Table,
+        row: &T,
+        condition: Condition,
+    ) -> Result<(), StoreError> {
+        let name = self.table(table);
+        let mut request = self
+            .client
+            .put_item()
+            .table_name(&name)
+            .set_item(Some(self.encode(table, row)?))
+            .condition_expression(condition.expression);
+        for (placeholder, attribute) in condition.names {
+            request = request.expression_attribute_names(placeholder, attribute);
+        }
+        for (placeholder, value) in condition.values {
+            request = request.expression_attribute_values(placeholder, value);
+        }
+        request.send().await.map(|_| ()).map_err(|error| StoreError::from_sdk(&name, error))
+    }
+
+    /// Writes the attributes in which two forms of a row differ, if the condition holds. Attributes that neither form
+    /// knows stay as they are.
+    pub(super) async fn update<T: Serialize>(
+        &self,
+        table: Table,
+        key: (&str, &str),
+        before: &T,
+        after: &T,
+        condition: Condition,
+    ) -> Result<(), StoreError> {
+        let before = self.encode(table, before)?;
+        let after = self.encode(table, after)?;
+        let attributes: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+        let changed: Vec<(&String, Option<&AttributeValue>)> = attributes
+            .into_iter()
+            .filter(|attribute| before.get(*attribute) != after.get(*attribute))
+            .map(|attribute| (attribute, after.get(attribute)))
+            .collect();
+        self.set(table, key, &changed, condition).await
+    }
+
+    /// Sets some attributes of a row, and removes those without a value, if the condition holds.
+    pub(super) async fn set(
+        &self,
+        table: Table,
+        key: (&str, &str),
+        attributes: &[(&String, Option<&AttributeValue>)],
+        condition: Condition,
+    ) -> Result<(), StoreError> {
+        let name = self.table(table);
+        let mut request = self.client.update_item().table_name(&name).key(key.0, text(key.1));
+        let (mut sets, mut removes) = (Vec::new(), Vec::new());
+        for (index, (attribute, value)) in attributes.iter().enumerate() {
+            request = request.expression_attribute_names(format!("#a{index}"), attribute.as_str());
+            match value {
+                Some(value) => {
+                    sets.push(format!("#a{index} = :a{index}"));
+                    request = request.expression_attribute_values(format!(":a{index}"), (*value).clone());
+                }
+                None => removes.push(format!("#a{index}")),
+            }
+        }
+        let mut expression = String::new();
+        if !sets.is_empty() {
+            expression.push_str(&format!("SET {} ", sets.join(", ")));
+        }
+        if !removes.is_empty() {
+            expression.push_str(&format!("REMOVE {}", removes.join(", ")));
+        }
+        if !expression.is_empty() {
+            request = request.update_expression(expression);
+        }
+        for (placeholder, attribute) in condition.names {
+            request = request.expression_attribute_names(placeholder, attribute);
+        }
+        for (placeholder, value) in condition.values {
+            request = request.expression_attribute_values(placeholder, value);
+        }
+        request
+            .condition_expression(condition.expression)
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|error| StoreError::from_sdk(&name, error))
+    }
+
+    /// Rows of an index partition in the order of its sort key, at most `limit`.
+    pub(super) async fn query_index<T: DeserializeOwned>(
+        &self,
+        table: Table,
+        index: &str,
+        partition: (&str, &str),
+        newest_first: bool,
+        limit: usize,
+    ) -> Result<Vec<T>, StoreError> {
+        let name = self.table(table);
+        let mut rows = Vec::new();
+        let mut start = None;
+        loop {
+            let page_size = i32::try_from((limit - rows.len()).min(1000)).unwrap_or(1000);
+            let page = self
+                .client
+                .query()
+                .table_name(&name)
+                .index_name(index)
+                .key_condition_expression("#p = :p")
+                .expression_attribute_names("#p", partition.0)
+                .expression_attribute_values(":p", text(partition.1))
+                .scan_index_forward(!newest_first)
+                .limit(page_size)
+                .set_exclusive_start_key(start)
+                .send()
+                .await
+                .map_err(|error| StoreError::from_sdk(&name, error))?;
+            for item in page.items.unwrap_or_default() {
+                rows.push(self.decode(table, item)?);
+            }
+            start = page.last_evaluated_key.filter(|key| !key.is_empty());
+            if start.is_none() || rows.len() >= limit {
+                return Ok(rows);
+            }
+        }
+    }
+
+    /// All rows of a small table.
+    pub(super) async fn scan<T: DeserializeOwned>(&self, table: Table) -> Result<Vec<T>, StoreError> {
+        let name = self.table(table);
+        let mut rows = Vec::new();
+        let mut start = None;
+        loop {
+            let page = self
+                .client
+                .scan()
+                .table_name(&name)
+                .consistent_read(true)
+                .set_exclusive_start_key(start)
+                .send()
+                .await
+                .map_err(|error| StoreError::from_sdk(&name, error))?;
+            for item in page.items.unwrap_or_default() {
+                rows.push(self.decode(table, item)?);
+            }
+            start = page.last_evaluated_key.filter(|key| !key.is_empty());
+            if start.is_none() {
+                return Ok(rows);
+            }
+        }
+    }
+}

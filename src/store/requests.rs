@@ -1,0 +1,104 @@
+//! `bouncer-requests`: every change of state is one conditional write on the state before it.
+
+use super::items::{Condition, text};
+use super::{Store, StoreError, Table};
+use crate::model::ids::RequestId;
+use crate::model::progress::Progress;
+use crate::model::request::{Event, IllegalTransition, Request, Status};
+use aws_sdk_dynamodb::types::AttributeValue;
+
+const KEY: &str = "request_id";
+const STATUS_INDEX: &str = "status-index";
+const TASK_TOKEN: &str = "task_token";
+
+/// Why a request did not change its state.
+#[derive(Debug, thiserror::Error)]
+pub enum TransitionError {
+    /// The event cannot happen in the state the request is in.
+    #[error(transparent)]
+    Illegal(#[from] IllegalTransition),
+    /// The write failed; `StoreError::Conflict` when the request had moved on.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Store {
+    /// Stores a new request. A conflict means that the id is taken.
+    pub async fn create_request(&self, request: &Request) -> Result<(), StoreError> {
+        self.put(Table::Requests, request, Condition::new("attribute_not_exists(request_id)")).await
+    }
+
+    /// Reads a request as it is now.
+    pub async fn request(&self, id: &RequestId) -> Result<Option<Request>, StoreError> {
+        self.get(Table::Requests, (KEY, id.as_str())).await
+    }
+
+    /// Moves a request on, if it is still in the state it was read in, and writes what `edit` changes with it.
+    pub async fn transition(
+        &self,
+        request: &Request,
+        event: Event,
+        edit: impl FnOnce(&mut Request),
+    ) -> Result<Request, TransitionError> {
+        let mut after = request.clone();
+        after.status = request.status.after(event)?;
+        edit(&mut after);
+        let condition =
+            Condition::new("#from = :from").name("#from", "status").value(":from", text(request.status.as_str()));
+        self.update(Table::Requests, (KEY, request.request_id.as_str()), request, &after, condition).await?;
+        Ok(after)
+    }
+
+    /// Writes how far a running request is; a conflict means that it no longer runs.
+    pub async fn set_progress(&self, id: &RequestId, progress: &Progress) -> Result<(), StoreError> {
+        let value = self.attribute(progress)?;
+        let running =
+            Condition::new("#s = :running").name("#s", "status").value(":running", text(Status::Running.as_str()));
+        self.set(Table::Requests, (KEY, id.as_str()), &[(&"progress".to_owned(), Some(&value))], running).await
+    }
+
+    /// Writes the report of a running request before it ends; a conflict means that it no longer runs.
+    pub async fn set_result(&self, id: &RequestId, result: &serde_json::Value) -> Result<(), StoreError> {
+        let value = self.attribute(result)?;
+        let running =
+            Condition::new("#s = :running").name("#s", "status").value(":running", text(Status::Running.as_str()));
+        self.set(Table::Requests, (KEY, id.as_str()), &[(&"result".to_owned(), Some(&value))], running).await
+    }
+
+    /// Keeps the token of the task that waits for the decision. A later token replaces an earlier one: the engine
+    /// asks anew after a failed attempt.
+    pub async fn set_task_token(&self, id: &RequestId, token: &str) -> Result<(), StoreError> {
+        let value = text(token);
+        let exists = Condition::new("attribute_exists(request_id)");
+        self.set(Table::Requests, (KEY, id.as_str()), &[(&TASK_TOKEN.to_owned(), Some(&value))], exists).await
+    }
+
+    /// The token of the task that waits for the decision. It is in no answer and no log.
+    pub async fn task_token(&self, id: &RequestId) -> Result<Option<String>, StoreError> {
+        let name = self.table(Table::Requests);
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&name)
+            .key(KEY, text(id.as_str()))
+            .projection_expression(TASK_TOKEN)
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| StoreError::from_sdk(&name, error))?;
+        Ok(answer.item.and_then(|mut item| match item.remove(TASK_TOKEN) {
+            Some(AttributeValue::S(token)) => Some(token),
+            _ => None,
+        }))
+    }
+
+    /// Requests in a state, oldest first, at most `limit`.
+    pub async fn requests_in(&self, status: Status, limit: usize) -> Result<Vec<Request>, StoreError> {
+        self.query_index(Table::Requests, STATUS_INDEX, ("status", status.as_str()), false, limit).await
+    }
+
+    fn attribute<T: serde::Serialize>(&self, value: &T) -> Result<AttributeValue, StoreError> {
+        serde_dynamo::to_attribute_value(value)
+            .map_err(|error| StoreError::unreadable(&self.table(Table::Requests), error))
+    }
+}
