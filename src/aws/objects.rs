@@ -1,0 +1,381 @@
+//! S3: blobs, manifests and the published buckets.
+
+use crate::model::digest::{Hasher, Sha256};
+use aws_config::SdkConfig;
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::RequestChecksumCalculation;
+use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::presigning::PresigningConfig;
+use aws_sdk_s3::primitives::ByteStream;
+use bytes::{Bytes, BytesMut};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Hosts for which a signing client is kept; more than any installation is reached by.
+const MAX_SIGNING_HOSTS: usize = 16;
+
+/// Why an object could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum ObjectError {
+    /// There is no such object.
+    #[error("there is no object {key} in the bucket {bucket}")]
+    NotFound {
+        /// The bucket asked.
+        bucket: String,
+        /// The key asked for.
+        key: String,
+    },
+    /// There is no such bucket.
+    #[error("there is no bucket {0}")]
+    NoSuchBucket(String),
+    /// The credentials in use may not do this.
+    #[error("access to {bucket}/{key} is denied")]
+    AccessDenied {
+        /// The bucket.
+        bucket: String,
+        /// The key.
+        key: String,
+    },
+    /// The bytes are not those that were announced.
+    #[error("the bytes of {bucket}/{key} are not the announced ones")]
+    WrongBytes {
+        /// The bucket.
+        bucket: String,
+        /// The key.
+        key: String,
+    },
+    /// S3 could not be reached, throttles, or is at fault; another try may succeed.
+    #[error("{bucket} is unavailable: {reason}")]
+    Unavailable {
+        /// The bucket.
+        bucket: String,
+        /// For the log.
+        reason: String,
+    },
+    /// S3 refused, and would refuse again.
+    #[error("{bucket}/{key} was refused: {code}")]
+    Refused {
+        /// The bucket.
+        bucket: String,
+        /// The key.
+        key: String,
+        /// S3's error code.
+        code: String,
+        /// For the log.
+        reason: String,
+    },
+}
+
+impl ObjectError {
+    /// Whether another try may succeed without anybody changing anything.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, ObjectError::Unavailable { .. })
+    }
+}
+
+/// The headers an object is stored and served with.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Headers {
+    /// `Content-Type`.
+    pub content_type: Option<String>,
+    /// `Cache-Control`.
+    pub cache_control: Option<String>,
+}
+
+/// One object of a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// The key.
+    pub key: String,
+    /// Bytes.
+    pub size: u64,
+}
+
+/// An object opened for reading. The body has not been read yet.
+pub struct Opened {
+    /// Bytes.
+    pub size: u64,
+    /// As stored.
+    pub headers: Headers,
+    body: ByteStream,
+}
+
+/// A URL to which one PUT may be sent without credentials, until it expires.
+#[derive(Clone, PartialEq, Eq)]
+pub struct UploadUrl {
+    /// A secret: never logged, never stored.
+    pub url: String,
+    /// Headers that the upload must send as they are.
+    pub headers: BTreeMap<String, String>,
+}
+
+/// What an upload URL accepts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UploadTerms {
+    /// The `Content-Type` the upload must have.
+    pub content_type: Option<String>,
+    /// Only these bytes.
+    pub sha256: Option<Sha256>,
+    /// How long.
+    pub valid_for: Duration,
+}
+
+/// S3 with one set of credentials. Cheap to clone.
+#[derive(Clone)]
+pub struct Objects {
+    client: Client,
+    shared: SdkConfig,
+    endpoint: Option<String>,
+    signers: Arc<Mutex<HashMap<String, Client>>>,
+}
+
+impl Objects {
+    /// Over credentials; `endpoint` replaces the AWS one and is then addressed in path style.
+    pub fn new(shared: SdkConfig, endpoint: Option<String>) -> Self {
+        let client = client(&shared, endpoint.as_deref());
+        Self { client, shared, endpoint, signers: Arc::default() }
+    }
+
+    /// Makes a bucket unless it is there.
+    pub async fn create_bucket(&self, bucket: &str) -> Result<(), ObjectError> {
+        match self.client.create_bucket().bucket(bucket).send().await {
+            Ok(_) => Ok(()),
+            Err(error) if error.as_service_error().is_some_and(|e| e.is_bucket_already_owned_by_you()) => Ok(()),
+            Err(error) => Err(sort(bucket, "", error)),
+        }
+    }
+
+    /// Whether a bucket is there and may be used.
+    pub async fn has_bucket(&self, bucket: &str) -> Result<bool, ObjectError> {
+        match self.client.head_bucket().bucket(bucket).send().await {
+            Ok(_) => Ok(true),
+            Err(error) => match sort(bucket, "", error) {
+                ObjectError::NoSuchBucket(_) | ObjectError::NotFound { .. } => Ok(false),
+                other => Err(other),
+            },
+        }
+    }
+
+    /// Writes bytes from memory. S3 itself refuses them unless they have the digest.
+    pub async fn put(
+        &self,
+        bucket: &str,
+        key: &str,
+        bytes: Bytes,
+        sha256: Sha256,
+        headers: &Headers,
+    ) -> Result<(), ObjectError> {
+        self.put_stream(bucket, key, ByteStream::from(bytes), None, sha256, headers).await
+    }
+
+    /// Writes another object's bytes as they are read, in bounded memory. Not repeated on failure: the caller opens
+    /// the source again.
+    pub async fn put_opened(
+        &self,
+        bucket: &str,
+        key: &str,
+        source: Opened,
+        sha256: Sha256,
+        headers: &Headers,
+    ) -> Result<(), ObjectError> {
+        self.put_stream(bucket, key, source.body, Some(source.size), sha256, headers).await
+    }
+
+    async fn put_stream(
+        &self,
+        bucket: &str,
+        key: &str,
+        body: ByteStream,
+        size: Option<u64>,
+        sha256: Sha256,
+        headers: &Headers,
+    ) -> Result<(), ObjectError> {
+        self.client
+            .put_object()
+            .bucket(bucket)
+            .key(key)
+            .set_content_type(headers.content_type.clone())
+            .set_cache_control(headers.cache_control.clone())
+            .set_content_length(size.and_then(|size| i64::try_from(size).ok()))
+            .checksum_sha256(sha256.to_base64())
+            .body(body)
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|error| sort(bucket, key, error))
+    }
+
+    /// Opens an object for reading.
+    pub async fn open(&self, bucket: &str, key: &str) -> Result<Opened, ObjectError> {
+        let answer =
+            self.client.get_object().bucket(bucket).key(key).send().await.map_err(|error| sort(bucket, key, error))?;
+        Ok(Opened {
+            size: answer.content_length.and_then(|size| u64::try_from(size).ok()).unwrap_or(0),
+            headers: Headers { content_type: answer.content_type, cache_control: answer.cache_control },
+            body: answer.body,
+        })
+    }
+
+    /// Reads a whole object of at most `limit` bytes.
+    pub async fn read(&self, bucket: &str, key: &str, limit: u64) -> Result<Bytes, ObjectError> {
+        let opened = self.open(bucket, key).await?;
+        if opened.size > limit {
+            return Err(ObjectError::WrongBytes { bucket: bucket.into(), key: key.into() });
+        }
+        opened.collect(bucket).await
+    }
+
+    /// The size of an object; `None` when there is none.
+    pub async fn size(&self, bucket: &str, key: &str) -> Result<Option<u64>, ObjectError> {
+        match self.client.head_object().bucket(bucket).key(key).send().await {
+            Ok(answer) => Ok(Some(answer.content_length.and_then(|size| u64::try_from(size).ok()).unwrap_or(0))),
+            Err(error) => match sort(bucket, key, error) {
+                ObjectError::NotFound { .. } => Ok(None),
+                other => Err(other),
+            },
+        }
+    }
+
+    /// Every object under a prefix, in the order of the keys.
+    pub async fn list(&self, bucket: &str, prefix: &str) -> Result<Vec<Listed>, ObjectError> {
+        let mut objects = Vec::new();
+        let mut pages = self.client.list_objects_v2().bucket(bucket).prefix(prefix).into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| sort(bucket, prefix, error))?;
+            objects.extend(page.contents.unwrap_or_default().into_iter().filter_map(|object| {
+                let size = u64::try_from(object.size.unwrap_or(0)).unwrap_or(0);
+                object.key.map(|key| Listed { key, size })
+            }));
+        }
+        Ok(objects)
+    }
+
+    /// Removes an object; one that is not there is removed already.
+    pub async fn delete(&self, bucket: &str, key: &str) -> Result<(), ObjectError> {
+        self.client
+            .delete_object()
+            .bucket(bucket)
+            .key(key)
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|error| sort(bucket, key, error))
+    }
+
+    /// Signs an upload. `host` is the name by which the uploader reaches a local endpoint, without a port.
+    pub async fn upload_url(
+        &self,
+        bucket: &str,
+        key: &str,
+        terms: &UploadTerms,
+        host: Option<&str>,
+    ) -> Result<UploadUrl, ObjectError> {
+        let refused = |reason: String| ObjectError::Refused {
+            bucket: bucket.to_owned(),
+            key: key.to_owned(),
+            code: "Presign".to_owned(),
+            reason,
+        };
+        let presigning = PresigningConfig::expires_in(terms.valid_for).map_err(|error| refused(error.to_string()))?;
+        let signed = self
+            .signer(host)
+            .put_object()
+            .bucket(bucket)
+            .key(key)
+            .set_content_type(terms.content_type.clone())
+            .set_checksum_sha256(terms.sha256.map(Sha256::to_base64))
+            .presigned(presigning)
+            .await
+            .map_err(|error| refused(DisplayErrorContext(&error).to_string()))?;
+        let headers = signed.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        Ok(UploadUrl { url: signed.uri().to_owned(), headers })
+    }
+
+    /// The signature covers the host, so each name this server is reached by needs its own client.
+    fn signer(&self, host: Option<&str>) -> Client {
+        let (Some(host), Some(endpoint)) = (host, &self.endpoint) else { return self.client.clone() };
+        let Some((_, port)) = endpoint.rsplit_once(':') else { return self.client.clone() };
+        let mut signers = self.signers.lock().unwrap_or_else(PoisonError::into_inner);
+        if signers.len() >= MAX_SIGNING_HOSTS && !signers.contains_key(host) {
+            signers.clear();
+        }
+        signers
+            .entry(host.to_owned())
+            .or_insert_with(|| client(&self.shared, Some(&format!("http://{host}:{port}"))))
+            .clone()
+    }
+}
+
+impl Opened {
+    /// Reads the whole body into memory; the caller has looked at `size`.
+    pub async fn collect(mut self, bucket: &str) -> Result<Bytes, ObjectError> {
+        let mut bytes = BytesMut::with_capacity(usize::try_from(self.size).unwrap_or(0));
+        while let Some(chunk) = self.next_chunk(bucket).await? {
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(bytes.freeze())
+    }
+
+    /// The next piece of the body.
+    pub async fn next_chunk(&mut self, bucket: &str) -> Result<Option<Bytes>, ObjectError> {
+        self.body
+            .try_next()
+            .await
+            .map_err(|error| ObjectError::Unavailable { bucket: bucket.to_owned(), reason: error.to_string() })
+    }
+
+    /// Reads the body to its end for its digest alone.
+    pub async fn digest(mut self, bucket: &str) -> Result<(Sha256, u64), ObjectError> {
+        let mut hasher = Hasher::default();
+        while let Some(chunk) = self.next_chunk(bucket).await? {
+            hasher.update(&chunk);
+        }
+        Ok(hasher.finish())
+    }
+}
+
+fn client(shared: &SdkConfig, endpoint: Option<&str>) -> Client {
+    let mut config = aws_sdk_s3::config::Builder::from(shared)
+        // Every put names its SHA-256; a second checksum of the SDK's choosing would only cost time.
+        .request_checksum_calculation(RequestChecksumCalculation::WhenRequired);
+    if let Some(endpoint) = endpoint {
+        config = config.endpoint_url(endpoint).force_path_style(true);
+    }
+    Client::from_conf(config.build())
+}
+
+fn sort<E, R>(bucket: &str, key: &str, error: SdkError<E, R>) -> ObjectError
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+    R: std::fmt::Debug + 'static,
+    SdkError<E, R>: HttpStatus,
+{
+    let code = error.code().unwrap_or_default().to_owned();
+    let status = error.http_status();
+    let reason = DisplayErrorContext(&error).to_string();
+    let (bucket, key) = (bucket.to_owned(), key.to_owned());
+    match (code.as_str(), status) {
+        ("NoSuchBucket", _) => ObjectError::NoSuchBucket(bucket),
+        // HEAD answers have no body, so only the status tells.
+        ("NoSuchKey" | "NotFound", _) | (_, Some(404)) => ObjectError::NotFound { bucket, key },
+        ("BadDigest" | "XAmzContentSHA256Mismatch" | "InvalidDigest", _) => ObjectError::WrongBytes { bucket, key },
+        ("AccessDenied" | "Forbidden" | "AllAccessDisabled", _) | (_, Some(403)) => {
+            ObjectError::AccessDenied { bucket, key }
+        }
+        ("RequestTimeout" | "SlowDown" | "IncompleteBody", _) | (_, None | Some(429 | 500..)) => {
+            ObjectError::Unavailable { bucket, reason }
+        }
+        _ => ObjectError::Refused { bucket, key, code, reason },
+    }
+}
+
+trait HttpStatus {
+    fn http_status(&self) -> Option<u16>;
+}
+
+impl<E> HttpStatus for SdkError<E, aws_sdk_s3::config::http::HttpResponse> {
+    fn http_status(&self) -> Option<u16> {
+        self.raw_response().map(|response| response.status().as_u16())
+    }
+}
