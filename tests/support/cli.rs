@@ -1,0 +1,50 @@
+//! The command line, run as a person would.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::process::{self, Finished};
+use super::server::{Role, Server};
+
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// One run of `bouncer` in a cleared environment.
+pub struct Cli {
+    home: PathBuf,
+    arguments: Vec<OsString>,
+    environment: Vec<(String, OsString)>,
+}
+
+impl Cli {
+    /// A run that knows no server; `home` is its home and working folder.
+    pub fn new(home: &Path, arguments: &[&str]) -> Self {
+        Self {
+            home: home.to_path_buf(),
+            arguments: arguments.iter().map(OsString::from).collect(),
+            environment: Vec::new(),
+        }
+    }
+
+    /// A run that finds `server` through its data folder.
+    pub fn on(server: &Server, arguments: &[&str]) -> Self {
+        Self::new(server.scratch(), arguments).env("BOUNCER_DATA_DIR", server.data_dir())
+    }
+
+    /// Speaks as `role`, whatever the command would choose.
+    pub fn key(self, server: &Server, role: Role) -> Self {
+        self.env("BOUNCER_KEY", server.key(role))
+    }
+
+    pub fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.environment.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// Runs it to the end, with nothing to read on its stdin.
+    pub async fn run(self) -> Finished {
+        let mut command = process::isolated(env!("CARGO_BIN_EXE_bouncer"), &self.home);
+        command.args(&self.arguments).envs(self.environment);
+        process::run(command, Vec::new(), DEADLINE).await
+    }
+}

@@ -1,0 +1,24 @@
+//! What black-box tests stand on: the real binary on a data folder of its own, clients for it, and sites to ship.
+//!
+//! Nothing here knows the inside of Bouncer. Every process started here ends with the value that started it, every
+//! folder is temporary and every port is chosen by the operating system, so tests run beside each other.
+
+mod cli;
+mod http;
+mod mcporter;
+mod node;
+mod process;
+mod redact;
+mod selftest;
+mod server;
+mod site;
+mod wait;
+
+pub use cli::Cli;
+pub use http::{answer, text};
+pub use mcporter::{Mcporter, Transport};
+pub use node::{Forwarder, run_node_tool};
+pub use redact::redact;
+pub use server::{Role, Server};
+pub use site::{Site, SiteFile};
+pub use wait::wait_until;

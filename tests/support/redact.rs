@@ -1,0 +1,28 @@
+//! Making answers of two runs equal, for snapshots.
+
+/// What differs from run to run, and what stands for it. Order matters: longer forms first.
+const CHANGING: &[(&str, &str)] = &[
+    (r"bncr_[A-Za-z0-9_-]+", "[key]"),
+    (r#"\?[^\s"]*X-Amz-Signature=[^\s"]*"#, "?[signature]"),
+    (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?( ?(Z|UTC|[+-]\d\d:?\d\d))?", "[time]"),
+    (r"\b\d{4}-\d\d-\d\d\b", "[date]"),
+    (r"[^\s\x22]*/bouncer-test-[A-Za-z0-9]+", "[folder]"),
+    (r"(127\.0\.0\.1|localhost):\d+", "$1:[port]"),
+    (r"\b[0-9a-f]{64}\b", "[sha256]"),
+    (r"\b[0-9a-f]{40}\b", "[commit]"),
+    (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "[id]"),
+    (r"\b[0-9A-HJKMNP-TV-Z]{26}\b", "[id]"),
+    (r"\b[0-9a-f]{12,32}\b", "[id]"),
+    (r#"("(?:[a-z]+_)?(?:seconds|ms)": )\d+(\.\d+)?"#, "$1[duration]"),
+    (r"\b\d+(\.\d+)?(ms|µs| ms|s)\b", "[duration]"),
+];
+
+/// Settings that replace ids, hashes, times, ports and durations: `redact().bind(|| insta::assert_snapshot!(text))`.
+pub fn redact() -> insta::Settings {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_prepend_module_to_snapshot(true);
+    for (pattern, placeholder) in CHANGING {
+        settings.add_filter(pattern, *placeholder);
+    }
+    settings
+}

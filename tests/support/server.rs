@@ -1,0 +1,177 @@
+//! `bouncer serve` as a process of its own.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde::Deserialize;
+use tempfile::TempDir;
+
+use super::process;
+use super::wait::{DEADLINE, wait_until};
+
+/// Whose key a call carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    Admin,
+    Approver,
+    Agent,
+}
+
+/// A running server on a data folder of its own. Dropping it kills the process and removes the folder.
+pub struct Server {
+    child: Option<Child>,
+    url: String,
+    keys: Credentials,
+    client: reqwest::Client,
+    folder: TempDir,
+}
+
+/// D/credentials.json
+#[derive(Deserialize)]
+struct Credentials {
+    admin: String,
+    approver: String,
+    agent: String,
+}
+
+/// D/server.json
+#[derive(Deserialize)]
+struct Address {
+    url: String,
+    pid: u32,
+}
+
+impl Server {
+    /// Starts the binary on an empty data folder and waits until it answers.
+    pub async fn start() -> Self {
+        let folder = TempDir::with_prefix("bouncer-test-").expect("a temporary folder");
+        std::fs::create_dir(folder.path().join("data")).expect("the data folder");
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .expect("an HTTP client");
+        let (child, url) = spawn(folder.path(), &client).await;
+        let keys = read_json(&folder.path().join("data/credentials.json")).expect("credentials.json is there");
+        Self { child: Some(child), url, keys, client, folder }
+    }
+
+    /// Stops the server if it runs, and starts it again on the same data folder.
+    pub async fn restart(&mut self) {
+        self.stop();
+        let (child, url) = spawn(self.folder.path(), &self.client).await;
+        self.child = Some(child);
+        self.url = url;
+    }
+
+    /// Asks the process to end (SIGTERM) and waits until it has; returns its exit code, `None` when it was not running.
+    ///
+    /// # Panics
+    /// When it does not end in time, or ends by a signal.
+    pub fn stop(&mut self) -> Option<i32> {
+        let mut child = self.child.take()?;
+        terminate(&child);
+        let status = process::wait_or_kill(&mut child, DEADLINE);
+        let status = status.unwrap_or_else(|| panic!("the server ignored SIGTERM:\n{}", self.stderr()));
+        Some(status.code().unwrap_or_else(|| panic!("the server died ({status}):\n{}", self.stderr())))
+    }
+
+    /// Ends the process as a power cut would: SIGKILL, no goodbye.
+    pub fn kill9(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().expect("the server can be killed");
+            child.wait().expect("the server can be reaped");
+        }
+    }
+
+    /// The server's data folder.
+    pub fn data_dir(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// `http://127.0.0.1:PORT`; another port after every start.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub fn key(&self, role: Role) -> &str {
+        match role {
+            Role::Admin => &self.keys.admin,
+            Role::Approver => &self.keys.approver,
+            Role::Agent => &self.keys.agent,
+        }
+    }
+
+    /// Everything the server has logged since its first start.
+    pub fn stderr(&self) -> String {
+        std::fs::read_to_string(log_file(self.folder.path())).unwrap_or_default()
+    }
+
+    /// A temporary folder of this server's test, for clients' homes and the like.
+    pub(super) fn scratch(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(super) fn client(&self) -> &reqwest::Client {
+        &self.client
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            // It may have ended by itself.
+            drop(child.kill());
+            drop(child.wait());
+        }
+        if std::thread::panicking() {
+            eprintln!("--- the server's log ---\n{}", self.stderr());
+        }
+    }
+}
+
+/// Starts the process and waits until it serves; returns it with its address.
+async fn spawn(folder: &Path, client: &reqwest::Client) -> (Child, String) {
+    let data = folder.join("data");
+    let log = File::options().create(true).append(true).open(log_file(folder)).expect("the log file");
+    let mut child = process::isolated(env!("CARGO_BIN_EXE_bouncer"), folder)
+        .arg("serve")
+        .arg("--data-dir")
+        .arg(&data)
+        .args(["--listen", "127.0.0.1:0"])
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().expect("the log file, again"))
+        .stderr(log)
+        .spawn()
+        .expect("bouncer starts");
+    let pid = child.id();
+
+    let url = wait_until("the server to say where it listens and that it is healthy", DEADLINE, async || {
+        if let Some(status) = child.try_wait().expect("the server can be waited for") {
+            let log = std::fs::read_to_string(log_file(folder)).unwrap_or_default();
+            panic!("the server ended at once ({status}):\n{log}");
+        }
+        // After a crash the file of the process before is still there.
+        let address: Address = read_json(&data.join("server.json")).filter(|address: &Address| address.pid == pid)?;
+        let health = client.get(format!("{}/healthz", address.url)).send().await.ok()?;
+        health.status().is_success().then_some(address.url)
+    })
+    .await;
+    (child, url)
+}
+
+fn terminate(child: &Child) {
+    // The shell's own `kill`, because not every machine has the program.
+    let status = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &child.id().to_string()]).status();
+    assert!(status.expect("sh runs").success(), "the server was no longer there to be stopped");
+}
+
+fn log_file(folder: &Path) -> PathBuf {
+    folder.join("server.log")
+}
+
+/// `None` while the file is not there or half written.
+fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Option<T> {
+    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+}
