@@ -1,3 +1,12 @@
 //! The use cases, one file each, readable from top to bottom. Nothing here knows of HTTP, MCP or a command line.
 
+pub mod app;
+pub mod approval;
+mod errors;
+pub mod frontend;
+pub mod keys;
 pub mod ports;
+pub mod projects;
+pub mod staging;
+pub mod status;
+pub mod upload;

@@ -1,0 +1,114 @@
+//! What every use case works with.
+
+use super::ports::Engine;
+use crate::aws::objects::Objects;
+use crate::store::Store;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The outside world of the use cases.
+pub struct App {
+    /// Records.
+    pub store: Store,
+    /// Objects, with Bouncer's own credentials.
+    pub objects: Objects,
+    /// The state machines.
+    pub engine: Arc<dyn Engine>,
+    /// What the installation is configured to do.
+    pub settings: Settings,
+}
+
+/// Where Bouncer runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    /// One process with embedded storage.
+    Local,
+}
+
+impl Profile {
+    /// The word in answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Profile::Local => "local",
+        }
+    }
+}
+
+/// An installation's settings.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where Bouncer runs.
+    pub profile: Profile,
+    /// The account whose staging bucket is used: 12 digits.
+    pub account: String,
+    /// How long a frontend deploy waits for a decision unless it asks otherwise, in seconds.
+    pub approval_window: u64,
+    /// The address under which the server serves published sites, without a trailing `/`.
+    pub public_url: String,
+    /// Bounds on what is accepted.
+    pub limits: Limits,
+    /// How a publish works.
+    pub publish: PublishSettings,
+}
+
+impl Settings {
+    /// The bucket that holds blobs, manifests and uploads.
+    pub fn staging_bucket(&self) -> String {
+        format!("bouncer-uploads-{}", self.account)
+    }
+}
+
+/// Bounds on what one call may ask for.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Files of an inline deploy.
+    pub inline_files: usize,
+    /// Bytes of one inline file.
+    pub inline_file_bytes: u64,
+    /// Bytes of all inline files.
+    pub inline_total_bytes: u64,
+    /// Characters of one file's base64 text, refused before it is decoded.
+    pub inline_base64_chars: usize,
+    /// Files of a deploy with presigned uploads.
+    pub presigned_files: usize,
+    /// Bytes of all files of a deploy with presigned uploads.
+    pub presigned_total_bytes: u64,
+    /// Files of an upload batch, and objects of one confirmation.
+    pub batch_files: usize,
+    /// Characters of a reason, source or trust scope.
+    pub text_chars: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            inline_files: 200,
+            inline_file_bytes: 10_000_000,
+            inline_total_bytes: 50_000_000,
+            inline_base64_chars: 3_500_000,
+            presigned_files: 20_000,
+            presigned_total_bytes: 5_000_000_000,
+            batch_files: 50,
+            text_chars: 2_000,
+        }
+    }
+}
+
+/// How a publish works.
+#[derive(Debug, Clone)]
+pub struct PublishSettings {
+    /// Files in flight at once.
+    pub concurrency: usize,
+    /// Bytes of file content in memory at once.
+    pub memory_bytes: u64,
+    /// How long one slice may take before it hands over to the next.
+    pub slice: Duration,
+    /// Seconds for which a deploy holds its project without a sign of life.
+    pub lease_seconds: u64,
+}
+
+impl Default for PublishSettings {
+    fn default() -> Self {
+        Self { concurrency: 64, memory_bytes: 24 << 20, slice: Duration::from_secs(600), lease_seconds: 60 }
+    }
+}

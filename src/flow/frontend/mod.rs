@@ -1,0 +1,18 @@
+//! A frontend deploy: asked for inline or with presigned uploads, planned, published, and recorded.
+
+pub mod diff;
+mod files;
+pub mod inline;
+mod outcome;
+mod plan;
+pub mod presigned;
+mod publish;
+mod report;
+mod transfer;
+
+pub use files::FileToDiff;
+pub use outcome::{FrontendResult, complete, fail};
+pub use plan::PendingAnswer;
+pub(crate) use plan::ensure_started;
+pub use publish::publish;
+pub use report::{DeployOutcome, FailedFile};

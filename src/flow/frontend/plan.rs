@@ -1,0 +1,199 @@
+//! From checked files to a request that waits for a decision: the plan, its hash, one conditional write, one start.
+
+use crate::flow::app::App;
+use crate::flow::ports::Machine;
+use crate::model::caller::Caller;
+use crate::model::error::{ErrorCode, UserError};
+use crate::model::ids::RequestId;
+use crate::model::manifest::{ChangeCounts, Manifest};
+use crate::model::plan::FrontendPlan;
+use crate::model::project::{FrontendTarget, Project};
+use crate::model::request::{Action, Event, Request, Status};
+use crate::model::time::Time;
+use crate::store::StoreError;
+use crate::store::requests::TransitionError;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::json;
+
+/// How long a request's row is kept after it can no longer be decided: 90 days.
+const KEPT_SECONDS: u64 = 90 * 24 * 3600;
+
+/// The answer when a human has to decide.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct PendingAnswer {
+    /// "pending_approval", or where a request that was confirmed before stands by now.
+    pub status: Status,
+    /// Ask for it with bouncer_status.
+    pub request_id: String,
+    /// What happens next.
+    pub message: String,
+    /// Until when it can be decided.
+    pub expires_at: Time,
+    /// The same as a duration, "600 seconds".
+    pub expires_in: String,
+    /// The deploy's id in the project's history.
+    pub deploy_id: String,
+    /// Files of the site.
+    pub file_count: usize,
+    /// Their bytes.
+    pub total_size: u64,
+    /// Against the project's current release.
+    pub changes: ChangeCounts,
+    /// What an approval is bound to.
+    pub plan_hash: String,
+}
+
+/// What a caller says beside the files.
+#[derive(Debug, Clone)]
+pub(super) struct Wording {
+    pub reason: String,
+    pub source: Option<String>,
+    pub trust_scope: Option<String>,
+    pub approval_window: Option<u64>,
+}
+
+impl Wording {
+    /// Checks lengths and the window.
+    pub(super) fn check(&self, app: &App) -> Result<(), UserError> {
+        let limit = app.settings.limits.text_chars;
+        for (name, text) in [
+            ("reason", Some(&self.reason)),
+            ("source", self.source.as_ref()),
+            ("trust_scope", self.trust_scope.as_ref()),
+        ] {
+            if text.is_some_and(|text| text.chars().count() > limit) {
+                return Err(UserError::invalid(
+                    name,
+                    format!("The argument '{name}' has more than {limit} characters."),
+                    "Say it shorter.",
+                ));
+            }
+        }
+        match self.approval_window {
+            Some(seconds) if !(60..=3600).contains(&seconds) => Err(UserError::invalid(
+                "approval_window",
+                format!("An approval window of {seconds} seconds is not accepted."),
+                "Ask for 60 to 3600 seconds, or omit approval_window.",
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Stores the plan and asks for its approval. `ready` is the request under which the files were uploaded.
+pub(super) async fn submit(
+    app: &App,
+    caller: &Caller,
+    project: &Project,
+    target: FrontendTarget,
+    manifest: &Manifest,
+    wording: Wording,
+    ready: Option<Request>,
+) -> Result<PendingAnswer, UserError> {
+    let base = app.site_of(&project.project_id, project.current_release.as_ref()).await?;
+    let changes = ChangeCounts::from(&manifest.changes_since(&base));
+    let plan = FrontendPlan {
+        version: FrontendPlan::VERSION,
+        project: project.project_id.clone(),
+        target,
+        manifest: app.write_manifest(&project.project_id, manifest).await?,
+        base_release: project.current_release.clone(),
+    };
+    let plan_hash = plan.hash()?;
+    let now = Time::now();
+    let window = wording.approval_window.unwrap_or(app.settings.approval_window);
+    let request_id = ready.as_ref().map_or_else(RequestId::random, |request| request.request_id.clone());
+    let request = Request {
+        schema: Request::SCHEMA,
+        action: Action::FrontendDeploy,
+        status: Status::PendingApproval,
+        caller: caller.id.clone(),
+        caller_name: caller.name.clone(),
+        source: wording.source,
+        trust_scope: wording.trust_scope,
+        reason: Some(wording.reason),
+        summary: summary(project, changes),
+        created_at: now,
+        expires_at: now.plus_seconds(window),
+        ttl: now.plus_seconds(window + KEPT_SECONDS).epoch_seconds(),
+        project: Some(project.project_id.clone()),
+        plan: Some(plan),
+        plan_hash: Some(plan_hash),
+        changes: Some(changes),
+        file_count: manifest.entries().len(),
+        total_size: manifest.total_size(),
+        issued: ready.as_ref().and_then(|request| request.issued),
+        deploy_id: Some(request_id.deploy_id()),
+        decision: None,
+        started_at: None,
+        finished_at: None,
+        progress: None,
+        result: None,
+        request_id,
+    };
+    let request = match ready {
+        None => {
+            app.store.create_request(&request).await?;
+            request
+        }
+        Some(ready) => match app.store.transition(&ready, Event::Submit, |row| *row = request.clone()).await {
+            Ok(stored) => stored,
+            // The same confirmation came twice: the first one counts, and both get its answer.
+            Err(TransitionError::Store(StoreError::Conflict) | TransitionError::Illegal(_)) => {
+                app.store.request(&ready.request_id).await?.ok_or_else(UserError::system)?
+            }
+            Err(TransitionError::Store(error)) => return Err(error.into()),
+        },
+    };
+    ensure_started(app, &request).await?;
+    tracing::info!(request_id = %request.request_id, project = %project.project_id, phase = "pending", "asked for a decision");
+    pending_answer(&request)
+}
+
+/// Starts the request's execution; one that runs already is left alone.
+pub(crate) async fn ensure_started(app: &App, request: &Request) -> Result<(), UserError> {
+    let input = json!({
+        "request_id": request.request_id,
+        "window_seconds": request.expires_at.seconds_since(request.created_at).max(1),
+    });
+    Ok(app.engine.start(Machine::FrontendDeploy, request.request_id.as_str(), input).await?)
+}
+
+/// The answer that a stored request gives.
+pub(super) fn pending_answer(request: &Request) -> Result<PendingAnswer, UserError> {
+    let (Some(changes), Some(plan_hash), Some(deploy_id)) = (request.changes, request.plan_hash, &request.deploy_id)
+    else {
+        return Err(UserError::new(
+            ErrorCode::Conflict,
+            format!("The request '{}' is {} and has no plan.", request.request_id, request.status),
+            "Ask anew.",
+        ));
+    };
+    let now = Time::now();
+    let status = request.status_at(now);
+    let message = match status {
+        Status::PendingApproval => "Waiting for an approver; poll bouncer_status with the request_id.".to_owned(),
+        other => format!("This was confirmed before and is {other}."),
+    };
+    Ok(PendingAnswer {
+        status,
+        request_id: request.request_id.to_string(),
+        message,
+        expires_at: request.expires_at,
+        expires_in: format!("{} seconds", request.expires_at.seconds_since(now)),
+        deploy_id: deploy_id.to_string(),
+        file_count: request.file_count,
+        total_size: request.total_size,
+        changes,
+        plan_hash: plan_hash.to_string(),
+    })
+}
+
+fn summary(project: &Project, changes: ChangeCounts) -> String {
+    let text = format!(
+        "Deploy {}: {} added, {} changed, {} removed, {} unchanged",
+        project.project_id, changes.added, changes.changed, changes.removed, changes.unchanged
+    );
+    text.chars().take(100).collect()
+}

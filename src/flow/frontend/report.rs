@@ -1,0 +1,80 @@
+//! What came of a publish, in the words that the request's result is made of.
+
+use crate::aws::objects::ObjectError;
+use crate::model::paths::SitePath;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Failed files named in a report.
+const FAILURES_SHOWN: usize = 20;
+
+/// What a visitor gets after a publish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DeployOutcome {
+    /// The approved site.
+    Deployed,
+    /// Some pages of the approved site, some of the old one.
+    PartialDeploy,
+    /// The old site.
+    DeployFailed,
+}
+
+/// What the publish task leaves for the task that closes the request.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Report {
+    pub deploy_status: DeployOutcome,
+    pub deployed_count: u64,
+    pub unchanged_count: u64,
+    pub failed_count: usize,
+    pub failed_files: Vec<FailedFile>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// A file that could not be written, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FailedFile {
+    /// The file.
+    pub filename: String,
+    /// Why, in words.
+    pub reason: String,
+}
+
+impl Report {
+    /// Nothing written, for a reason that concerns no single file.
+    pub(super) fn nothing_written(error: String) -> Self {
+        Self {
+            deploy_status: DeployOutcome::DeployFailed,
+            deployed_count: 0,
+            unchanged_count: 0,
+            failed_count: 0,
+            failed_files: vec![],
+            error: Some(error),
+        }
+    }
+
+    /// Names the files that could not be written.
+    pub(super) fn with_failures(mut self, failures: &[(SitePath, ObjectError)]) -> Self {
+        self.failed_count = failures.len();
+        self.failed_files = failures
+            .iter()
+            .take(FAILURES_SHOWN)
+            .map(|(path, error)| FailedFile { filename: path.to_string(), reason: reason(error) })
+            .collect();
+        self.error = self.failed_files.first().map(|file| format!("{}: {}", file.filename, file.reason));
+        self
+    }
+}
+
+/// What a user may know of a storage error.
+pub(super) fn reason(error: &ObjectError) -> String {
+    match error {
+        ObjectError::NotFound { .. } => "its approved content is no longer stored".into(),
+        ObjectError::NoSuchBucket(bucket) => format!("the bucket '{bucket}' does not exist"),
+        ObjectError::AccessDenied { bucket, .. } => format!("access to the bucket '{bucket}' was denied"),
+        ObjectError::WrongBytes { .. } => "the stored bytes are not the approved ones".into(),
+        ObjectError::Unavailable { .. } => "the object storage could not be reached".into(),
+        ObjectError::Refused { code, .. } => format!("the object storage refused it ({code})"),
+    }
+}

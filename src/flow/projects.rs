@@ -1,0 +1,256 @@
+//! Projects: listing them for callers, adding and changing them for the platform's owner.
+
+use super::app::{App, Profile};
+use crate::model::caller::{Caller, Role};
+use crate::model::error::{ErrorCode, UserError};
+use crate::model::headers::CacheRule;
+use crate::model::ids::ProjectId;
+use crate::model::project::{DEFAULT_REGION, FrontendTarget, Project};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+/// A project as callers see it.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ProjectView {
+    /// The id to use in calls.
+    pub project_id: String,
+    /// For people.
+    pub name: String,
+    /// Whether it takes requests.
+    pub enabled: bool,
+    /// The bucket its site is published to; absent when it has no frontend.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frontend_bucket: Option<String>,
+    /// The CloudFront distribution before the bucket.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frontend_distribution_id: Option<String>,
+    /// The bucket's region.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frontend_region: Option<String>,
+    /// The role that writes the bucket.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frontend_deploy_role_arn: Option<String>,
+    /// Its own cache rules.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub frontend_cache_rules: Vec<CacheRule>,
+    /// The release visitors get now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub current_release: Option<String>,
+}
+
+impl From<Project> for ProjectView {
+    fn from(project: Project) -> Self {
+        let name = project.display_name().to_owned();
+        let target = project.frontend;
+        Self {
+            project_id: project.project_id.to_string(),
+            name,
+            enabled: project.enabled,
+            frontend_bucket: target.as_ref().map(|t| t.bucket.clone()),
+            frontend_distribution_id: target.as_ref().and_then(|t| t.distribution_id.clone()),
+            frontend_region: target.as_ref().map(|t| t.region.clone()),
+            frontend_deploy_role_arn: target.and_then(|t| t.deploy_role_arn),
+            frontend_cache_rules: project.frontend_cache_rules,
+            current_release: project.current_release.map(String::from),
+        }
+    }
+}
+
+/// No arguments.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct NoArguments {}
+
+/// The answer of `bouncer_project_list`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct ProjectList {
+    /// By id.
+    pub projects: Vec<ProjectView>,
+    /// How many.
+    pub count: usize,
+}
+
+/// Lists every project.
+pub async fn list(app: &App, _caller: &Caller, _args: NoArguments) -> Result<ProjectList, UserError> {
+    let projects: Vec<ProjectView> = app.store.projects().await?.into_iter().map(ProjectView::from).collect();
+    Ok(ProjectList { count: projects.len(), projects })
+}
+
+/// Arguments of `bouncer_project_show`.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct ShowProject {
+    /// The project's id.
+    pub project: String,
+}
+
+/// The answer of `bouncer_project_show` and `bouncer_project_add`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct OneProject {
+    /// "ok".
+    pub status: &'static str,
+    /// The project.
+    pub project: ProjectView,
+    /// Whether the call made it; absent when it only looked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created: Option<bool>,
+}
+
+/// Shows one project.
+pub async fn show(app: &App, _caller: &Caller, args: ShowProject) -> Result<OneProject, UserError> {
+    let project = find(app, &args.project).await?;
+    Ok(OneProject { status: "ok", project: project.into(), created: None })
+}
+
+/// Arguments of `bouncer_project_add`.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct AddProject {
+    /// The project's id: 1 to 63 characters of a-z, 0-9, '-', '_' and '.'.
+    pub project: String,
+    /// The bucket the site is published to.
+    pub bucket: String,
+    /// A name for people.
+    pub name: Option<String>,
+    /// The CloudFront distribution before the bucket.
+    pub distribution: Option<String>,
+    /// The bucket's region (us-east-1).
+    pub region: Option<String>,
+    /// The role that writes the bucket and invalidates the distribution.
+    pub role: Option<String>,
+    /// The project's own ordered cache rules, before the built-in ones.
+    pub cache_rules: Option<Vec<CacheRule>>,
+    /// Whether the project takes requests (true).
+    pub enabled: Option<bool>,
+}
+
+/// Adds a project, or changes the frontend of one that is there.
+pub async fn add(app: &App, caller: &Caller, args: AddProject) -> Result<OneProject, UserError> {
+    require(caller, Role::Admin)?;
+    let project_id = parse_id(&args.project)?;
+    let before = app.store.project(&project_id).await?;
+    let previous = before.clone();
+    let after = Project {
+        project_id: project_id.clone(),
+        name: args.name.or_else(|| previous.as_ref().and_then(|p| p.name.clone())),
+        enabled: args.enabled.or(previous.as_ref().map(|p| p.enabled)).unwrap_or(true),
+        frontend: Some(FrontendTarget {
+            bucket: args.bucket,
+            distribution_id: args.distribution,
+            region: args.region.unwrap_or_else(|| DEFAULT_REGION.to_owned()),
+            deploy_role_arn: args.role,
+        }),
+        frontend_cache_rules: args
+            .cache_rules
+            .or_else(|| previous.as_ref().map(|p| p.frontend_cache_rules.clone()))
+            .unwrap_or_default(),
+        current_release: previous.and_then(|p| p.current_release),
+    };
+    if let Some(fault) = after.faults().first() {
+        return Err(UserError::invalid(
+            fault.field,
+            format!("The {fault}."),
+            "Correct the value; nothing was changed.",
+        ));
+    }
+    refuse_shared_bucket(app, &after).await?;
+    if let (Profile::Local, Some(target)) = (app.settings.profile, &after.frontend) {
+        if target.bucket == app.settings.staging_bucket() {
+            return Err(UserError::invalid(
+                "bucket",
+                "A site cannot be published to Bouncer's own staging bucket.",
+                "Choose another bucket name.",
+            ));
+        }
+        app.objects.create_bucket(&target.bucket).await?;
+    }
+    match &before {
+        Some(before) => app.store.update_project(before, &after).await?,
+        None => app.store.create_project(&after).await?,
+    }
+    Ok(OneProject { status: "ok", project: after.into(), created: Some(before.is_none()) })
+}
+
+/// Two projects in one bucket would overwrite each other's pages.
+async fn refuse_shared_bucket(app: &App, project: &Project) -> Result<(), UserError> {
+    let bucket = project.frontend.as_ref().map(|target| target.bucket.as_str());
+    let others = app.store.projects().await?;
+    let Some(other) = others.iter().find(|other| {
+        other.project_id != project.project_id && other.frontend.as_ref().map(|t| t.bucket.as_str()) == bucket
+    }) else {
+        return Ok(());
+    };
+    Err(UserError::new(
+        ErrorCode::Conflict,
+        format!("The bucket '{}' is already that of the project '{}'.", bucket.unwrap_or_default(), other.project_id),
+        "Give each project a bucket of its own.",
+    ))
+}
+
+/// Refuses a caller whose role is too low.
+pub fn require(caller: &Caller, role: Role) -> Result<(), UserError> {
+    if caller.role >= role {
+        return Ok(());
+    }
+    Err(UserError::new(
+        ErrorCode::Forbidden,
+        format!("This needs a key of the role '{role}'; yours has the role '{}'.", caller.role),
+        format!("Call with a key of the role '{role}'."),
+    ))
+}
+
+fn parse_id(text: &str) -> Result<ProjectId, UserError> {
+    ProjectId::parse(text)
+        .map_err(|error| UserError::invalid("project", format!("The {error}."), "Correct the id; nothing was changed."))
+}
+
+/// A project by the text a caller sent; the answer to an unknown one lists those there are.
+pub(super) async fn find(app: &App, text: &str) -> Result<Project, UserError> {
+    let found = match ProjectId::parse(text) {
+        Ok(id) => app.store.project(&id).await?,
+        Err(_) => None,
+    };
+    if let Some(project) = found {
+        return Ok(project);
+    }
+    let available: Vec<String> = app.store.projects().await?.into_iter().map(|p| p.project_id.into()).collect();
+    let shown: String = text.chars().take(80).collect();
+    Err(UserError::new(
+        ErrorCode::UnknownProject,
+        format!("Unknown project: {shown}"),
+        "Use one of available_projects, or have an admin add the project.",
+    )
+    .with("available_projects", json!(available)))
+}
+
+/// A project that takes frontend deploys.
+pub(super) async fn deployable(app: &App, text: &str) -> Result<(Project, FrontendTarget), UserError> {
+    let project = find(app, text).await?;
+    if !project.enabled {
+        return Err(UserError::new(
+            ErrorCode::ProjectDisabled,
+            format!("The project '{}' is disabled.", project.project_id),
+            "Have an admin enable it.",
+        ));
+    }
+    let Some(target) = project.frontend.clone() else {
+        return Err(UserError::new(
+            ErrorCode::PreflightFailed,
+            format!("The project '{}' has no frontend bucket.", project.project_id),
+            "Have an admin set one with `bouncer project add`.",
+        ));
+    };
+    if app.settings.profile == Profile::Local {
+        let needs = match (&target.deploy_role_arn, &target.distribution_id) {
+            (Some(role), _) => Some(format!("the deploy role {role}")),
+            (None, Some(distribution)) => Some(format!("the CloudFront distribution {distribution}")),
+            (None, None) => None,
+        };
+        if let Some(needs) = needs {
+            return Err(UserError::new(
+                ErrorCode::PreflightFailed,
+                format!("The project '{}' needs {needs}, and the local profile has no AWS.", project.project_id),
+                "Run Bouncer with AWS, or add the project without role and distribution.",
+            ));
+        }
+    }
+    Ok((project, target))
+}

@@ -1,0 +1,156 @@
+//! What lies where in the staging bucket, and reading and writing the small documents in it.
+
+use super::app::App;
+use crate::aws::objects::{Headers, ObjectError};
+use crate::model::canonical;
+use crate::model::digest::Sha256;
+use crate::model::error::UserError;
+use crate::model::ids::{ProjectId, ReleaseId, RequestId};
+use crate::model::manifest::Manifest;
+use crate::model::paths::SitePath;
+use crate::model::time::Time;
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+
+/// The largest document read: a manifest of 20,000 files is about 6 MB.
+const MAX_DOCUMENT_BYTES: u64 = 64 << 20;
+
+/// A file's content, by its hash; never shared between projects.
+pub fn blob_key(project: &ProjectId, sha256: Sha256) -> String {
+    let hex = sha256.to_string();
+    format!("blobs/{project}/{}/{hex}", &hex[..2])
+}
+
+/// Where a file lands whose hash is not known yet.
+pub fn staged_key(request: &RequestId, path: &SitePath) -> String {
+    format!("staged/{request}/{path}")
+}
+
+fn manifest_key(project: &ProjectId, sha256: Sha256) -> String {
+    format!("manifests/{project}/{sha256}.json")
+}
+
+fn release_key(project: &ProjectId, release: &ReleaseId) -> String {
+    format!("releases/{project}/{release}.json")
+}
+
+fn issued_key(request: &RequestId) -> String {
+    format!("issued/{request}.json")
+}
+
+/// An immutable release: what the bucket held once it was current.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Release {
+    /// The form of this document; raised when a field changes its meaning.
+    pub version: u32,
+    /// The release's id.
+    pub release_id: ReleaseId,
+    /// The project.
+    pub project: ProjectId,
+    /// The request that made it.
+    pub request_id: RequestId,
+    /// When that request began to publish it.
+    pub created_at: Time,
+    /// The site.
+    pub manifest: Manifest,
+}
+
+impl App {
+    /// Stores a manifest under its hash, which is returned.
+    pub async fn write_manifest(&self, project: &ProjectId, manifest: &Manifest) -> Result<Sha256, UserError> {
+        let text = canonical::to_string(manifest)?;
+        let sha256 = Sha256::of(text.as_bytes());
+        self.write_document(&manifest_key(project, sha256), text).await?;
+        Ok(sha256)
+    }
+
+    /// Reads the manifest of a hash; refuses one whose bytes have another.
+    pub async fn read_manifest(&self, project: &ProjectId, sha256: Sha256) -> Result<Manifest, ObjectError> {
+        let key = manifest_key(project, sha256);
+        let bucket = self.settings.staging_bucket();
+        let bytes = self.objects.read(&bucket, &key, MAX_DOCUMENT_BYTES).await?;
+        if Sha256::of(&bytes) != sha256 {
+            return Err(ObjectError::WrongBytes { bucket, key });
+        }
+        parse(&bucket, &key, &bytes)
+    }
+
+    /// Stores a release document. The same release is always the same document.
+    pub async fn write_release(&self, release: &Release) -> Result<(), ObjectError> {
+        let key = release_key(&release.project, &release.release_id);
+        let text =
+            canonical::to_string(release).map_err(|error| unreadable(&self.settings.staging_bucket(), &key, error))?;
+        self.write_document(&key, text).await
+    }
+
+    /// Reads a release document.
+    pub async fn read_release(&self, project: &ProjectId, release: &ReleaseId) -> Result<Release, ObjectError> {
+        self.read_document(&release_key(project, release)).await
+    }
+
+    /// The site of a release; the empty site for none.
+    pub async fn site_of(&self, project: &ProjectId, release: Option<&ReleaseId>) -> Result<Manifest, ObjectError> {
+        match release {
+            Some(release) => Ok(self.read_release(project, release).await?.manifest),
+            None => Ok(Manifest::empty()),
+        }
+    }
+
+    /// Stores the list of files for which upload addresses were handed out.
+    pub async fn write_issued<T: Serialize>(&self, request: &RequestId, issued: &T) -> Result<Sha256, UserError> {
+        let text = canonical::to_string(issued)?;
+        let sha256 = Sha256::of(text.as_bytes());
+        self.write_document(&issued_key(request), text).await?;
+        Ok(sha256)
+    }
+
+    /// Reads the list of files for which upload addresses were handed out.
+    pub async fn read_issued<T: DeserializeOwned>(&self, request: &RequestId) -> Result<T, ObjectError> {
+        self.read_document(&issued_key(request)).await
+    }
+
+    /// The sizes of a project's stored blobs, from one listing.
+    pub async fn stored_blobs(&self, project: &ProjectId) -> Result<HashMap<Sha256, u64>, ObjectError> {
+        let listing = self.objects.list(&self.settings.staging_bucket(), &format!("blobs/{project}/")).await?;
+        Ok(listing
+            .into_iter()
+            .filter_map(|object| {
+                let hex = object.key.rsplit('/').next()?;
+                Some((Sha256::parse(hex).ok()?, object.size))
+            })
+            .collect())
+    }
+
+    /// Stores a file's content under its hash.
+    pub async fn write_blob(&self, project: &ProjectId, sha256: Sha256, bytes: Bytes) -> Result<(), ObjectError> {
+        let bucket = self.settings.staging_bucket();
+        self.objects.put(&bucket, &blob_key(project, sha256), bytes, sha256, &Headers::default()).await
+    }
+
+    async fn write_document(&self, key: &str, text: String) -> Result<(), ObjectError> {
+        let headers = Headers { content_type: Some("application/json".into()), cache_control: None };
+        let sha256 = Sha256::of(text.as_bytes());
+        self.objects.put(&self.settings.staging_bucket(), key, text.into(), sha256, &headers).await
+    }
+
+    async fn read_document<T: DeserializeOwned>(&self, key: &str) -> Result<T, ObjectError> {
+        let bucket = self.settings.staging_bucket();
+        let bytes = self.objects.read(&bucket, key, MAX_DOCUMENT_BYTES).await?;
+        parse(&bucket, key, &bytes)
+    }
+}
+
+fn parse<T: DeserializeOwned>(bucket: &str, key: &str, bytes: &[u8]) -> Result<T, ObjectError> {
+    serde_json::from_slice(bytes).map_err(|error| unreadable(bucket, key, error))
+}
+
+fn unreadable(bucket: &str, key: &str, error: serde_json::Error) -> ObjectError {
+    ObjectError::Refused {
+        bucket: bucket.to_owned(),
+        key: key.to_owned(),
+        code: "UnreadableDocument".to_owned(),
+        reason: error.to_string(),
+    }
+}

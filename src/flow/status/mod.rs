@@ -1,0 +1,24 @@
+//! Reading: where a request or a deploy stands, what waits, what was. Records only; nothing is guessed or changed.
+
+mod deploy;
+mod details;
+mod history;
+mod pending;
+mod request;
+
+pub use deploy::{DeployState, DeployView, WhichDeploy, deploy_status};
+pub use details::{CallerView, FileChange, RequestDetails, TargetView, show};
+pub use history::{DeployHistory, DeployItem, WhichHistory, history};
+pub use pending::{ListPending, PendingItem, PendingList, list_pending};
+pub use request::{ProgressView, RequestStatus, WhichRequest, status};
+
+use crate::model::error::UserError;
+
+/// How many rows an answer may have.
+fn checked_limit(limit: Option<u64>, default: u64) -> Result<usize, UserError> {
+    let limit = limit.unwrap_or(default);
+    match usize::try_from(limit) {
+        Ok(limit) if (1..=100).contains(&limit) => Ok(limit),
+        _ => Err(UserError::invalid("limit", format!("A limit of {limit} is not accepted."), "Use 1 to 100.")),
+    }
+}

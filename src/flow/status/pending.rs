@@ -1,0 +1,80 @@
+//! `bouncer_list_pending`: what waits for a decision.
+
+use super::checked_limit;
+use crate::flow::app::App;
+use crate::model::caller::Caller;
+use crate::model::error::UserError;
+use crate::model::request::{Action, Request, Status};
+use crate::model::time::Time;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Arguments of `bouncer_list_pending`.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct ListPending {
+    /// Only requests whose source has this text.
+    pub source: Option<String>,
+    /// At most so many: 1 to 100 (20).
+    pub limit: Option<u64>,
+}
+
+/// The answer of `bouncer_list_pending`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct PendingList {
+    /// Undecided and unexpired, soonest expiry first.
+    pub requests: Vec<PendingItem>,
+    /// How many are listed.
+    pub count: usize,
+}
+
+/// One of them.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct PendingItem {
+    /// The request's id.
+    pub request_id: String,
+    /// What is asked.
+    pub action: Action,
+    /// One line of at most 100 characters.
+    pub summary: String,
+    /// Who asks, in their own words.
+    pub source: Option<String>,
+    /// The project.
+    pub project: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+    /// Seconds since it was asked.
+    pub age_seconds: u64,
+    /// Until when it can be decided.
+    pub expires_at: Time,
+}
+
+/// Lists what waits for a decision: a caller's own requests, or all for an approver.
+pub async fn list_pending(app: &App, caller: &Caller, args: ListPending) -> Result<PendingList, UserError> {
+    const CONSIDERED: usize = 10_000;
+    let limit = checked_limit(args.limit, 20)?;
+    let now = Time::now();
+    let mut waiting: Vec<Request> = app
+        .store
+        .requests_in(Status::PendingApproval, CONSIDERED)
+        .await?
+        .into_iter()
+        .filter(|request| request.status_at(now) == Status::PendingApproval && caller.may_see(&request.caller))
+        .filter(|request| args.source.is_none() || args.source == request.source)
+        .collect();
+    waiting.sort_by(|a, b| (a.expires_at, &a.request_id).cmp(&(b.expires_at, &b.request_id)));
+    let requests: Vec<PendingItem> = waiting
+        .into_iter()
+        .take(limit)
+        .map(|request| PendingItem {
+            action: request.action,
+            summary: request.summary,
+            source: request.source,
+            project: request.project.map(String::from),
+            reason: request.reason,
+            age_seconds: now.seconds_since(request.created_at),
+            expires_at: request.expires_at,
+            request_id: request.request_id.into(),
+        })
+        .collect();
+    Ok(PendingList { count: requests.len(), requests })
+}

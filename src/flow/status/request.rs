@@ -1,0 +1,159 @@
+//! `bouncer_status`: where a request stands.
+
+use crate::flow::app::App;
+use crate::flow::approval::find;
+use crate::model::caller::Caller;
+use crate::model::error::UserError;
+use crate::model::ids::DeployId;
+use crate::model::manifest::ChangeCounts;
+use crate::model::progress::{FRONTEND_STEPS, Progress, Step};
+use crate::model::request::{Action, Request, Status};
+use crate::model::time::Time;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Arguments of `bouncer_status` and `bouncer_request_show`.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct WhichRequest {
+    /// The request's id.
+    pub request_id: String,
+}
+
+/// The answer of `bouncer_status`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct RequestStatus {
+    /// The request's id.
+    pub request_id: String,
+    /// Where it stands.
+    pub status: Status,
+    /// What was asked.
+    pub action: Action,
+    /// One line.
+    pub summary: String,
+    /// The project.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub project: Option<String>,
+    /// Who asked, in their own words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// When it was asked.
+    pub created_at: Time,
+    /// Until when it could be decided.
+    pub expires_at: Time,
+    /// Who decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decided_by: Option<String>,
+    /// When.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decided_at: Option<Time>,
+    /// What it would change, or has changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changes: Option<ChangeCounts>,
+    /// For a deploy: what bouncer_deploy_status says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deploy_id: Option<DeployId>,
+    /// When the work began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Time>,
+    /// When it ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<Time>,
+    /// Seconds since the work began, while it goes on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub elapsed_seconds: Option<u64>,
+    /// Seconds the work took, once it has ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duration_seconds: Option<u64>,
+    /// Where it is right now, in a sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub progress_hint: Option<String>,
+    /// The same in numbers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub progress: Option<ProgressView>,
+    /// How it ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result: Option<Value>,
+}
+
+/// Progress in numbers.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct ProgressView {
+    /// The step's number.
+    pub step: u32,
+    /// How many steps there are.
+    pub steps: u32,
+    /// The step's name.
+    pub step_name: Step,
+    /// Files written.
+    pub done: u64,
+    /// Files to write.
+    pub total: u64,
+    /// Files written.
+    pub files_done: u64,
+    /// Files to write.
+    pub files_total: u64,
+    /// Bytes written.
+    pub bytes_done: u64,
+    /// Bytes to write.
+    pub bytes_total: u64,
+}
+
+impl From<&Progress> for ProgressView {
+    fn from(progress: &Progress) -> Self {
+        Self {
+            step: progress.step_number(),
+            steps: FRONTEND_STEPS,
+            step_name: progress.step,
+            done: progress.files_done,
+            total: progress.files_total,
+            files_done: progress.files_done,
+            files_total: progress.files_total,
+            bytes_done: progress.bytes_done,
+            bytes_total: progress.bytes_total,
+        }
+    }
+}
+
+/// Where a request stands.
+pub async fn status(app: &App, caller: &Caller, args: WhichRequest) -> Result<RequestStatus, UserError> {
+    let request = find(app, caller, &args.request_id).await?;
+    Ok(status_of(request, Time::now()))
+}
+
+pub(super) fn status_of(request: Request, now: Time) -> RequestStatus {
+    let status = request.status_at(now);
+    let hint = match status {
+        Status::PendingApproval => Some("Waiting for approval".to_owned()),
+        Status::Approved => Some(Progress::starting().hint()),
+        Status::Running => request.progress.as_ref().map(Progress::hint),
+        _ => None,
+    };
+    let running = status == Status::Running;
+    RequestStatus {
+        status,
+        action: request.action,
+        summary: request.summary,
+        project: request.project.map(String::from),
+        source: request.source,
+        reason: request.reason,
+        created_at: request.created_at,
+        expires_at: request.expires_at,
+        decided_by: request.decision.as_ref().map(|decision| decision.by_name.clone()),
+        decided_at: request.decision.map(|decision| decision.at),
+        changes: request.changes,
+        deploy_id: request.deploy_id,
+        elapsed_seconds: request.started_at.filter(|_| running).map(|at| now.seconds_since(at)),
+        duration_seconds: request.finished_at.zip(request.started_at).map(|(end, start)| end.seconds_since(start)),
+        started_at: request.started_at,
+        finished_at: request.finished_at,
+        progress_hint: hint,
+        progress: request.progress.as_ref().filter(|_| running).map(ProgressView::from),
+        // While the work goes on the attribute holds a report between tasks, which is not the result yet.
+        result: request.result.filter(|_| status.has_ended()),
+        request_id: request.request_id.into(),
+    }
+}
