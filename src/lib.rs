@@ -3,6 +3,7 @@
 //! The folders tell the story, and imports run one way:
 //! `model` (pure rules) <- `store`, `aws` (adapters) <- `flow` (use cases) <- `engine`, `server` <- `cli`.
 
+pub mod engine;
 pub mod flow;
 pub mod model;
 pub mod store;
