@@ -5,5 +5,6 @@
 
 pub mod engine;
 pub mod flow;
+pub mod local;
 pub mod model;
 pub mod store;
