@@ -60,6 +60,16 @@ impl From<Time> for String {
     }
 }
 
+/// The present, cut to milliseconds so that a stored time reads back equal.
+pub fn now() -> Timestamp {
+    Time::now().0
+}
+
+/// `time` plus some seconds; stays at the end of representable time instead of overflowing.
+pub fn after(time: Timestamp, seconds: u64) -> Timestamp {
+    Time(time).plus_seconds(seconds).0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

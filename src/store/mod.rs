@@ -1,6 +1,7 @@
 //! The DynamoDB tables as typed repositories. Conditional writes live here and nowhere else.
 
 pub mod error;
+pub mod executions;
 pub mod history;
 mod items;
 pub mod keys;

@@ -16,9 +16,7 @@ fn sha256(body: &str) -> String {
 
 async fn send(presigned: &PresignedRequest, body: &str, more: &[(&str, &str)]) -> (u16, String) {
     let method = reqwest::Method::from_bytes(presigned.method().as_bytes()).unwrap();
-    let mut request = reqwest::Client::new()
-        .request(method, presigned.uri())
-        .body(body.to_owned());
+    let mut request = reqwest::Client::new().request(method, presigned.uri()).body(body.to_owned());
     for (name, value) in presigned.headers().chain(more.iter().copied()) {
         request = request.header(name, value);
     }
@@ -29,70 +27,23 @@ async fn send(presigned: &PresignedRequest, body: &str, more: &[(&str, &str)]) -
 #[tokio::test]
 async fn strangers_are_refused() {
     let (storage, s3) = Storage::with_bucket().await;
-    s3.put_object()
-        .bucket(BUCKET)
-        .key("key")
-        .body("body".into_bytes_stream())
-        .send()
-        .await
-        .unwrap();
+    s3.put_object().bucket(BUCKET).key("key").body("body".into_bytes_stream()).send().await.unwrap();
     let own = storage.credentials.clone();
 
-    let wrong_secret = StorageCredentials {
-        secret_access_key: "0".repeat(64),
-        ..own.clone()
-    };
+    let wrong_secret = StorageCredentials { secret_access_key: "0".repeat(64), ..own.clone() };
     let forger = s3_client(storage.objects, &wrong_secret);
-    assert_eq!(
-        code(forger.get_object().bucket(BUCKET).key("key").send().await),
-        "SignatureDoesNotMatch"
-    );
-    let put = forger
-        .put_object()
-        .bucket(BUCKET)
-        .key("key")
-        .body("forged".into_bytes_stream());
+    assert_eq!(code(forger.get_object().bucket(BUCKET).key("key").send().await), "SignatureDoesNotMatch");
+    let put = forger.put_object().bucket(BUCKET).key("key").body("forged".into_bytes_stream());
     assert_eq!(code(put.send().await), "SignatureDoesNotMatch");
 
-    let wrong_id = StorageCredentials {
-        access_key_id: "0".repeat(32),
-        ..own
-    };
+    let wrong_id = StorageCredentials { access_key_id: "0".repeat(32), ..own };
     let stranger = s3_client(storage.objects, &wrong_id);
-    assert_eq!(
-        code(stranger.get_object().bucket(BUCKET).key("key").send().await),
-        "NotSignedUp"
-    );
+    assert_eq!(code(stranger.get_object().bucket(BUCKET).key("key").send().await), "NotSignedUp");
 
     let client = reqwest::Client::new();
-    assert_eq!(
-        client
-            .get(storage.url("key"))
-            .send()
-            .await
-            .unwrap()
-            .status(),
-        403
-    );
-    assert_eq!(
-        client
-            .put(storage.url("key"))
-            .body("anonymous")
-            .send()
-            .await
-            .unwrap()
-            .status(),
-        403
-    );
-    assert_eq!(
-        client
-            .delete(storage.url("key"))
-            .send()
-            .await
-            .unwrap()
-            .status(),
-        403
-    );
+    assert_eq!(client.get(storage.url("key")).send().await.unwrap().status(), 403);
+    assert_eq!(client.put(storage.url("key")).body("anonymous").send().await.unwrap().status(), 403);
+    assert_eq!(client.delete(storage.url("key")).send().await.unwrap().status(), 403);
     assert_eq!(read(&s3, "key").await.0, b"body");
 }
 
@@ -100,40 +51,18 @@ async fn strangers_are_refused() {
 async fn a_presigned_put_takes_the_signed_bytes_only() {
     let (_storage, s3) = Storage::with_bucket().await;
     let hour = PresigningConfig::expires_in(Duration::from_secs(3600)).unwrap();
-    let put = s3
-        .put_object()
-        .bucket(BUCKET)
-        .key("key")
-        .checksum_sha256(sha256("approved"));
+    let put = s3.put_object().bucket(BUCKET).key("key").checksum_sha256(sha256("approved"));
     let presigned = put.presigned(hour).await.unwrap();
 
     let (status, answer) = send(&presigned, "other bytes", &[]).await;
     assert_eq!(status, 400, "{answer}");
     assert!(answer.contains("BadDigest"), "{answer}");
-    assert_eq!(
-        code(s3.get_object().bucket(BUCKET).key("key").send().await),
-        "NoSuchKey"
-    );
+    assert_eq!(code(s3.get_object().bucket(BUCKET).key("key").send().await), "NoSuchKey");
 
     // Leaving the signed header out, or changing it, breaks the signature.
-    let bare = reqwest::Client::new()
-        .put(presigned.uri())
-        .body("other bytes")
-        .send()
-        .await
-        .unwrap();
-    let signed_in_header = presigned
-        .headers()
-        .any(|(name, _)| name.eq_ignore_ascii_case("x-amz-checksum-sha256"));
-    assert!(
-        if signed_in_header {
-            bare.status() == 403
-        } else {
-            bare.status() == 400
-        },
-        "{}",
-        bare.status()
-    );
+    let bare = reqwest::Client::new().put(presigned.uri()).body("other bytes").send().await.unwrap();
+    let signed_in_header = presigned.headers().any(|(name, _)| name.eq_ignore_ascii_case("x-amz-checksum-sha256"));
+    assert!(if signed_in_header { bare.status() == 403 } else { bare.status() == 400 }, "{}", bare.status());
 
     let (status, answer) = send(&presigned, "approved", &[]).await;
     assert_eq!(status, 200, "{answer}");
@@ -143,28 +72,13 @@ async fn a_presigned_put_takes_the_signed_bytes_only() {
 #[tokio::test]
 async fn headers_that_were_not_signed_are_refused() {
     let (_storage, s3) = Storage::with_bucket().await;
-    s3.put_object()
-        .bucket(BUCKET)
-        .key("private")
-        .body("private".into_bytes_stream())
-        .send()
-        .await
-        .unwrap();
+    s3.put_object().bucket(BUCKET).key("private").body("private".into_bytes_stream()).send().await.unwrap();
     let hour = PresigningConfig::expires_in(Duration::from_secs(3600)).unwrap();
-    let presigned = s3
-        .put_object()
-        .bucket(BUCKET)
-        .key("inbox")
-        .presigned(hour)
-        .await
-        .unwrap();
+    let presigned = s3.put_object().bucket(BUCKET).key("inbox").presigned(hour).await.unwrap();
     let (status, answer) = send(&presigned, "", &[("x-amz-copy-source", "/bucket/private")]).await;
     assert_eq!(status, 403, "{answer}");
     assert!(answer.contains("AccessDenied"), "{answer}");
-    assert_eq!(
-        code(s3.get_object().bucket(BUCKET).key("inbox").send().await),
-        "NoSuchKey"
-    );
+    assert_eq!(code(s3.get_object().bucket(BUCKET).key("inbox").send().await), "NoSuchKey");
 }
 
 #[tokio::test]
@@ -175,42 +89,17 @@ async fn a_presigned_request_ends_and_is_good_for_its_own_key_only() {
         .expires_in(Duration::from_secs(60))
         .build()
         .unwrap();
-    let expired = s3
-        .put_object()
-        .bucket(BUCKET)
-        .key("key")
-        .presigned(past)
-        .await
-        .unwrap();
+    let expired = s3.put_object().bucket(BUCKET).key("key").presigned(past).await.unwrap();
     let (status, answer) = send(&expired, "late", &[]).await;
     assert_eq!(status, 403, "{answer}");
     assert!(answer.contains("expired"), "{answer}");
 
     let hour = PresigningConfig::expires_in(Duration::from_secs(3600)).unwrap();
-    let presigned = s3
-        .put_object()
-        .bucket(BUCKET)
-        .key("key")
-        .presigned(hour)
-        .await
-        .unwrap();
+    let presigned = s3.put_object().bucket(BUCKET).key("key").presigned(hour).await.unwrap();
     let elsewhere = presigned.uri().replace("/bucket/key?", "/bucket/other?");
-    let answer = reqwest::Client::new()
-        .put(elsewhere)
-        .body("moved")
-        .send()
-        .await
-        .unwrap();
+    let answer = reqwest::Client::new().put(elsewhere).body("moved").send().await.unwrap();
     assert_eq!(answer.status(), 403);
-    assert_eq!(
-        s3.list_objects_v2()
-            .bucket(BUCKET)
-            .send()
-            .await
-            .unwrap()
-            .contents(),
-        []
-    );
+    assert_eq!(s3.list_objects_v2().bucket(BUCKET).send().await.unwrap().contents(), []);
 }
 
 #[tokio::test]
@@ -229,13 +118,5 @@ async fn form_uploads_are_refused_before_their_file_is_read() {
         .await;
     // Refused while the form is still being sent, or after.
     assert!(answer.map_or(true, |answer| answer.status().is_client_error()));
-    assert_eq!(
-        s3.list_objects_v2()
-            .bucket(BUCKET)
-            .send()
-            .await
-            .unwrap()
-            .contents(),
-        []
-    );
+    assert_eq!(s3.list_objects_v2().bucket(BUCKET).send().await.unwrap().contents(), []);
 }

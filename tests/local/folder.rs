@@ -12,12 +12,7 @@ async fn a_second_server_on_the_folder_is_refused() {
     let second = bouncer::local::start(storage.path(), LOOPBACK, CancellationToken::new()).await;
     let error = second.expect_err("the folder is in use");
     assert!(matches!(error, LocalError::InUse { .. }), "{error}");
-    assert!(
-        error
-            .to_string()
-            .contains(&storage.path().display().to_string()),
-        "{error}"
-    );
+    assert!(error.to_string().contains(&storage.path().display().to_string()), "{error}");
 }
 
 #[tokio::test]
@@ -32,21 +27,14 @@ async fn a_restart_keeps_data_port_and_credentials() {
         .await
         .unwrap();
     super::records::create_table(&storage.dynamodb()).await;
-    super::records::put(&storage.dynamodb(), "kept", 7)
-        .await
-        .unwrap();
+    super::records::put(&storage.dynamodb(), "kept", 7).await.unwrap();
     let (port, credentials) = (storage.objects.port(), storage.credentials.clone());
 
     let storage = storage.restart().await;
     assert_eq!(storage.objects.port(), port);
     assert_eq!(storage.credentials, credentials);
-    assert_eq!(
-        read(&storage.s3(), "kept").await,
-        (b"kept".to_vec(), "text/plain".to_owned())
-    );
-    let item = super::records::get(&storage.dynamodb(), "kept")
-        .await
-        .unwrap();
+    assert_eq!(read(&storage.s3(), "kept").await, (b"kept".to_vec(), "text/plain".to_owned()));
+    let item = super::records::get(&storage.dynamodb(), "kept").await.unwrap();
     assert_eq!(item["count"], AttributeValue::N("7".to_owned()));
 }
 
@@ -57,14 +45,9 @@ async fn a_port_taken_by_another_program_is_named() {
     let folder = storage.stop().await;
     let _other = std::net::TcpListener::bind((LOOPBACK, port)).unwrap();
 
-    let Err(error) = Storage::start_on(folder).await else {
-        panic!("the port is taken")
-    };
+    let Err(error) = Storage::start_on(folder).await else { panic!("the port is taken") };
     let text = error.to_string();
-    assert!(
-        text.contains(&port.to_string()) && text.contains("objects_port"),
-        "{text}"
-    );
+    assert!(text.contains(&port.to_string()) && text.contains("objects_port"), "{text}");
     assert!(text.contains("storage.json"), "{text}");
 }
 
@@ -85,16 +68,8 @@ async fn only_the_owner_can_read_the_folder() {
     let parent = tempfile::tempdir().unwrap();
     let data = parent.path().join("new/data");
     let shutdown = CancellationToken::new();
-    let endpoints = bouncer::local::start(&data, LOOPBACK, shutdown.clone())
-        .await
-        .unwrap();
-    let mode = |path: &str| {
-        std::fs::metadata(data.join(path))
-            .unwrap()
-            .permissions()
-            .mode()
-            & 0o777
-    };
+    let endpoints = bouncer::local::start(&data, LOOPBACK, shutdown.clone()).await.unwrap();
+    let mode = |path: &str| std::fs::metadata(data.join(path)).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(""), 0o700);
     assert_eq!(mode("objects"), 0o700);
     for file in ["lock", "storage.json", "records.db"] {
@@ -107,18 +82,9 @@ async fn only_the_owner_can_read_the_folder() {
 #[tokio::test]
 async fn what_a_crash_left_behind_is_removed_at_the_next_start() {
     let (storage, s3) = Storage::with_bucket().await;
-    s3.put_object()
-        .bucket(BUCKET)
-        .key("kept")
-        .body("kept".into_bytes_stream())
-        .send()
-        .await
-        .unwrap();
+    s3.put_object().bucket(BUCKET).key("kept").body("kept".into_bytes_stream()).send().await.unwrap();
     let folder = storage.stop().await;
-    let orphan = folder
-        .path()
-        .join("objects/data/ab")
-        .join(format!("ab{}", "0".repeat(30)));
+    let orphan = folder.path().join("objects/data/ab").join(format!("ab{}", "0".repeat(30)));
     std::fs::create_dir_all(orphan.parent().unwrap()).unwrap();
     std::fs::write(&orphan, "half a body").unwrap();
 

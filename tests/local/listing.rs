@@ -52,62 +52,25 @@ async fn odd_names_are_kept_apart_and_come_back_as_they_are() {
     let (_storage, s3) = Storage::with_bucket().await;
     let names = odd_names();
     for name in &names {
-        s3.put_object()
-            .bucket(BUCKET)
-            .key(name)
-            .body(name.into_bytes_stream())
-            .send()
-            .await
-            .unwrap();
+        s3.put_object().bucket(BUCKET).key(name).body(name.into_bytes_stream()).send().await.unwrap();
     }
     for name in &names {
         assert_eq!(read(&s3, name).await.0, name.as_bytes(), "{name}");
     }
     let plain = s3.list_objects_v2().bucket(BUCKET).send().await.unwrap();
-    let listed: Vec<_> = plain
-        .contents()
-        .iter()
-        .map(|object| object.key().unwrap().to_owned())
-        .collect();
+    let listed: Vec<_> = plain.contents().iter().map(|object| object.key().unwrap().to_owned()).collect();
     assert_eq!(listed, names);
 
-    let encoded = s3
-        .list_objects_v2()
-        .bucket(BUCKET)
-        .encoding_type(EncodingType::Url)
-        .send()
-        .await
-        .unwrap();
+    let encoded = s3.list_objects_v2().bucket(BUCKET).encoding_type(EncodingType::Url).send().await.unwrap();
     let decode = |name: &str| percent_decode_str(name).decode_utf8().unwrap().into_owned();
-    let listed: Vec<_> = encoded
-        .contents()
-        .iter()
-        .map(|object| decode(object.key().unwrap()))
-        .collect();
+    let listed: Vec<_> = encoded.contents().iter().map(|object| decode(object.key().unwrap())).collect();
     assert_eq!(listed, names);
 
     for name in &names {
-        s3.delete_object()
-            .bucket(BUCKET)
-            .key(name)
-            .send()
-            .await
-            .unwrap();
+        s3.delete_object().bucket(BUCKET).key(name).send().await.unwrap();
     }
-    assert_eq!(
-        s3.list_objects_v2()
-            .bucket(BUCKET)
-            .send()
-            .await
-            .unwrap()
-            .key_count(),
-        Some(0)
-    );
-    let long = s3
-        .put_object()
-        .bucket(BUCKET)
-        .key("n".repeat(1025))
-        .body("x".into_bytes_stream());
+    assert_eq!(s3.list_objects_v2().bucket(BUCKET).send().await.unwrap().key_count(), Some(0));
+    let long = s3.put_object().bucket(BUCKET).key("n".repeat(1025)).body("x".into_bytes_stream());
     assert_eq!(code(long.send().await), "KeyTooLongError");
 }
 
@@ -115,13 +78,7 @@ async fn odd_names_are_kept_apart_and_come_back_as_they_are() {
 async fn pages_prefixes_and_delimiters() {
     let (_storage, s3) = Storage::with_bucket().await;
     for key in ["a", "css/1", "css/2", "css/x/3", "index.html", "js/4"] {
-        s3.put_object()
-            .bucket(BUCKET)
-            .key(key)
-            .body(key.into_bytes_stream())
-            .send()
-            .await
-            .unwrap();
+        s3.put_object().bucket(BUCKET).key(key).body(key.into_bytes_stream()).send().await.unwrap();
     }
     let list = || s3.list_objects_v2().bucket(BUCKET);
 
@@ -130,16 +87,8 @@ async fn pages_prefixes_and_delimiters() {
     while let Some(page) = pages.next().await {
         let page = page.unwrap();
         assert_eq!(page.key_count(), Some(1));
-        names.extend(
-            page.contents()
-                .iter()
-                .map(|object| object.key().unwrap().to_owned()),
-        );
-        names.extend(
-            page.common_prefixes()
-                .iter()
-                .map(|prefix| prefix.prefix().unwrap().to_owned()),
-        );
+        names.extend(page.contents().iter().map(|object| object.key().unwrap().to_owned()));
+        names.extend(page.common_prefixes().iter().map(|prefix| prefix.prefix().unwrap().to_owned()));
     }
     assert_eq!(names, ["a", "css/", "index.html", "js/"]);
 
@@ -151,44 +100,14 @@ async fn pages_prefixes_and_delimiters() {
     assert!(first.e_tag().unwrap().len() == 34 && first.last_modified().is_some());
 
     // An empty delimiter is none.
-    assert_eq!(
-        list().delimiter("").send().await.unwrap().contents().len(),
-        6
-    );
-    assert_eq!(
-        list().start_after("css/2").send().await.unwrap().contents()[0].key(),
-        Some("css/x/3")
-    );
-    assert_eq!(
-        list().max_keys(0).send().await.unwrap().is_truncated(),
-        Some(false)
-    );
+    assert_eq!(list().delimiter("").send().await.unwrap().contents().len(), 6);
+    assert_eq!(list().start_after("css/2").send().await.unwrap().contents()[0].key(), Some("css/x/3"));
+    assert_eq!(list().max_keys(0).send().await.unwrap().is_truncated(), Some(false));
     assert_eq!(code(list().max_keys(-1).send().await), "InvalidArgument");
-    assert_eq!(
-        code(list().continuation_token("?").send().await),
-        "InvalidArgument"
-    );
+    assert_eq!(code(list().continuation_token("?").send().await), "InvalidArgument");
 
-    let old = s3
-        .list_objects()
-        .bucket(BUCKET)
-        .max_keys(4)
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(
-        (old.contents().len(), old.next_marker()),
-        (4, Some("css/x/3"))
-    );
-    let rest = s3
-        .list_objects()
-        .bucket(BUCKET)
-        .marker("css/x/3")
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(
-        (rest.contents().len(), rest.is_truncated()),
-        (2, Some(false))
-    );
+    let old = s3.list_objects().bucket(BUCKET).max_keys(4).send().await.unwrap();
+    assert_eq!((old.contents().len(), old.next_marker()), (4, Some("css/x/3")));
+    let rest = s3.list_objects().bucket(BUCKET).marker("css/x/3").send().await.unwrap();
+    assert_eq!((rest.contents().len(), rest.is_truncated()), (2, Some(false)));
 }

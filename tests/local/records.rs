@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, Put,
-    ScalarAttributeType, TransactWriteItem,
+    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, Put, ScalarAttributeType,
+    TransactWriteItem,
 };
 use bouncer::local::StorageCredentials;
 
@@ -14,12 +14,8 @@ use super::support::{Storage, code, dynamodb_client};
 const TABLE: &str = "records";
 
 pub async fn create_table(dynamodb: &Client) {
-    let id = AttributeDefinition::builder()
-        .attribute_name("id")
-        .attribute_type(ScalarAttributeType::S);
-    let key = KeySchemaElement::builder()
-        .attribute_name("id")
-        .key_type(KeyType::Hash);
+    let id = AttributeDefinition::builder().attribute_name("id").attribute_type(ScalarAttributeType::S);
+    let key = KeySchemaElement::builder().attribute_name("id").key_type(KeyType::Hash);
     dynamodb
         .create_table()
         .table_name(TABLE)
@@ -55,13 +51,7 @@ pub async fn put(
 
 pub async fn get(dynamodb: &Client, id: &str) -> Option<HashMap<String, AttributeValue>> {
     let key = AttributeValue::S(id.to_owned());
-    let found = dynamodb
-        .get_item()
-        .table_name(TABLE)
-        .key("id", key)
-        .consistent_read(true)
-        .send()
-        .await;
+    let found = dynamodb.get_item().table_name(TABLE).key("id", key).consistent_read(true).send().await;
     found.unwrap().item
 }
 
@@ -74,16 +64,9 @@ async fn a_conditional_put_happens_once() {
         let dynamodb = dynamodb.clone();
         tokio::spawn(async move { put(&dynamodb, "one", count).await.is_ok() })
     });
-    let won = futures::future::join_all(tries)
-        .await
-        .into_iter()
-        .filter(|won| *won.as_ref().unwrap())
-        .count();
+    let won = futures::future::join_all(tries).await.into_iter().filter(|won| *won.as_ref().unwrap()).count();
     assert_eq!(won, 1);
-    assert_eq!(
-        code(put(&dynamodb, "one", 9).await),
-        "ConditionalCheckFailedException"
-    );
+    assert_eq!(code(put(&dynamodb, "one", 9).await), "ConditionalCheckFailedException");
 }
 
 #[tokio::test]
@@ -109,10 +92,7 @@ async fn concurrent_additions_all_count() {
     for addition in futures::future::join_all(additions).await {
         addition.unwrap();
     }
-    assert_eq!(
-        get(&dynamodb, "sum").await.unwrap()["count"],
-        AttributeValue::N("40".to_owned())
-    );
+    assert_eq!(get(&dynamodb, "sum").await.unwrap()["count"], AttributeValue::N("40".to_owned()));
 }
 
 #[tokio::test]
@@ -126,20 +106,12 @@ async fn a_transaction_happens_as_a_whole_or_not_at_all() {
             .table_name(TABLE)
             .item("id", AttributeValue::S(id.to_owned()))
             .condition_expression("attribute_not_exists(id)");
-        TransactWriteItem::builder()
-            .put(put.build().unwrap())
-            .build()
+        TransactWriteItem::builder().put(put.build().unwrap()).build()
     };
-    let refused = dynamodb
-        .transact_write_items()
-        .transact_items(write("new"))
-        .transact_items(write("there"));
+    let refused = dynamodb.transact_write_items().transact_items(write("new")).transact_items(write("there"));
     assert_eq!(code(refused.send().await), "TransactionCanceledException");
     assert_eq!(get(&dynamodb, "new").await, None);
-    let done = dynamodb
-        .transact_write_items()
-        .transact_items(write("new"))
-        .transact_items(write("newer"));
+    let done = dynamodb.transact_write_items().transact_items(write("new")).transact_items(write("newer"));
     done.send().await.unwrap();
     assert!(get(&dynamodb, "newer").await.is_some());
 }
@@ -152,46 +124,18 @@ async fn queries_and_batches_are_answered() {
     for id in ["a", "b", "c"] {
         put(&dynamodb, id, 1).await.unwrap();
     }
-    assert_eq!(
-        dynamodb
-            .scan()
-            .table_name(TABLE)
-            .send()
-            .await
-            .unwrap()
-            .count(),
-        3
-    );
+    assert_eq!(dynamodb.scan().table_name(TABLE).send().await.unwrap().count(), 3);
     let query = dynamodb
         .query()
         .table_name(TABLE)
         .key_condition_expression("id = :id")
         .expression_attribute_values(":id", AttributeValue::S("b".to_owned()));
     assert_eq!(query.send().await.unwrap().count(), 1);
-    assert_eq!(
-        dynamodb.list_tables().send().await.unwrap().table_names(),
-        [TABLE]
-    );
-    dynamodb
-        .describe_table()
-        .table_name(TABLE)
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(
-        code(dynamodb.describe_table().table_name("missing").send().await),
-        "ResourceNotFoundException"
-    );
-    assert_eq!(
-        code(dynamodb.describe_limits().send().await),
-        "UnknownOperationException"
-    );
-    dynamodb
-        .delete_table()
-        .table_name(TABLE)
-        .send()
-        .await
-        .unwrap();
+    assert_eq!(dynamodb.list_tables().send().await.unwrap().table_names(), [TABLE]);
+    dynamodb.describe_table().table_name(TABLE).send().await.unwrap();
+    assert_eq!(code(dynamodb.describe_table().table_name("missing").send().await), "ResourceNotFoundException");
+    assert_eq!(code(dynamodb.describe_limits().send().await), "UnknownOperationException");
+    dynamodb.delete_table().table_name(TABLE).send().await.unwrap();
 }
 
 #[tokio::test]
@@ -201,25 +145,13 @@ async fn only_the_owner_of_the_secret_is_answered() {
     let own = storage.credentials.clone();
 
     // The id of the key is no secret: presigned URLs carry it.
-    let wrong_secret = StorageCredentials {
-        secret_access_key: "0".repeat(64),
-        ..own.clone()
-    };
+    let wrong_secret = StorageCredentials { secret_access_key: "0".repeat(64), ..own.clone() };
     let forger = dynamodb_client(storage.records, &wrong_secret);
-    assert_eq!(
-        code(put(&forger, "forged", 1).await),
-        "InvalidSignatureException"
-    );
+    assert_eq!(code(put(&forger, "forged", 1).await), "InvalidSignatureException");
 
-    let wrong_id = StorageCredentials {
-        access_key_id: "0".repeat(32),
-        ..own
-    };
+    let wrong_id = StorageCredentials { access_key_id: "0".repeat(32), ..own };
     let stranger = dynamodb_client(storage.records, &wrong_id);
-    assert_eq!(
-        code(put(&stranger, "forged", 1).await),
-        "UnrecognizedClientException"
-    );
+    assert_eq!(code(put(&stranger, "forged", 1).await), "UnrecognizedClientException");
 
     let unsigned = reqwest::Client::new()
         .post(format!("http://{}/", storage.records))
@@ -227,13 +159,7 @@ async fn only_the_owner_of_the_secret_is_answered() {
         .body("{}");
     let answer = unsigned.send().await.unwrap();
     assert_eq!(answer.status(), 400);
-    assert!(
-        answer
-            .text()
-            .await
-            .unwrap()
-            .contains("MissingAuthenticationToken")
-    );
+    assert!(answer.text().await.unwrap().contains("MissingAuthenticationToken"));
 
     assert_eq!(get(&storage.dynamodb(), "forged").await, None);
 }
@@ -243,17 +169,9 @@ async fn a_signature_is_good_for_its_own_request_only() {
     let storage = Storage::start().await;
     let recorded = RecordedRequest::of(&storage).await;
     assert_eq!(recorded.send(|_, _| {}).await, 200);
-    assert_eq!(
-        recorded
-            .send(|_, body| *body = r#"{"Limit":1}"#.to_owned())
-            .await,
-        400
-    );
+    assert_eq!(recorded.send(|_, body| *body = r#"{"Limit":1}"#.to_owned()).await, 400);
     let retarget = |headers: &mut reqwest::header::HeaderMap, _: &mut String| {
-        headers.insert(
-            "x-amz-target",
-            "DynamoDB_20120810.DeleteTable".parse().unwrap(),
-        );
+        headers.insert("x-amz-target", "DynamoDB_20120810.DeleteTable".parse().unwrap());
     };
     assert_eq!(recorded.send(retarget).await, 400);
     let redate = |headers: &mut reqwest::header::HeaderMap, _: &mut String| {
@@ -297,30 +215,17 @@ impl RecordedRequest {
         }
         let headers = std::sync::Arc::default();
         let recorder = Recorder(std::sync::Arc::clone(&headers));
-        let list = storage
-            .dynamodb()
-            .list_tables()
-            .customize()
-            .interceptor(recorder);
+        let list = storage.dynamodb().list_tables().customize().interceptor(recorder);
         list.send().await.unwrap();
         let headers = headers.lock().unwrap().clone();
-        Self {
-            url: format!("http://{}/", storage.records),
-            headers,
-            body: "{}".to_owned(),
-        }
+        Self { url: format!("http://{}/", storage.records), headers, body: "{}".to_owned() }
     }
 
     async fn send(&self, change: impl FnOnce(&mut reqwest::header::HeaderMap, &mut String)) -> u16 {
         let (mut headers, mut body) = (self.headers.clone(), self.body.clone());
         change(&mut headers, &mut body);
         headers.remove("content-length");
-        let sent = reqwest::Client::new()
-            .post(&self.url)
-            .headers(headers)
-            .body(body)
-            .send()
-            .await;
+        let sent = reqwest::Client::new().post(&self.url).headers(headers).body(body).send().await;
         sent.unwrap().status().as_u16()
     }
 }

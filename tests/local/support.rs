@@ -96,10 +96,7 @@ pub fn s3_client(address: SocketAddr, credentials: &StorageCredentials) -> aws_s
     aws_sdk_s3::Client::from_conf(config)
 }
 
-pub fn dynamodb_client(
-    address: SocketAddr,
-    credentials: &StorageCredentials,
-) -> aws_sdk_dynamodb::Client {
+pub fn dynamodb_client(address: SocketAddr, credentials: &StorageCredentials) -> aws_sdk_dynamodb::Client {
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version_latest()
         .region(aws_sdk_dynamodb::config::Region::new("us-east-1"))
@@ -111,45 +108,28 @@ pub fn dynamodb_client(
 }
 
 fn keys(credentials: &StorageCredentials) -> aws_sdk_s3::config::Credentials {
-    let StorageCredentials {
-        access_key_id,
-        secret_access_key,
-    } = credentials.clone();
+    let StorageCredentials { access_key_id, secret_access_key } = credentials.clone();
     aws_sdk_s3::config::Credentials::new(access_key_id, secret_access_key, None, None, "test")
 }
 
 /// The error code that the service answered with.
-pub fn code<T: Debug, E: ProvideErrorMetadata + Debug, R: Debug>(
-    result: Result<T, SdkError<E, R>>,
-) -> String {
+pub fn code<T: Debug, E: ProvideErrorMetadata + Debug, R: Debug>(result: Result<T, SdkError<E, R>>) -> String {
     let error = result.expect_err("the request should be refused");
-    let code = error
-        .as_service_error()
-        .and_then(ProvideErrorMetadata::code);
+    let code = error.as_service_error().and_then(ProvideErrorMetadata::code);
     code.map_or_else(|| format!("{error:?}"), str::to_owned)
 }
 
 /// Body and content type of an object.
 pub async fn read(s3: &aws_sdk_s3::Client, key: &str) -> (Vec<u8>, String) {
-    let object = s3
-        .get_object()
-        .bucket(BUCKET)
-        .key(key)
-        .send()
-        .await
-        .unwrap();
+    let object = s3.get_object().bucket(BUCKET).key(key).send().await.unwrap();
     let content_type = object.content_type().unwrap_or_default().to_owned();
     (object.body.collect().await.unwrap().to_vec(), content_type)
 }
 
 /// The body files that are there now.
 pub fn body_files(folder: &Path) -> Vec<std::path::PathBuf> {
-    let shards = std::fs::read_dir(folder.join("objects/data"))
-        .unwrap()
-        .map(|shard| shard.unwrap().path());
-    let files = shards
-        .filter(|shard| shard.is_dir())
-        .flat_map(|shard| std::fs::read_dir(shard).unwrap());
+    let shards = std::fs::read_dir(folder.join("objects/data")).unwrap().map(|shard| shard.unwrap().path());
+    let files = shards.filter(|shard| shard.is_dir()).flat_map(|shard| std::fs::read_dir(shard).unwrap());
     files.map(|file| file.unwrap().path()).collect()
 }
 
