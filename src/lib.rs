@@ -8,4 +8,5 @@ pub mod engine;
 pub mod flow;
 pub mod local;
 pub mod model;
+pub mod server;
 pub mod store;

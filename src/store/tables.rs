@@ -66,16 +66,16 @@ impl Store {
     /// Makes the tables that are not there yet. For the local profile.
     pub async fn create_missing_tables(&self) -> Result<(), StoreError> {
         for table in Table::ALL {
-            let name = self.table(table);
-            if self.exists(&name).await? {
-                continue;
+            if !self.is_there(table).await? {
+                self.create(table, &self.table(table)).await?;
             }
-            self.create(table, &name).await?;
         }
         Ok(())
     }
 
-    async fn exists(&self, name: &str) -> Result<bool, StoreError> {
+    /// Whether a table is there and can be asked about.
+    pub async fn is_there(&self, table: Table) -> Result<bool, StoreError> {
+        let name = &self.table(table);
         match self.client.describe_table().table_name(name).send().await {
             Ok(_) => Ok(true),
             Err(error) if error.as_service_error().is_some_and(|e| e.is_resource_not_found_exception()) => Ok(false),

@@ -2,12 +2,14 @@
 
 mod deploy;
 mod details;
+mod health;
 mod history;
 mod pending;
 mod request;
 
 pub use deploy::{DeployState, DeployView, WhichDeploy, deploy_status};
 pub use details::{CallerView, FileChange, RequestDetails, TargetView, show};
+pub use health::{Check, Health, health};
 pub use history::{DeployHistory, DeployItem, WhichHistory, history};
 pub use pending::{ListPending, PendingItem, PendingList, list_pending};
 pub use request::{ProgressView, RequestStatus, WhichRequest, status};

@@ -1,0 +1,138 @@
+//! The tools over plain HTTP, the decision, and what programs ask about the server itself.
+
+use super::guard::refusal;
+use super::tools::{CallError, Context, Tools};
+use crate::flow::app::App;
+use crate::flow::approval::{self, Decide};
+use crate::flow::status::health;
+use crate::model::error::{ErrorCode, UserError};
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{Extension, Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::{Json, Router, routing};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// What the handlers share.
+#[derive(Clone)]
+pub(super) struct Api {
+    pub app: Arc<App>,
+    pub tools: Arc<Tools>,
+}
+
+/// The routes that need a key.
+pub(super) fn routes() -> Router<Api> {
+    Router::new()
+        .route("/v1/tools", routing::get(list_tools))
+        .route("/v1/tools/{name}", routing::post(call_tool))
+        .route("/v1/requests/{request_id}/decision", routing::post(decide))
+        .route("/v1/health", routing::get(report_health))
+}
+
+/// `GET /healthz`: alive; needs no key and tells nothing else.
+pub(super) async fn alive() -> Json<Value> {
+    Json(json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }))
+}
+
+async fn list_tools(State(api): State<Api>, Extension(context): Extension<Context>) -> Json<Value> {
+    let tools: Vec<Value> = api
+        .tools
+        .offered(context.caller.role)
+        .map(|tool| {
+            json!({
+                "name": tool.name,
+                "description": tool.about,
+                "input_schema": *tool.input,
+                "output_schema": *tool.output,
+            })
+        })
+        .collect();
+    Json(json!({ "tools": tools }))
+}
+
+async fn call_tool(
+    State(api): State<Api>,
+    Extension(context): Extension<Context>,
+    Path(name): Path<String>,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    let arguments = match json_body(body) {
+        Ok(arguments) => arguments,
+        Err(response) => return *response,
+    };
+    match api.tools.call(context, &name, arguments).await {
+        Ok(answer) => Json(answer).into_response(),
+        Err(CallError::UnknownTool(error) | CallError::Tool(error)) => refused(&error),
+    }
+}
+
+async fn decide(
+    State(api): State<Api>,
+    Extension(context): Extension<Context>,
+    Path(request_id): Path<String>,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    let body = match json_body(body) {
+        Ok(body) => body,
+        Err(response) => return *response,
+    };
+    let Ok(Decide { decision }) = serde_json::from_value(body) else {
+        return refused(&UserError::invalid(
+            "decision",
+            "The decision must be 'approve' or 'deny'.",
+            "Send {\"decision\": \"approve\"} or {\"decision\": \"deny\"}.",
+        ));
+    };
+    match approval::decide(&api.app, &context.caller, &request_id, decision, "http").await {
+        Ok(decided) => Json(decided).into_response(),
+        Err(error) => refused(&error),
+    }
+}
+
+async fn report_health(State(api): State<Api>, Extension(context): Extension<Context>) -> Response {
+    Json(health(&api.app, &context.caller).await).into_response()
+}
+
+fn json_body(body: Result<Bytes, BytesRejection>) -> Result<Value, Box<Response>> {
+    let bytes = match body {
+        Ok(bytes) => bytes,
+        Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+            let error = UserError::validation(
+                "The request's body is larger than this server accepts.",
+                "Upload large files with bouncer_request_frontend_presigned.",
+            );
+            return Err(Box::new(refusal(StatusCode::PAYLOAD_TOO_LARGE, &error)));
+        }
+        Err(_) => {
+            let error = UserError::invalid("body", "The request's body broke off.", "Send it again, whole.");
+            return Err(Box::new(refusal(StatusCode::BAD_REQUEST, &error)));
+        }
+    };
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Ok(json!({}));
+    }
+    serde_json::from_slice(&bytes).map_err(|error| {
+        let sentence =
+            format!("The request's body is not valid JSON (line {}, column {}).", error.line(), error.column());
+        Box::new(refused(&UserError::invalid("body", sentence, "Send one JSON object.")))
+    })
+}
+
+fn refused(error: &UserError) -> Response {
+    refusal(status_code(error.code), error)
+}
+
+fn status_code(code: ErrorCode) -> StatusCode {
+    match code {
+        ErrorCode::MissingParam | ErrorCode::InvalidParam | ErrorCode::ValidationError => StatusCode::BAD_REQUEST,
+        ErrorCode::Forbidden => StatusCode::FORBIDDEN,
+        ErrorCode::UnknownProject | ErrorCode::NotFound => StatusCode::NOT_FOUND,
+        ErrorCode::Conflict | ErrorCode::ProjectDisabled => StatusCode::CONFLICT,
+        ErrorCode::PreflightFailed => StatusCode::UNPROCESSABLE_ENTITY,
+        ErrorCode::RateLimited | ErrorCode::PendingLimitExceeded => StatusCode::TOO_MANY_REQUESTS,
+        ErrorCode::UpstreamError | ErrorCode::NotificationFailed => StatusCode::BAD_GATEWAY,
+        ErrorCode::SystemError => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}

@@ -1,0 +1,82 @@
+//! `GET /sites/{project}/…`: the published bucket as a browser sees it, with the headers it was published with. Stands
+//! in for CloudFront in the local profile.
+
+use super::http::Api;
+use crate::aws::objects::{ObjectError, Opened};
+use crate::flow::app::App;
+use crate::model::ids::ProjectId;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use futures::stream;
+
+const INDEX: &str = "index.html";
+
+/// A site's address without its `/`: links in the page would be resolved against the wrong folder.
+pub(super) async fn without_slash(Path(project): Path<String>) -> Response {
+    Redirect::permanent(&format!("/sites/{project}/")).into_response()
+}
+
+/// The entry page.
+pub(super) async fn root(State(api): State<Api>, Path(project): Path<String>) -> Response {
+    serve(&api.app, &project, "").await
+}
+
+/// Any other file.
+pub(super) async fn file(State(api): State<Api>, Path((project, path)): Path<(String, String)>) -> Response {
+    serve(&api.app, &project, &path).await
+}
+
+async fn serve(app: &App, project: &str, path: &str) -> Response {
+    let bucket = match bucket_of(app, project).await {
+        Ok(Some(bucket)) => bucket,
+        Ok(None) => return plain(StatusCode::NOT_FOUND, "There is no such site.\n"),
+        Err(response) => return *response,
+    };
+    let key = if path.is_empty() || path.ends_with('/') { format!("{path}{INDEX}") } else { path.to_owned() };
+    match app.objects.open(&bucket, &key).await {
+        Ok(opened) => stream_body(opened, bucket),
+        Err(ObjectError::NotFound { .. } | ObjectError::NoSuchBucket(_)) => {
+            plain(StatusCode::NOT_FOUND, "There is no such file in this site.\n")
+        }
+        Err(error) => {
+            tracing::warn!(%error, "a site's file could not be read");
+            plain(StatusCode::BAD_GATEWAY, "The site cannot be read right now.\n")
+        }
+    }
+}
+
+async fn bucket_of(app: &App, project: &str) -> Result<Option<String>, Box<Response>> {
+    let Ok(id) = ProjectId::parse(project) else { return Ok(None) };
+    match app.store.project(&id).await {
+        Ok(project) => Ok(project.and_then(|project| project.frontend).map(|target| target.bucket)),
+        Err(error) => {
+            tracing::warn!(%error, "a site's project could not be read");
+            Err(Box::new(plain(StatusCode::BAD_GATEWAY, "The site cannot be read right now.\n")))
+        }
+    }
+}
+
+fn stream_body(opened: Opened, bucket: String) -> Response {
+    let (size, headers) = (opened.size, opened.headers.clone());
+    let body = stream::try_unfold((opened, bucket), |(mut opened, bucket)| async move {
+        let chunk = opened.next_chunk(&bucket).await.map_err(std::io::Error::other)?;
+        Ok::<_, std::io::Error>(chunk.map(|chunk| (chunk, (opened, bucket))))
+    });
+    let mut response = Body::from_stream(body).into_response();
+    let out = response.headers_mut();
+    out.insert(header::CONTENT_LENGTH, HeaderValue::from(size));
+    out.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    for (name, value) in [(header::CONTENT_TYPE, headers.content_type), (header::CACHE_CONTROL, headers.cache_control)]
+    {
+        if let Some(value) = value.and_then(|value| HeaderValue::from_str(&value).ok()) {
+            out.insert(name, value);
+        }
+    }
+    response
+}
+
+fn plain(status: StatusCode, text: &'static str) -> Response {
+    (status, [(header::CACHE_CONTROL, "no-store")], text).into_response()
+}

@@ -1,0 +1,88 @@
+//! The table of tools.
+
+use super::{Context, Tool, answer, help, parse, schema};
+use crate::flow::{frontend, keys, projects, status, upload};
+use crate::model::caller::Role;
+
+/// One row: its name, the role it is offered to, argument and answer types, the use case, and what clients are told.
+macro_rules! tool {
+    ($name:literal, $role:ident, $input:ty => $output:ty, |$app:ident, $cx:ident, $args:ident| $run:expr, $about:literal) => {
+        Tool {
+            name: $name,
+            about: $about,
+            role: Role::$role,
+            input: schema::input::<$input>(),
+            output: schema::output::<$output>(),
+            run: |$app, $cx: Context, arguments| {
+                Box::pin(async move {
+                    let $args: $input = parse(arguments)?;
+                    answer($run?)
+                })
+            },
+        }
+    };
+}
+
+/// Every tool, in the order in which help lists them.
+#[rustfmt::skip]
+pub(super) fn tools() -> Vec<Tool> {
+    vec![
+        tool!("bouncer_help", Agent, help::HelpArguments => help::Help,
+            |app, cx, args| help::help(&app, &cx, args),
+            "Explains how to deploy with Bouncer, step by step, and lists the tools and limits that apply to you. Call it first."),
+        tool!("bouncer_project_list", Agent, projects::NoArguments => projects::ProjectList,
+            |app, cx, args| projects::list(&app, &cx.caller, args).await,
+            "Lists the projects that can be deployed, with their ids, buckets and current releases."),
+        tool!("bouncer_project_show", Agent, projects::ShowProject => projects::OneProject,
+            |app, cx, args| projects::show(&app, &cx.caller, args).await,
+            "Shows one project: its bucket, distribution, region, role, cache rules and current release."),
+        tool!("bouncer_deploy_frontend", Agent, frontend::inline::DeployFrontend => frontend::PendingAnswer,
+            |app, cx, args| frontend::inline::deploy(&app, &cx.caller, args).await,
+            "Asks for the deploy of a small static site whose files travel in this call as base64. Answers at once with pending_approval and a request_id; a human then decides. Poll bouncer_status. For more than 200 files or large ones use bouncer_request_frontend_presigned."),
+        tool!("bouncer_request_frontend_presigned", Agent, frontend::presigned::RequestPresigned => frontend::presigned::UploadsReady,
+            |app, cx, args| frontend::presigned::request(&app, &cx.caller, args, cx.host.as_deref()).await,
+            "First step of a larger site's deploy: give every file's name, and size and sha256 if you know them; get one upload URL a file. Content that is stored already is skipped. PUT each file with the headers given, then call bouncer_confirm_frontend_deploy."),
+        tool!("bouncer_confirm_frontend_deploy", Agent, frontend::presigned::ConfirmDeploy => frontend::PendingAnswer,
+            |app, cx, args| frontend::presigned::confirm(&app, &cx.caller, args).await,
+            "Second step: says that the files of bouncer_request_frontend_presigned are uploaded, with the same list. Checks that all have arrived and asks for a decision; files that have not are listed in missing."),
+        tool!("bouncer_frontend_diff", Agent, frontend::diff::DiffFrontend => frontend::diff::Difference,
+            |app, cx, args| frontend::diff::diff(&app, &cx.caller, args).await,
+            "Compares a list of files with a project's current release and tells what a deploy would add, change and remove. Changes nothing and asks nobody."),
+        tool!("bouncer_request_presigned", Agent, upload::RequestUpload => upload::UploadReady,
+            |app, cx, args| upload::request(&app, &cx.caller, args, cx.host.as_deref()).await,
+            "Gives a URL to PUT one file into the staging bucket, under a dated key. Needs no approval and publishes nothing."),
+        tool!("bouncer_request_presigned_batch", Agent, upload::RequestBatch => upload::BatchReady,
+            |app, cx, args| upload::request_batch(&app, &cx.caller, args, cx.host.as_deref()).await,
+            "Gives URLs to PUT 1 to 50 files into the staging bucket under one batch. Needs no approval and publishes nothing. Confirm with bouncer_confirm_upload."),
+        tool!("bouncer_confirm_upload", Agent, upload::ConfirmUpload => upload::BatchArrival,
+            |app, cx, args| upload::confirm(&app, &cx.caller, args).await,
+            "Tells which files of a batch from bouncer_request_presigned_batch have arrived, with size and sha256, and which are missing."),
+        tool!("bouncer_status", Agent, status::WhichRequest => status::RequestStatus,
+            |app, cx, args| status::status(&app, &cx.caller, args).await,
+            "Tells where a request stands: pending_approval, approved, running with progress_hint, or how it ended, with result. Poll it with the request_id."),
+        tool!("bouncer_list_pending", Agent, status::ListPending => status::PendingList,
+            |app, cx, args| status::list_pending(&app, &cx.caller, args).await,
+            "Lists requests that wait for a decision, soonest expiry first: your own, or all of them for an approver."),
+        tool!("bouncer_deploy_status", Agent, status::WhichDeploy => status::DeployView,
+            |app, cx, args| status::deploy_status(&app, &cx.caller, args).await,
+            "Tells where a deploy is and, when it failed, why. Reads records only. An unknown id gives status not_found."),
+        tool!("bouncer_deploy_history", Agent, status::WhichHistory => status::DeployHistory,
+            |app, cx, args| status::history(&app, &cx.caller, args).await,
+            "Lists a project's deploys, newest first, with who asked, why, how long they took and how they ended."),
+        tool!("bouncer_request_show", Agent, status::WhichRequest => status::RequestDetails,
+            |app, cx, args| status::show(&app, &cx.caller, args).await,
+            "Shows what a request would do, file by file, as its approver sees it before deciding."),
+        tool!("bouncer_project_add", Admin, projects::AddProject => projects::OneProject,
+            |app, cx, args| projects::add(&app, &cx.caller, args).await,
+            "Adds a project, or changes the frontend of one. In the local profile it also makes the bucket. Admins only."),
+        tool!("bouncer_key_create", Admin, keys::CreateKey => keys::CreatedKey,
+            |app, cx, args| keys::create(&app, &cx.caller, args).await,
+            "Makes an API key for an agent, an approver or an admin. The secret is shown this once. Admins only."),
+        tool!("bouncer_key_list", Admin, projects::NoArguments => keys::KeyList,
+            |app, cx, args| keys::list(&app, &cx.caller, args).await,
+            "Lists the API keys with their names and roles, without their secrets. Admins only."),
+        tool!("bouncer_key_revoke", Admin, keys::RevokeKey => keys::RevokedKey,
+            |app, cx, args| keys::revoke(&app, &cx.caller, args).await,
+            "Revokes an API key for good, by its key_id. Admins only."),
+    ]
+}
