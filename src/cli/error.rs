@@ -59,6 +59,16 @@ impl CliError {
         self
     }
 
+    /// The error object of the tools' contract.
+    pub fn answer(&self) -> Value {
+        let mut answer = self.details.clone();
+        answer.insert("status".into(), json!("error"));
+        answer.insert("error_code".into(), json!(self.code));
+        answer.insert("error".into(), json!(self.message));
+        answer.insert("suggestion".into(), json!(self.hint));
+        Value::Object(answer)
+    }
+
     /// Reads an error object of the server.
     pub fn from_answer(answer: Map<String, Value>) -> Self {
         let mut answer = answer;
@@ -84,16 +94,9 @@ impl CliError {
 
 impl Serialize for CliError {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut answer = Map::new();
-        answer.insert("status".into(), json!("error"));
-        answer.insert("error_code".into(), json!(self.code));
-        answer.insert("error".into(), json!(self.message));
-        answer.insert("suggestion".into(), json!(self.hint));
-        answer.insert("exit_code".into(), json!(self.exit as u8));
-        for (name, value) in &self.details {
-            answer.entry(name.clone()).or_insert_with(|| value.clone());
-        }
-        Value::Object(answer).serialize(serializer)
+        let mut answer = self.answer();
+        answer["exit_code"] = json!(self.exit as u8);
+        answer.serialize(serializer)
     }
 }
 

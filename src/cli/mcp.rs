@@ -15,12 +15,12 @@ use rmcp::model::{
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler, ServiceExt as _};
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use std::sync::Arc;
 
 /// Shown below the help.
 pub const EXAMPLES: &str = "\
-Example of a client's configuration:
+Example of a client's configuration, which makes it run `bouncer mcp`:
   {\"mcpServers\": {\"bouncer\": {\"command\": \"bouncer\", \"args\": [\"mcp\"]}}}
 
 The server may start before or after this command. It calls with the data folder's agent key unless --key is given.";
@@ -107,7 +107,7 @@ impl ServerHandler for Forwarder {
         let arguments = request.arguments.unwrap_or_default();
         match self.call(&request.name, &arguments).await {
             Ok(reply) => outcome(reply).map(Into::into),
-            Err(error) => Ok(failure(json!(error)).into()),
+            Err(error) => Ok(failure(error.answer()).into()),
         }
     }
 
@@ -168,6 +168,7 @@ fn full_sentence(error: &CliError) -> String {
 mod tests {
     use super::*;
     use reqwest::StatusCode;
+    use serde_json::json;
 
     fn reply(status: u16, body: Value) -> Reply {
         Reply { status: StatusCode::from_u16(status).unwrap(), body: body.as_object().unwrap().clone() }

@@ -29,7 +29,6 @@ use progress::Progress;
 use std::io;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
 
 /// Ships software to AWS after one human approval
 ///
@@ -148,12 +147,15 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, CliError>
 
 /// Logs go to stderr; BOUNCER_LOG sets what is logged, in the syntax of RUST_LOG.
 fn start_log(command: &Command) {
-    let level = match command {
-        Command::Serve(_) => LevelFilter::INFO,
-        Command::Demo(_) => LevelFilter::ERROR,
-        _ => LevelFilter::WARN,
+    let default = match command {
+        Command::Serve(_) => "info",
+        // A tool's error is the caller's to read; the protocol library need not log it as well.
+        Command::Mcp => "warn,rmcp=error",
+        Command::Demo(_) => "error",
+        _ => "warn",
     };
-    let filter = EnvFilter::builder().with_default_directive(level.into()).with_env_var("BOUNCER_LOG").from_env_lossy();
+    let wanted = std::env::var("BOUNCER_LOG").ok().filter(|text| !text.is_empty());
+    let filter = EnvFilter::builder().parse_lossy(wanted.as_deref().unwrap_or(default));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(false).compact().init();
 }
 

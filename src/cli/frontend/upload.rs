@@ -64,6 +64,16 @@ pub async fn upload_missing(
     skipped: &HashSet<String>,
     bar: impl FnOnce(u64) -> ProgressBar,
 ) -> Result<Sent, CliError> {
+    upload_at_pace(files, issued, skipped, bar, &BACKOFF).await
+}
+
+async fn upload_at_pace(
+    files: &[HashedFile],
+    issued: Vec<Issued>,
+    skipped: &HashSet<String>,
+    bar: impl FnOnce(u64) -> ProgressBar,
+    pace: &[Duration],
+) -> Result<Sent, CliError> {
     let uploads = plan(files, issued, skipped)?;
     let Some(first) = uploads.first() else { return Ok(Sent::default()) };
     // The time limit depends on the file, so each request carries its own.
@@ -71,7 +81,7 @@ pub async fn upload_missing(
     let sent = Sent { files: uploads.len() as u64, bytes: uploads.iter().map(|upload| upload.source.size).sum() };
     let bar = bar(sent.bytes);
     let outcome = stream::iter(&uploads)
-        .map(|upload| put(&http, upload, &bar))
+        .map(|upload| put(&http, upload, &bar, pace))
         .buffer_unordered(IN_FLIGHT)
         .try_for_each(|()| std::future::ready(Ok(())))
         .await;
@@ -125,8 +135,13 @@ enum Setback {
     Final(CliError),
 }
 
-async fn put(http: &reqwest::Client, upload: &Upload<'_>, bar: &ProgressBar) -> Result<(), CliError> {
-    let mut waits = BACKOFF.iter();
+async fn put(
+    http: &reqwest::Client,
+    upload: &Upload<'_>,
+    bar: &ProgressBar,
+    pace: &[Duration],
+) -> Result<(), CliError> {
+    let mut waits = pace.iter();
     loop {
         let reason = match put_once(http, upload, bar).await {
             Ok(()) => return Ok(()),

@@ -6,6 +6,9 @@ use std::sync::Mutex;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
+/// As many attempts as in earnest, without the waits.
+const PACE: [Duration; BACKOFF.len()] = [Duration::ZERO; BACKOFF.len()];
+
 /// A storage that keeps what it gets and answers by script; when the script is over it accepts.
 struct Storage {
     base: String,
@@ -104,7 +107,7 @@ fn site(files: &[(&str, &[u8])]) -> (tempfile::TempDir, Vec<HashedFile>) {
 
 async fn upload(storage: &Storage, files: &[HashedFile], skipped: &[&str]) -> Result<Sent, CliError> {
     let skipped = skipped.iter().map(|name| (*name).to_owned()).collect();
-    upload_missing(files, storage.issued(files), &skipped, |_| ProgressBar::hidden()).await
+    upload_at_pace(files, storage.issued(files), &skipped, |_| ProgressBar::hidden(), &PACE).await
 }
 
 #[tokio::test]
@@ -198,7 +201,7 @@ async fn a_storage_that_is_not_there_is_said() {
     let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let mut issued = storage.issued(&files);
     issued[0].presigned_url = format!("http://{gone}/x");
-    let error = upload_missing(&files, issued, &HashSet::new(), |_| ProgressBar::hidden()).await.unwrap_err();
+    let error = upload_at_pace(&files, issued, &HashSet::new(), |_| ProgressBar::hidden(), &PACE).await.unwrap_err();
     assert!(error.message.starts_with("'index.html' could not be uploaded: "), "{error}");
 }
 
