@@ -4,6 +4,7 @@
 //! `model` (pure rules) <- `store`, `aws` (adapters) <- `flow` (use cases) <- `engine`, `server` <- `cli`.
 
 pub mod aws;
+pub mod cli;
 pub mod engine;
 pub mod flow;
 pub mod local;

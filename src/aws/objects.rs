@@ -3,7 +3,7 @@
 use crate::model::digest::{Hasher, Sha256};
 use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::RequestChecksumCalculation;
+use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation};
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
@@ -338,7 +338,9 @@ impl Opened {
 fn client(shared: &SdkConfig, endpoint: Option<&str>) -> Client {
     let mut config = aws_sdk_s3::config::Builder::from(shared)
         // Every put names its SHA-256; a second checksum of the SDK's choosing would only cost time.
-        .request_checksum_calculation(RequestChecksumCalculation::WhenRequired);
+        .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+        // What is read is either hashed here or written on under its digest.
+        .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
     if let Some(endpoint) = endpoint {
         config = config.endpoint_url(endpoint).force_path_style(true);
     }

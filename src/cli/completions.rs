@@ -1,0 +1,27 @@
+//! `bouncer completions`.
+
+use super::Cli;
+use super::error::CliError;
+use super::exit::Exit;
+use clap::CommandFactory as _;
+use std::io;
+
+/// Shown below the help.
+pub const EXAMPLES: &str = "\
+Examples:
+  bouncer completions bash > ~/.local/share/bash-completion/completions/bouncer
+  bouncer completions zsh > ~/.zfunc/_bouncer
+  bouncer completions fish > ~/.config/fish/completions/bouncer.fish";
+
+/// The arguments.
+#[derive(Debug, clap::Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    shell: clap_complete::Shell,
+}
+
+/// Runs the command.
+pub fn run(args: CompletionsArgs) -> Result<Exit, CliError> {
+    clap_complete::generate(args.shell, &mut Cli::command(), "bouncer", &mut io::stdout());
+    Ok(Exit::Done)
+}

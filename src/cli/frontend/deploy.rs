@@ -1,0 +1,302 @@
+//! `bouncer frontend deploy`: from a folder to a request, and on to the end.
+
+use super::hash::{HashedFile, hash_all};
+use super::upload::{Issued, Sent, upload_missing};
+use super::walk::{looks_private, walk};
+use crate::cli::client::Client;
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::output::{Answer, Render, bytes, count, plain, text_of, write_field};
+use crate::cli::progress::Progress;
+use crate::cli::watch::{self, StatusView};
+use crate::cli::{Context, changes};
+use crate::model::caller::Role;
+use crate::model::digest::Sha256;
+use crate::model::headers;
+use crate::model::manifest::ChangeCounts;
+use crate::model::time::Time;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::collections::HashSet;
+use std::fmt::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Shown below the help.
+pub const EXAMPLES: &str = "\
+Examples:
+  bouncer frontend deploy dist --project shop --reason 'New checkout page'
+  bouncer frontend deploy dist --project shop --reason 'Fix the footer' --wait --timeout 600
+  bouncer frontend deploy dist --project shop --dry-run";
+
+/// The arguments.
+#[derive(Debug, clap::Args)]
+pub struct DeployArgs {
+    /// The folder that holds index.html
+    #[arg(value_name = "DIR")]
+    dir: PathBuf,
+    /// The project to publish to
+    #[arg(long, short)]
+    project: String,
+    /// Why; the approver reads this
+    #[arg(long, short, required_unless_present = "dry_run")]
+    reason: Option<String>,
+    /// Who asks and for what task, as the approver reads it
+    #[arg(long, value_name = "TEXT")]
+    source: Option<String>,
+    /// Wait until the deploy has ended
+    #[arg(long, conflicts_with = "dry_run")]
+    wait: bool,
+    /// Give up waiting after this many seconds; the deploy goes on
+    #[arg(long, value_name = "SECS", requires = "wait")]
+    timeout: Option<u64>,
+    /// Show what would change; nothing is uploaded and nobody is asked
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Proposal<'a> {
+    /// The folder.
+    pub dir: &'a Path,
+    /// The project.
+    pub project: &'a str,
+    /// Why.
+    pub reason: &'a str,
+    /// Who asks, for people.
+    pub source: &'a str,
+}
+
+/// Runs the command.
+pub async fn run(context: &Context, args: DeployArgs) -> Result<Exit, CliError> {
+    let client = context.connection.client(Role::Agent)?;
+    if args.dry_run {
+        context.printer.show(&preview(&client, &context.progress, &args.dir, &args.project).await?)?;
+        return Ok(Exit::Done);
+    }
+    let source = args.source.unwrap_or_else(default_source);
+    let reason = args.reason.unwrap_or_default();
+    let proposal = Proposal { dir: &args.dir, project: &args.project, reason: &reason, source: &source };
+    let submitted = submit(&client, &context.progress, proposal).await?;
+    if !args.wait {
+        context.printer.show(&submitted)?;
+        return Ok(Exit::Done);
+    }
+    // Whoever is to decide needs the id now, not when everything is over.
+    context.progress.note(text_of(&submitted).trim_end());
+    let timeout = args.timeout.map(Duration::from_secs);
+    let outcome = watch::until_ended(&client, &context.progress, &submitted.request_id, timeout).await?;
+    let exit = outcome.view.exit();
+    context.printer.show(&Finished { submitted, outcome })?;
+    Ok(exit)
+}
+
+/// "bouncer CLI (name)": who runs this, as far as the system says.
+fn default_source() -> String {
+    let user = ["USER", "LOGNAME", "USERNAME"].into_iter().find_map(|name| std::env::var(name).ok());
+    user.map_or_else(|| "bouncer CLI".to_owned(), |user| format!("bouncer CLI ({user})"))
+}
+
+/// A file as the tools take it.
+#[derive(Debug, Serialize)]
+struct FileSpec {
+    filename: String,
+    content_type: String,
+    size: u64,
+    sha256: Sha256,
+}
+
+impl From<&HashedFile> for FileSpec {
+    fn from(file: &HashedFile) -> Self {
+        Self {
+            filename: file.source.path.to_string(),
+            content_type: headers::content_type(&file.source.path),
+            size: file.source.size,
+            sha256: file.sha256,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Addresses {
+    request_id: String,
+    #[serde(default)]
+    files: Vec<Issued>,
+    #[serde(default)]
+    skipped: HashSet<String>,
+}
+
+#[derive(Deserialize)]
+struct Confirmed {
+    status: String,
+    request_id: String,
+    changes: ChangeCounts,
+    expires_at: Option<Time>,
+    #[serde(default)]
+    duplicate: bool,
+}
+
+/// Uploads what is missing and asks for the approval.
+pub async fn submit(client: &Client, progress: &Progress, proposal: Proposal<'_>) -> Result<Submitted, CliError> {
+    let files = read_site(progress, proposal.dir).await?;
+    let specs: Vec<FileSpec> = files.iter().map(FileSpec::from).collect();
+    let arguments = json!({
+        "project": proposal.project, "files": specs, "reason": proposal.reason, "source": proposal.source,
+    });
+    let addresses: Answer<Addresses> = client.call("bouncer_request_frontend_presigned", &arguments).await?;
+    let Addresses { request_id, files: issued, skipped } = addresses.view;
+    let uploaded = upload_missing(&files, issued, &skipped, |total| progress.bytes("Uploading", total)).await?;
+    progress.line(&format!("Uploaded {}, {}.", count(uploaded.files, "file"), bytes(uploaded.bytes)));
+    let mut arguments = arguments;
+    arguments["request_id"] = json!(request_id);
+    let confirmed: Answer<Confirmed> = client.call("bouncer_confirm_frontend_deploy", &arguments).await?;
+    for warning in confirmed.raw["warnings"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        progress.note(&format!("warning: {}", plain(warning)));
+    }
+    let Confirmed { status, request_id, changes, expires_at, duplicate } = confirmed.view;
+    Ok(Submitted {
+        status,
+        request_id,
+        project: proposal.project.to_owned(),
+        file_count: files.len() as u64,
+        total_size: files.iter().map(|file| file.source.size).sum(),
+        uploaded,
+        changes,
+        expires_at,
+        duplicate,
+    })
+}
+
+/// Says what a deploy would change, without any effect.
+async fn preview(client: &Client, progress: &Progress, dir: &Path, project: &str) -> Result<Answer<Preview>, CliError> {
+    let files = read_site(progress, dir).await?;
+    let specs: Vec<FileSpec> = files.iter().map(FileSpec::from).collect();
+    client.call("bouncer_frontend_diff", &json!({ "project": project, "files": specs })).await
+}
+
+/// Walks and hashes.
+async fn read_site(progress: &Progress, dir: &Path) -> Result<Vec<HashedFile>, CliError> {
+    let (dir, shown) = (dir.to_owned(), *progress);
+    let work = move || {
+        let files = walk(&dir)?;
+        for file in files.iter().filter(|file| looks_private(&file.path)) {
+            let name = plain(file.path.as_str());
+            shown.note(&format!("warning: '{name}' looks private, and everything published is public"));
+        }
+        let bar = shown.bytes("Hashing", files.iter().map(|file| file.size).sum());
+        let hashed = hash_all(files, |read| bar.inc(read));
+        bar.finish_and_clear();
+        hashed
+    };
+    let files = tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|_| CliError::failed("Reading the folder ended unexpectedly."))??;
+    let total = files.iter().map(|file| file.source.size).sum();
+    progress.line(&format!("Hashed {}, {}.", count(files.len() as u64, "file"), bytes(total)));
+    Ok(files)
+}
+
+/// A request that now waits for an approver.
+#[derive(Debug, Clone, Serialize)]
+pub struct Submitted {
+    status: String,
+    /// The request's id.
+    pub request_id: String,
+    project: String,
+    file_count: u64,
+    total_size: u64,
+    /// What had to be sent.
+    pub uploaded: Sent,
+    /// What the deploy would change.
+    pub changes: ChangeCounts,
+    expires_at: Option<Time>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    duplicate: bool,
+}
+
+impl Render for Submitted {
+    fn render(&self, out: &mut dyn Write) -> fmt::Result {
+        let id = &self.request_id;
+        let again = if self.duplicate { " (asked for before)" } else { "" };
+        writeln!(out, "{} waits for an approval{again}", plain(id))?;
+        write_field(out, "project", Some(&self.project))?;
+        write_field(out, "files", Some(&format!("{}, {}", self.file_count, bytes(self.total_size))))?;
+        let sent = format!("{}, {}", count(self.uploaded.files, "file"), bytes(self.uploaded.bytes));
+        write_field(out, "uploaded", Some(&sent))?;
+        write_field(out, "changes", Some(&changes::sentence(&self.changes)))?;
+        write_field(out, "expires", self.expires_at.map(watch::time_left).as_deref())?;
+        write_field(out, "approve", Some(&format!("bouncer request approve {id}")))?;
+        write_field(out, "follow", Some(&format!("bouncer deploy status {id} --watch")))
+    }
+}
+
+/// A deploy that was waited for.
+struct Finished {
+    submitted: Submitted,
+    outcome: Answer<StatusView>,
+}
+
+impl Serialize for Finished {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut answer = json!(self.submitted);
+        if let (Value::Object(answer), Value::Object(outcome)) = (&mut answer, &self.outcome.raw) {
+            answer.extend(outcome.clone());
+        }
+        answer.serialize(serializer)
+    }
+}
+
+impl Render for Finished {
+    fn render(&self, out: &mut dyn Write) -> fmt::Result {
+        self.outcome.render(out)
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Preview {
+    project: String,
+    changes: ChangeCounts,
+    files: changes::Names,
+}
+
+impl Render for Preview {
+    fn render(&self, out: &mut dyn Write) -> fmt::Result {
+        writeln!(out, "A deploy to {} would change this; nothing was done", plain(&self.project))?;
+        write_field(out, "changes", Some(&changes::sentence(&self.changes)))?;
+        self.files.render(out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_submitted_request_says_how_to_go_on() {
+        let submitted = Submitted {
+            status: "pending_approval".into(),
+            request_id: "req-0123456789abcdef".into(),
+            project: "shop".into(),
+            file_count: 12,
+            total_size: 34_567,
+            uploaded: Sent { files: 2, bytes: 2048 },
+            changes: ChangeCounts { added: 1, changed: 1, removed: 0, unchanged: 10, bytes: 2048 },
+            expires_at: None,
+            duplicate: false,
+        };
+        insta::assert_snapshot!(text_of(&submitted));
+        insta::assert_json_snapshot!(submitted);
+    }
+
+    #[test]
+    fn a_preview_lists_the_files() {
+        let preview: Preview = serde_json::from_value(json!({
+            "status": "ok", "project": "shop",
+            "changes": {"added": 1, "changed": 2, "removed": 1, "unchanged": 5, "bytes": 4096},
+            "files": {"added": ["assets/new.js"], "changed": ["about.html", "index.html"], "removed": ["assets/old.js"]},
+        }))
+        .unwrap();
+        insta::assert_snapshot!(text_of(&preview));
+    }
+}

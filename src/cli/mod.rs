@@ -1,0 +1,191 @@
+//! The command line: clap commands over the HTTP tools. Answers go to stdout, everything else to stderr.
+
+mod changes;
+mod client;
+mod completions;
+mod connection;
+mod demo;
+mod deploy;
+mod doctor;
+mod error;
+mod exit;
+mod frontend;
+mod key;
+mod mcp;
+mod output;
+mod progress;
+mod project;
+mod request;
+mod serve;
+mod signals;
+mod watch;
+
+use clap::Parser as _;
+use connection::Connection;
+use error::CliError;
+use exit::Exit;
+use output::Printer;
+use progress::Progress;
+use std::io;
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+/// Ships software to AWS after one human approval
+///
+/// An agent or a developer asks, an approver sees exactly what would change and decides once, and Bouncer carries it
+/// out. `bouncer demo` shows the whole of it on this machine.
+#[derive(Debug, clap::Parser)]
+#[command(name = "bouncer", version, after_help = exit::HELP)]
+struct Cli {
+    #[command(flatten)]
+    options: Options,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// The options that every command has.
+#[derive(Debug, clap::Args)]
+struct Options {
+    /// Print the answer as JSON
+    #[arg(long, global = true)]
+    json: bool,
+    /// Print without colours; so does the environment variable NO_COLOR
+    #[arg(long, global = true)]
+    no_color: bool,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// See a site go live after one approval, on this machine, in one minute
+    #[command(after_help = demo::EXAMPLES)]
+    Demo(demo::DemoArgs),
+    /// Run the server: records, storage, workflows, HTTP and MCP in one process
+    #[command(after_help = serve::EXAMPLES)]
+    Serve(serve::ServeArgs),
+    /// Add and show projects: where a site goes
+    #[command(subcommand)]
+    Project(project::ProjectCommand),
+    /// Publish a static site
+    #[command(subcommand)]
+    Frontend(frontend::FrontendCommand),
+    /// See and decide what waits for an approval
+    #[command(subcommand)]
+    Request(request::RequestCommand),
+    /// See how deploys go and went
+    #[command(subcommand)]
+    Deploy(deploy::DeployCommand),
+    /// Make, list and revoke API keys
+    #[command(subcommand)]
+    Key(key::KeyCommand),
+    /// Serve the tools over MCP on stdin and stdout
+    #[command(after_help = mcp::EXAMPLES)]
+    Mcp,
+    /// Say what is configured, reachable and missing
+    #[command(after_help = doctor::EXAMPLES)]
+    Doctor,
+    /// Print a completion script for a shell
+    #[command(after_help = completions::EXAMPLES)]
+    Completions(completions::CompletionsArgs),
+}
+
+/// What every command is given.
+#[derive(Debug, Clone)]
+struct Context {
+    printer: Printer,
+    progress: Progress,
+    connection: Connection,
+}
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let Cli { options, command } = Cli::parse();
+    if options.no_color {
+        anstream::ColorChoice::Never.write_global();
+    }
+    start_log(&command);
+    let context = Context {
+        printer: Printer { json: options.json },
+        progress: Progress::on_stderr(),
+        connection: options.connection,
+    };
+    let outcome = run(&context, command);
+    outcome
+        .unwrap_or_else(|error| {
+            context.printer.fail(&error);
+            error.exit
+        })
+        .into()
+}
+
+fn run(context: &Context, command: Command) -> Result<Exit, CliError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| CliError::failed(format!("The program could not start its threads: {error}.")))?;
+    let outcome = runtime.block_on(dispatch(context, command));
+    // A thread may still wait for a line of stdin that nobody will type.
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn dispatch(context: &Context, command: Command) -> Result<Exit, CliError> {
+    match command {
+        Command::Demo(args) => demo::run(context, args).await,
+        Command::Serve(args) => serve::run(context, args).await,
+        Command::Project(command) => project::run(context, command).await,
+        Command::Frontend(command) => frontend::run(context, command).await,
+        Command::Request(command) => request::run(context, command).await,
+        Command::Deploy(command) => deploy::run(context, command).await,
+        Command::Key(command) => key::run(context, command).await,
+        Command::Mcp => mcp::run(context).await,
+        Command::Doctor => doctor::run(context).await,
+        Command::Completions(args) => completions::run(args),
+    }
+}
+
+/// Logs go to stderr; BOUNCER_LOG sets what is logged, in the syntax of RUST_LOG.
+fn start_log(command: &Command) {
+    let default = match command {
+        Command::Serve(_) => "info",
+        // A tool's error is the caller's to read; the protocol library need not log it as well.
+        Command::Mcp => "warn,rmcp=error",
+        Command::Demo(_) => "error",
+        _ => "warn",
+    };
+    let wanted = std::env::var("BOUNCER_LOG").ok().filter(|text| !text.is_empty());
+    let filter = EnvFilter::builder().parse_lossy(wanted.as_deref().unwrap_or(default));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(false).compact().init();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_shows_an_example() {
+        fn check(command: &clap::Command, path: &str) {
+            let path = format!("{path} {}", command.get_name());
+            let commands: Vec<_> = command.get_subcommands().filter(|c| c.get_name() != "help").collect();
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(!commands.is_empty() || help.contains("bouncer "), "{path} has no example");
+            assert!(command.get_about().is_some(), "{path} says nothing about itself");
+            commands.into_iter().for_each(|command| check(command, &path));
+        }
+        check(&Cli::command(), "");
+    }
+
+    #[test]
+    fn keys_never_show_in_help() {
+        let mut command = Cli::command();
+        let help = command.render_long_help().to_string();
+        assert!(help.contains("BOUNCER_KEY") && !help.contains("BOUNCER_KEY="), "{help}");
+    }
+}

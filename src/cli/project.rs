@@ -1,0 +1,233 @@
+//! `bouncer project …`.
+
+use super::Context;
+use super::error::CliError;
+use super::exit::Exit;
+use super::output::{Render, plain, table, write_field, write_table};
+use crate::model::caller::Role;
+use crate::model::headers::CacheRule;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use std::fmt::{self, Write};
+
+/// What can be done with projects.
+#[derive(Debug, clap::Subcommand)]
+pub enum ProjectCommand {
+    /// Add a project, or change one
+    #[command(after_help = "\
+Examples:
+  bouncer project add shop --bucket shop-site
+  bouncer project add shop --bucket shop-site --region eu-west-1 --distribution E2EXAMPLE1ABC \\
+    --role arn:aws:iam::123456789012:role/shop-frontend-deploy
+  bouncer project add shop --bucket shop-site --cache 'fonts/**=max-age=86400'")]
+    Add(AddArgs),
+    /// List the projects
+    #[command(after_help = "Example:\n  bouncer project list --json")]
+    List,
+    /// Show a project
+    #[command(after_help = "Example:\n  bouncer project show shop")]
+    Show {
+        /// The project
+        name: String,
+    },
+}
+
+/// The arguments of `project add`.
+#[derive(Debug, clap::Args)]
+pub struct AddArgs {
+    /// The project's id: a-z, 0-9, '-', '_' and '.'
+    name: String,
+    /// The S3 bucket that is served
+    #[arg(long)]
+    bucket: String,
+    /// The CloudFront distribution before it
+    #[arg(long, value_name = "ID")]
+    distribution: Option<String>,
+    /// The IAM role that writes the bucket
+    #[arg(long, value_name = "ARN")]
+    role: Option<String>,
+    /// The bucket's region; us-east-1 unless given
+    #[arg(long)]
+    region: Option<String>,
+    /// The name that people see
+    #[arg(long, value_name = "TEXT")]
+    title: Option<String>,
+    /// A rule of its own for Cache-Control, before the built-in ones; the first that matches wins
+    #[arg(long = "cache", value_name = "PATTERN=VALUE", value_parser = cache_rule)]
+    cache_rules: Vec<CacheRule>,
+}
+
+fn cache_rule(text: &str) -> Result<CacheRule, String> {
+    let (pattern, value) = text.split_once('=').ok_or("expected a form such as fonts/**=max-age=86400")?;
+    Ok(CacheRule { pattern: pattern.to_owned(), cache_control: value.to_owned() })
+}
+
+impl AddArgs {
+    /// The tool's arguments; what was not given is left out, so that changing a project keeps it.
+    fn into_json(self) -> Value {
+        let optional =
+            [("distribution", self.distribution), ("role", self.role), ("region", self.region), ("name", self.title)];
+        let mut arguments = Map::new();
+        arguments.insert("project".into(), json!(self.name));
+        arguments.insert("bucket".into(), json!(self.bucket));
+        arguments.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), json!(value?)))));
+        if !self.cache_rules.is_empty() {
+            arguments.insert("cache_rules".into(), json!(self.cache_rules));
+        }
+        Value::Object(arguments)
+    }
+}
+
+/// Runs a command.
+pub async fn run(context: &Context, command: ProjectCommand) -> Result<Exit, CliError> {
+    match command {
+        ProjectCommand::Add(args) => {
+            let client = context.connection.client(Role::Admin)?;
+            context.printer.show(&client.call::<Added>("bouncer_project_add", &args.into_json()).await?)?;
+        }
+        ProjectCommand::List => {
+            let client = context.connection.client(Role::Agent)?;
+            context.printer.show(&client.call::<Listed>("bouncer_project_list", &json!({})).await?)?;
+        }
+        ProjectCommand::Show { name } => {
+            let client = context.connection.client(Role::Agent)?;
+            let answer = client.call::<Shown>("bouncer_project_show", &json!({ "project": name })).await?;
+            context.printer.show(&answer)?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// A project's row. Rows may hold more than this version knows.
+#[derive(Debug, Deserialize)]
+struct Row {
+    project_id: String,
+    name: Option<String>,
+    enabled: Option<bool>,
+    frontend_bucket: Option<String>,
+    frontend_region: Option<String>,
+    frontend_distribution_id: Option<String>,
+    frontend_deploy_role_arn: Option<String>,
+    current_release: Option<String>,
+    #[serde(default)]
+    frontend_cache_rules: Vec<CacheRule>,
+}
+
+impl Row {
+    fn is_enabled(&self) -> bool {
+        self.enabled.unwrap_or(true)
+    }
+}
+
+impl Render for Row {
+    fn render(&self, out: &mut dyn Write) -> fmt::Result {
+        let state = if self.is_enabled() { "" } else { " (disabled: takes no requests)" };
+        writeln!(out, "{}{state}", plain(&self.project_id))?;
+        write_field(out, "name", self.name.as_deref())?;
+        write_field(out, "bucket", self.frontend_bucket.as_deref())?;
+        write_field(out, "region", self.frontend_region.as_deref())?;
+        write_field(out, "cdn", self.frontend_distribution_id.as_deref())?;
+        write_field(out, "role", self.frontend_deploy_role_arn.as_deref())?;
+        for rule in &self.frontend_cache_rules {
+            write_field(out, "cache", Some(&format!("{}: {}", rule.pattern, rule.cache_control)))?;
+        }
+        write_field(out, "release", Some(self.current_release.as_deref().unwrap_or("none yet")))
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Added {
+    project: Row,
+    created: bool,
+}
+
+impl Render for Added {
+    fn render(&self, out: &mut dyn Write) -> fmt::Result {
+        write!(out, "{} ", if self.created { "Added" } else { "Changed" })?;
+        self.project.render(out)
+    }
+}
+
+/// A shown project, whether the answer holds the row itself or under `project`.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Shown {
+    Wrapped { project: Row },
+    Plain(Row),
+}
+
+impl Render for Shown {
+    fn render(&self, out: &mut dyn Write) -> fmt::Result {
+        let (Shown::Wrapped { project } | Shown::Plain(project)) = self;
+        project.render(out)
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Listed {
+    projects: Vec<Row>,
+}
+
+impl Render for Listed {
+    fn render(&self, out: &mut dyn Write) -> fmt::Result {
+        if self.projects.is_empty() {
+            return writeln!(out, "No projects yet; add one with `bouncer project add NAME --bucket BUCKET`.");
+        }
+        let mut rows = table(&["PROJECT", "BUCKET", "REGION", "DISTRIBUTION", "RELEASE"]);
+        for row in &self.projects {
+            let id = if row.is_enabled() { row.project_id.clone() } else { format!("{} (disabled)", row.project_id) };
+            let cell = |value: &Option<String>| plain(value.as_deref().unwrap_or("-"));
+            rows.add_row([
+                plain(&id),
+                cell(&row.frontend_bucket),
+                cell(&row.frontend_region),
+                cell(&row.frontend_distribution_id),
+                cell(&row.current_release),
+            ]);
+        }
+        write_table(out, &rows)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::output::text_of;
+
+    #[test]
+    fn what_is_not_given_is_not_sent() {
+        let args = AddArgs {
+            name: "shop".into(),
+            bucket: "shop-site".into(),
+            distribution: None,
+            role: None,
+            region: Some("eu-west-1".into()),
+            title: None,
+            cache_rules: vec![cache_rule("*.json=max-age=5").unwrap()],
+        };
+        assert_eq!(
+            args.into_json(),
+            json!({"project": "shop", "bucket": "shop-site", "region": "eu-west-1",
+                   "cache_rules": [{"pattern": "*.json", "cache_control": "max-age=5"}]})
+        );
+    }
+
+    #[test]
+    fn screens() {
+        let row = json!({
+            "project_id": "shop", "name": "The shop", "enabled": true, "frontend_bucket": "shop-site",
+            "frontend_region": "us-east-1", "frontend_distribution_id": "E2EXAMPLE1ABC",
+            "frontend_deploy_role_arn": "arn:aws:iam::123456789012:role/shop", "current_release": "rel-0123456789ab",
+            "frontend_cache_rules": [{"pattern": "*.json", "cache_control": "max-age=5"}], "stack_name": "unknown here",
+        });
+        let added: Added = serde_json::from_value(json!({"status": "ok", "project": row, "created": true})).unwrap();
+        insta::assert_snapshot!("added", text_of(&added));
+        let bare = json!({"project_id": "blog", "enabled": false, "frontend_bucket": "blog-site"});
+        let list: Listed = serde_json::from_value(json!({"projects": [row, bare], "count": 2})).unwrap();
+        insta::assert_snapshot!("listed", text_of(&list));
+        let empty: Listed = serde_json::from_value(json!({"projects": []})).unwrap();
+        insta::assert_snapshot!("none", text_of(&empty));
+        let shown: Shown = serde_json::from_value(json!({"status": "ok", "project": bare})).unwrap();
+        insta::assert_snapshot!("shown", text_of(&shown));
+    }
+}

@@ -1,0 +1,88 @@
+//! `bouncer serve`.
+
+use super::Context;
+use super::error::CliError;
+use super::exit::Exit;
+use super::signals;
+use crate::server::{ServeOptions, serve};
+use std::net::SocketAddr;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+/// Shown below the help.
+pub const EXAMPLES: &str = "\
+Examples:
+  bouncer serve
+  bouncer serve --data-dir /var/lib/bouncer --listen 0.0.0.0:8420 --allowed-host bouncer.example.com
+
+The first start writes credentials.json into the data folder: an admin, an approver and an agent key.
+The log goes to stderr; BOUNCER_LOG sets what is logged, for example BOUNCER_LOG=debug.";
+
+/// Where a server listens unless told otherwise.
+const DEFAULT_LISTEN: &str = "127.0.0.1:8420";
+
+/// The arguments.
+#[derive(Debug, clap::Args)]
+pub struct ServeArgs {
+    /// The address to listen on; port 0 takes a free one
+    #[arg(long, value_name = "HOST:PORT", default_value = DEFAULT_LISTEN)]
+    listen: SocketAddr,
+    /// A host name the server answers to, beside its own address; may be repeated
+    #[arg(long = "allowed-host", value_name = "HOST")]
+    allowed_hosts: Vec<String>,
+    /// How long a request can be decided, in seconds
+    #[arg(long, value_name = "SECS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=604_800))]
+    approval_window: u64,
+}
+
+/// Runs the command until it is told to stop.
+pub async fn run(context: &Context, args: ServeArgs) -> Result<Exit, CliError> {
+    let data_dir = context.connection.data_dir()?;
+    let credentials = data_dir.join("credentials.json");
+    let is_fresh = !credentials.exists();
+    let options = ServeOptions {
+        data_dir: data_dir.clone(),
+        listen: args.listen,
+        allowed_hosts: args.allowed_hosts,
+        approval_window: args.approval_window,
+    };
+    let (shutdown, (announce, ready)) = (CancellationToken::new(), oneshot::channel());
+    let announcement = async {
+        // The sender is dropped when the server does not start; its own error says why.
+        let Ok(url) = ready.await else { return };
+        context.progress.note(&format!("Bouncer listens on {url}"));
+        context.progress.note(&format!("Data folder: {}", data_dir.display()));
+        if is_fresh {
+            context.progress.note(&format!("API keys were made for you: {}", credentials.display()));
+        }
+    };
+    let stopping = async {
+        signals::interrupted().await;
+        shutdown.cancel();
+        // Whoever asks twice does not want to wait for what is still going on.
+        signals::interrupted().await;
+    };
+    let running = async { tokio::join!(serve(options, shutdown.clone(), announce), announcement).0 };
+    tokio::select! {
+        outcome = running => outcome.map(|()| Exit::Done).map_err(|error| CliError::failed(sentence(&error))),
+        () = stopping => {
+            Err(CliError::failed("Stopped at once.").hint("The next start carries on with what was going on."))
+        }
+    }
+}
+
+/// An error and its causes as one sentence.
+pub fn sentence(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let more = inner.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = inner.source();
+    }
+    let mut letters = text.chars();
+    let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", letters.as_str().trim_end_matches('.'))
+}
