@@ -157,12 +157,16 @@ async fn what_does_not_fit_is_refused_and_can_be_mended() {
         "InvalidPart"
     );
     assert_eq!(
-        code(complete(&s3, "unknown", &[one.clone()]).send().await),
+        code(
+            complete(&s3, "unknown", std::slice::from_ref(&one))
+                .send()
+                .await
+        ),
         "NoSuchUpload"
     );
     assert_eq!(
         code(
-            complete(&s3, &id, &[one.clone()])
+            complete(&s3, &id, std::slice::from_ref(&one))
                 .if_none_match("*")
                 .send()
                 .await
