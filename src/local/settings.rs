@@ -57,8 +57,11 @@ impl Settings {
         match fs::read(&path) {
             Ok(bytes) => match serde_json::from_slice(&bytes) {
                 Ok(content) => Ok(Self { path, content, saved: true }),
-                // serde_json names the place, never the value, so no secret gets into the message.
-                Err(error) => Err(LocalError::Settings { path, reason: error.to_string() }),
+                // Only the place: the text of the error may quote the value, which may be the secret.
+                Err(error) => {
+                    let reason = format!("line {}, column {}", error.line(), error.column());
+                    Err(LocalError::Settings { path, reason })
+                }
             },
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let credentials = StorageCredentials::random().map_err(LocalError::file(&path))?;

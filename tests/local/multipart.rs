@@ -87,8 +87,11 @@ async fn what_does_not_fit_is_refused_and_can_be_mended() {
     assert_eq!(code(complete(&s3, &id, &[never]).send().await), "InvalidPart");
     let other = CompletedPart::builder().part_number(1).e_tag(format!("\"{}\"", "0".repeat(32))).build();
     assert_eq!(code(complete(&s3, &id, &[other]).send().await), "InvalidPart");
-    assert_eq!(code(complete(&s3, "unknown", &[one.clone()]).send().await), "NoSuchUpload");
-    assert_eq!(code(complete(&s3, &id, &[one.clone()]).if_none_match("*").send().await), "PreconditionFailed");
+    assert_eq!(code(complete(&s3, "unknown", std::slice::from_ref(&one)).send().await), "NoSuchUpload");
+    assert_eq!(
+        code(complete(&s3, &id, std::slice::from_ref(&one)).if_none_match("*").send().await),
+        "PreconditionFailed"
+    );
     assert_eq!(read(&s3, "key").await.0, b"old");
 
     complete(&s3, &id, &[one]).send().await.unwrap();

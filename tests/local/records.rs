@@ -1,11 +1,12 @@
 //! The DynamoDB endpoint.
 
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, Put, ScalarAttributeType,
-    TransactWriteItem,
+    TimeToLiveSpecification, TransactWriteItem,
 };
 use bouncer::local::StorageCredentials;
 
@@ -136,6 +137,36 @@ async fn queries_and_batches_are_answered() {
     assert_eq!(code(dynamodb.describe_table().table_name("missing").send().await), "ResourceNotFoundException");
     assert_eq!(code(dynamodb.describe_limits().send().await), "UnknownOperationException");
     dynamodb.delete_table().table_name(TABLE).send().await.unwrap();
+}
+
+#[tokio::test]
+async fn records_past_their_time_are_removed() {
+    let storage = Storage::start().await;
+    let dynamodb = storage.dynamodb();
+    create_table(&dynamodb).await;
+    let specification = TimeToLiveSpecification::builder().attribute_name("expires").enabled(true).build().unwrap();
+    dynamodb.update_time_to_live().table_name(TABLE).time_to_live_specification(specification).send().await.unwrap();
+    for (id, expires) in [("over", "1000000000"), ("valid", "9000000000")] {
+        dynamodb
+            .put_item()
+            .table_name(TABLE)
+            .item("id", AttributeValue::S(id.to_owned()))
+            .item("expires", AttributeValue::N(expires.to_owned()))
+            .send()
+            .await
+            .unwrap();
+    }
+    assert!(get(&dynamodb, "over").await.is_some());
+
+    // Expired records are removed at a start, and every minute from then on.
+    let storage = storage.restart().await;
+    let dynamodb = storage.dynamodb();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while get(&dynamodb, "over").await.is_some() {
+        assert!(Instant::now() < deadline, "the expired record is still there");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(get(&dynamodb, "valid").await.is_some());
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Names a body: random digits, then the digits of the process that wrote it.
@@ -30,28 +30,26 @@ impl Bodies {
 
     /// Creates an empty body, gone again unless it is kept.
     pub(super) fn create(self: &Arc<Self>) -> io::Result<NewBody> {
-        let mut body = self.place()?;
-        body.file = Some(File::options().write(true).create_new(true).open(self.path(&body.id))?);
+        let mut body = self.name();
+        let path = self.path(&body.id);
+        body.file = Some(in_shard(&path, || File::options().write(true).create_new(true).open(&path))?);
         Ok(body)
     }
 
     /// Creates a body with the content of another one, at no cost where the file system can link.
     pub(super) fn duplicate(self: &Arc<Self>, id: &str) -> io::Result<NewBody> {
-        let body = self.place()?;
+        let body = self.name();
         let (source, copy) = (self.path(id), self.path(&body.id));
-        // No links on this file system, or too many of this file already.
-        if fs::hard_link(&source, &copy).is_err() {
-            fs::copy(&source, &copy)?;
-        }
+        in_shard(&copy, || {
+            // No links on this file system, or too many of this file already.
+            fs::hard_link(&source, &copy).or_else(|_| fs::copy(&source, &copy).map(|_| ()))
+        })?;
         Ok(body)
     }
 
-    fn place(self: &Arc<Self>) -> io::Result<NewBody> {
+    fn name(self: &Arc<Self>) -> NewBody {
         let id = format!("{:016x}{:016x}", rand::random::<u64>(), self.session);
-        if let Some(shard) = self.path(&id).parent() {
-            fs::create_dir_all(shard)?;
-        }
-        Ok(NewBody { id, file: None, bodies: Arc::clone(self), kept: false })
+        NewBody { id, file: None, bodies: Arc::clone(self), kept: false }
     }
 
     /// Removes a body that nothing refers to any more. Failing is not an error: the next start tries again.
@@ -86,6 +84,17 @@ impl Bodies {
             }
         }
         Ok(removed)
+    }
+}
+
+/// Creates a file; the folder of its shard only when that turns out to be missing.
+fn in_shard<T>(path: &Path, create: impl Fn() -> io::Result<T>) -> io::Result<T> {
+    match (create(), path.parent()) {
+        (Err(error), Some(shard)) if error.kind() == ErrorKind::NotFound => {
+            fs::create_dir_all(shard)?;
+            create()
+        }
+        (created, _) => created,
     }
 }
 

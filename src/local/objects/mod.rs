@@ -18,7 +18,9 @@ mod digests;
 mod fault;
 mod index;
 mod listing;
+mod multipart;
 mod object;
+mod pages;
 mod read;
 mod receive;
 mod service;
@@ -32,6 +34,7 @@ use s3s::auth::SimpleAuth;
 use s3s::config::{S3Config, StaticConfigProvider};
 use s3s::service::S3ServiceBuilder;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use self::access::SignedHeadersOnly;
@@ -43,11 +46,15 @@ use super::{LocalError, StorageCredentials, create_private_dir};
 /// The largest request that is read into memory as a whole: completing an upload of 10,000 parts stays below.
 const MAX_XML: usize = 8 * 1024 * 1024;
 
+/// How many threads work on files and index at once. More would wait for each other at the index.
+const DISK_JOBS: usize = 16;
+
 /// The buckets. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Objects {
     index: Arc<Index>,
     bodies: Arc<Bodies>,
+    disk: Arc<Semaphore>,
 }
 
 impl Objects {
@@ -58,7 +65,11 @@ impl Objects {
         create_private_dir(&data)?;
         let path = folder.join("index.db");
         let index = Index::open(&path).map_err(|fault| LocalError::Database { path, reason: fault.to_string() })?;
-        Ok(Self { index: Arc::new(index), bodies: Arc::new(Bodies::new(data)) })
+        Ok(Self {
+            index: Arc::new(index),
+            bodies: Arc::new(Bodies::new(data)),
+            disk: Arc::new(Semaphore::new(DISK_JOBS)),
+        })
     }
 
     /// Runs work on files and index on a thread that may block.
@@ -67,6 +78,7 @@ impl Objects {
         work: impl FnOnce(&Index, &Arc<Bodies>) -> Outcome<T> + Send + 'static,
     ) -> Outcome<T> {
         let this = self.clone();
+        let _turn = self.disk.acquire().await.map_err(|error| Fault::Panicked(error.to_string()))?;
         let done = tokio::task::spawn_blocking(move || work(&this.index, &this.bodies));
         done.await.unwrap_or_else(|error| Err(Fault::Panicked(error.to_string())))
     }

@@ -178,3 +178,72 @@ impl Objects {
         Ok(S3Response::new(describe!(HeadObjectOutput, object, slice, input.checksum_mode.as_ref())))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::super::object::{Headers, Millis, WriteCondition};
+    use super::*;
+
+    fn replace(index: &Index, bodies: &Arc<Bodies>, content: &[u8]) {
+        let mut body = bodies.create().unwrap();
+        body.write(content).unwrap();
+        let object = Object {
+            body: body.id().to_owned(),
+            size: content.len() as u64,
+            etag: String::new(),
+            sha256: [0; 32],
+            headers: Headers::default(),
+            modified: Millis::now(),
+        };
+        let replaced = index.put("bucket", "key", &object, &WriteCondition::Always);
+        body.keep();
+        if let Some(replaced) = replaced.unwrap() {
+            bodies.remove(&replaced);
+        }
+    }
+
+    fn store(folder: &Path) -> (Index, Arc<Bodies>) {
+        let index = Index::open(&folder.join("index.db")).unwrap();
+        index.create_bucket("bucket").unwrap();
+        (index, Arc::new(Bodies::new(folder.join("data"))))
+    }
+
+    fn input() -> GetObjectInput {
+        let input = GetObjectInput::builder().bucket("bucket".to_owned());
+        input.key("key".to_owned()).build().unwrap()
+    }
+
+    /// A body is removed right after its key points to another one, so many a reader comes too late for it.
+    #[test]
+    fn a_reader_that_comes_too_late_looks_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let (index, bodies) = store(folder.path());
+        replace(&index, &bodies, b"first");
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    replace(&index, &bodies, b"another");
+                }
+            });
+            let read = || open(&index, &bodies, &input(), &ReadCondition::default()).map(|_| ());
+            let failed = (0..20_000).map(|_| read()).find(Result::is_err);
+            done.store(true, Ordering::Relaxed);
+            assert!(failed.is_none(), "{failed:?}");
+        });
+    }
+
+    #[test]
+    fn a_body_that_is_gone_for_good_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let (index, bodies) = store(folder.path());
+        replace(&index, &bodies, b"content");
+        bodies.remove(&index.object("bucket", "key").unwrap().body);
+        let opened = open(&index, &bodies, &input(), &ReadCondition::default());
+        assert!(matches!(opened.map(|_| ()), Err(Fault::File(_))));
+    }
+}

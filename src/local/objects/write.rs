@@ -1,6 +1,7 @@
 //! PUT, copy and delete.
 
 use std::io;
+use std::sync::Arc;
 
 use s3s::dto::{
     Checksum, CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource, DeleteObjectInput, DeleteObjectOutput,
@@ -8,12 +9,13 @@ use s3s::dto::{
 };
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
+use super::bodies::Bodies;
 use super::digests::Declared;
 use super::fault::Outcome;
 use super::index::Index;
 use super::object::{Headers, Millis, Object, ReadCondition, WriteCondition};
 use super::receive::Received;
-use super::{Bodies, Objects, service};
+use super::{Objects, service};
 
 /// As S3.
 const MAX_DELETES: usize = 1000;
@@ -39,7 +41,7 @@ impl Objects {
         declared.take_trailers(trailing_headers.and_then(|trailers| trailers.take()).as_ref());
 
         let (bucket, key) = (input.bucket, input.key);
-        let put = move |index: &Index, bodies: &std::sync::Arc<Bodies>| {
+        let put = move |index: &Index, bodies: &Arc<Bodies>| {
             let (body, digests) = received.finish(&declared)?;
             let object = Object {
                 body: body.id().to_owned(),
@@ -88,9 +90,8 @@ impl Objects {
         }
         let headers = Headers::try_from(&mut input)?;
         let headers = replace.then_some(headers);
-        let copy = move |index: &Index, bodies: &std::sync::Arc<Bodies>| {
-            copy(index, bodies, &source, &target, &condition, headers)
-        };
+        let copy =
+            move |index: &Index, bodies: &Arc<Bodies>| copy(index, bodies, &source, &target, &condition, headers);
         let copied = self.blocking(copy).await?;
         Ok(S3Response::new(CopyObjectOutput {
             copy_object_result: Some(CopyObjectResult {
@@ -112,7 +113,7 @@ impl Objects {
             return Err(s3_error!(NotImplemented, "Of the conditions of a delete only If-Match is known here."));
         }
         let condition = WriteCondition::new(input.if_match, None)?;
-        let delete = move |index: &Index, bodies: &std::sync::Arc<Bodies>| {
+        let delete = move |index: &Index, bodies: &Arc<Bodies>| {
             if let Some(body) = index.delete(&input.bucket, &input.key, &condition)? {
                 bodies.remove(&body);
             }
@@ -138,7 +139,7 @@ impl Objects {
             }
             keys.push(object.key);
         }
-        let delete_all = move |index: &Index, bodies: &std::sync::Arc<Bodies>| {
+        let delete_all = move |index: &Index, bodies: &Arc<Bodies>| {
             for body in index.delete_all(&bucket, &keys)? {
                 bodies.remove(&body);
             }
@@ -153,7 +154,7 @@ impl Objects {
 
 fn copy(
     index: &Index,
-    bodies: &std::sync::Arc<Bodies>,
+    bodies: &Arc<Bodies>,
     source: &(String, String),
     target: &(String, String),
     condition: &ReadCondition,
