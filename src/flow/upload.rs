@@ -7,7 +7,7 @@ use crate::model::caller::Caller;
 use crate::model::error::UserError;
 use crate::model::headers;
 use crate::model::ids::RequestId;
-use crate::model::paths::{MAX_PATH_BYTES, SitePath};
+use crate::model::paths::{MAX_PATH_BYTES, SitePath, is_traversal};
 use crate::model::request::{Action, Request, Status};
 use crate::model::time::Time;
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -330,13 +330,12 @@ fn checked_window(seconds: Option<u64>) -> Result<u64, UserError> {
 /// A name without what would lead out of its folder. What is left must be a name that a site could hold.
 fn cleaned(name: &str) -> Result<SitePath, UserError> {
     let shown: String = name.chars().take(120).flat_map(char::escape_debug).collect();
-    let parts: Vec<&str> =
-        name.split(['/', '\\']).filter(|part| !part.is_empty() && *part != "." && *part != "..").collect();
+    let parts: Vec<&str> = name.split(['/', '\\']).filter(|part| !is_traversal(part)).collect();
     if parts.is_empty() {
-        return Err(UserError::validation(format!("The file name '{shown}' names no file."), "Give it a name."));
+        return Err(UserError::validation(format!("The filename '{shown}' names no file."), "Give it a name."));
     }
     SitePath::parse(parts.join("/")).map_err(|problem| {
-        UserError::validation(format!("The file name '{shown}' {problem}."), "Rename the file or leave it out.")
+        UserError::validation(format!("The filename '{shown}' {problem}."), "Rename the file or leave it out.")
             .with("filename", json!(name.chars().take(200).collect::<String>()))
     })
 }

@@ -24,7 +24,7 @@ pub struct SitePath(String);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs)] // Each message says what its name means.
 pub enum PathProblem {
-    #[error("is empty")]
+    #[error("is blank")]
     Empty,
     #[error("is longer than {MAX_PATH_BYTES} bytes")]
     TooLong,
@@ -32,7 +32,7 @@ pub enum PathProblem {
     Absolute,
     #[error("contains a '..' part")]
     ParentDirectory,
-    #[error("contains a '.' or empty part")]
+    #[error("contains a '.' or blank part")]
     EmptyPart,
     #[error("contains a backslash")]
     Backslash,
@@ -107,7 +107,7 @@ impl fmt::Display for SitePath {
 }
 
 fn check_structure(text: &str) -> Result<(), PathProblem> {
-    if text.is_empty() {
+    if text.trim().is_empty() {
         return Err(PathProblem::Empty);
     }
     if text.chars().any(|c| c.is_control()) {
@@ -130,41 +130,47 @@ fn check_structure(text: &str) -> Result<(), PathProblem> {
     if text.split('/').any(|part| part == "..") {
         return Err(PathProblem::ParentDirectory);
     }
-    if text.split('/').any(|part| part.is_empty() || part == ".") {
+    if text.split('/').any(|part| part.trim().is_empty() || part == ".") {
         return Err(PathProblem::EmptyPart);
     }
     Ok(())
 }
 
-/// The other texts that a URL parser, a proxy or a reader could take this name for: percent-decoded, up to three
-/// times over, and with look-alike characters folded. `None` stands for bytes that are no text at all.
+/// The other texts that a URL parser, a proxy or a reader could take this name for: percent-decoded and with look-alike
+/// characters folded, in any order, several times over. `None` stands for bytes that are no text at all.
 fn other_readings(text: &str) -> Vec<Option<String>> {
-    let mut readings = vec![Some(fold_lookalikes(text))];
-    let mut current = text.to_owned();
-    for _ in 0..3 {
-        // `%u002e` is a form that some servers decode; it never occurs in an honest name.
-        if current.to_ascii_lowercase().contains("%u00") {
-            readings.push(None);
+    const DEPTH: usize = 6;
+    let mut readings = vec![Some(text.to_owned())];
+    let mut fresh = vec![text.to_owned()];
+    for _ in 0..DEPTH {
+        let next: Vec<Option<String>> =
+            fresh.iter().flat_map(|reading| [decode(reading), Some(fold_lookalikes(reading))]).collect();
+        fresh.clear();
+        for reading in next {
+            if !readings.contains(&reading) {
+                fresh.extend(reading.clone());
+                readings.push(reading);
+            }
         }
-        let bytes: Vec<u8> = percent_decode_str(&current).collect();
-        // 0xC0 and 0xC1 start overlong encodings of ASCII and are never valid.
-        let decoded = if bytes.iter().any(|b| matches!(b, 0xC0 | 0xC1)) {
-            None
-        } else {
-            Some(String::from_utf8_lossy(&bytes).into_owned())
-        };
-        let Some(decoded) = decoded else {
-            readings.push(None);
-            break;
-        };
-        if decoded == current {
-            break;
-        }
-        readings.push(Some(decoded.clone()));
-        readings.push(Some(fold_lookalikes(&decoded)));
-        current = decoded;
     }
     readings
+}
+
+/// Percent-decodes once; `None` for encodings that only an attacker writes.
+fn decode(text: &str) -> Option<String> {
+    // `%u002e` is a form that some servers decode; it never occurs in an honest name.
+    if text.to_ascii_lowercase().contains("%u00") {
+        return None;
+    }
+    let bytes: Vec<u8> = percent_decode_str(text).collect();
+    // 0xC0 and 0xC1 start overlong encodings of ASCII and are never valid.
+    let overlong = bytes.iter().any(|b| matches!(b, 0xC0 | 0xC1));
+    (!overlong).then(|| String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Whether some reader could take a part of a path for a step up or for no step: what cleaning a name drops.
+pub fn is_traversal(part: &str) -> bool {
+    other_readings(part).iter().flatten().any(|reading| matches!(reading.trim(), "" | "." | ".."))
 }
 
 /// Compatibility normalisation (full-width forms, the two-dot leader, …), plus the slashes it leaves alone, minus
@@ -247,6 +253,10 @@ mod tests {
             "‥/x",
             "..⁄x",
             "a＼b",
+            "％2e％2e/x",
+            "%EF%BC%852e./x",
+            " ",
+            "a/ /b",
             ".\u{200b}./x",
             "a\u{202e}lmth.exe",
         ] {

@@ -30,6 +30,12 @@ impl Time {
         u64::try_from(self.0.duration_since(earlier.0).as_secs()).unwrap_or(0)
     }
 
+    /// Seconds from another time to this one, a part of a second counted as a whole; 0 when this one has passed. For
+    /// what is left of a window: one that has just been opened shows its whole length.
+    pub fn seconds_left(self, now: Time) -> u64 {
+        u64::try_from(self.0.duration_since(now.0).as_millis()).unwrap_or(0).div_ceil(1000)
+    }
+
     /// Seconds since 1970, the form of DynamoDB's `ttl`.
     pub fn epoch_seconds(self) -> i64 {
         self.0.as_second()

@@ -201,7 +201,7 @@ fn whole_site<'a>(files: impl Iterator<Item = &'a CheckedFile>) -> Result<(), Us
 fn site_path(name: &str) -> Result<SitePath, UserError> {
     SitePath::parse(name).map_err(|problem| {
         let shown: String = name.chars().take(120).flat_map(char::escape_debug).collect();
-        UserError::validation(format!("The file name '{shown}' {problem}."), "Rename the file or leave it out.")
+        UserError::validation(format!("The filename '{shown}' {problem}."), "Rename the file or leave it out.")
             .with("filename", json!(name.chars().take(200).collect::<String>()))
     })
 }

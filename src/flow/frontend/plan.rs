@@ -181,7 +181,7 @@ pub(super) fn pending_answer(request: &Request) -> Result<PendingAnswer, UserErr
         request_id: request.request_id.to_string(),
         message,
         expires_at: request.expires_at,
-        expires_in: format!("{} seconds", request.expires_at.seconds_since(now)),
+        expires_in: format!("{} seconds", request.expires_at.seconds_left(now)),
         deploy_id: deploy_id.to_string(),
         file_count: request.file_count,
         total_size: request.total_size,

@@ -141,7 +141,7 @@ pub async fn show(app: &App, caller: &Caller, args: WhichRequest) -> Result<Requ
         plan_hash: request.plan_hash.map(|hash| hash.to_string()),
         created_at: request.created_at,
         expires_at: request.expires_at,
-        expires_in: format!("{} seconds", request.expires_at.seconds_since(now)),
+        expires_in: format!("{} seconds", request.expires_at.seconds_left(now)),
         decided_by: request.decision.as_ref().map(|decision| decision.by_name.clone()),
         decided_at: request.decision.map(|decision| decision.at),
         request_id: request.request_id.into(),
