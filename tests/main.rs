@@ -1,5 +1,7 @@
 //! Black-box tests of the whole program, in one binary.
 
+mod cli;
+mod engine;
 mod local;
 mod mcp;
 mod support;

@@ -24,7 +24,7 @@ pub struct Connection {
     #[arg(long, global = true, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
     /// The server's address, instead of the one in the data folder
-    #[arg(long, global = true, value_name = "URL", env = "BOUNCER_URL")]
+    #[arg(long, global = true, value_name = "URL", env = "BOUNCER_URL", hide_env_values = true)]
     pub server: Option<String>,
     /// The API key, instead of the one in the data folder
     #[arg(long, global = true, value_name = "KEY", env = "BOUNCER_KEY", hide_env_values = true)]

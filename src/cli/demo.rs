@@ -178,16 +178,18 @@ async fn play(context: &Context, cast: &Cast, script: &Script, round: &Round, si
     let project = script.project_id();
     progress.note("The agent asks:");
     let proposal = Proposal { dir: site, project, reason: &round.reason, source: &round.source };
-    let submitted = deploy::submit(&cast.agent, progress, proposal).await?;
+    let submitted = deploy::submit(&cast.agent, progress, proposal).await?.without_commands();
     printer.tell(&submitted)?;
 
     progress.note("\nThe approver sees:");
     let request = request::show(&cast.approver, &submitted.request_id).await?;
     printer.tell(&request)?;
     let verdict = if cast.decides_alone { Verdict::Approve } else { ask().await? };
-    let decided = request::decide(&cast.approver, &submitted.request_id, verdict).await?;
-    progress.note("");
-    printer.tell(&decided)?;
+    request::decide(&cast.approver, &submitted.request_id, verdict).await?;
+    progress.note(match verdict {
+        Verdict::Approve => "\nApproved, with the approver's key.",
+        Verdict::Deny => "\nDenied, with the approver's key.",
+    });
 
     let status = watch::until_ended(&cast.agent, progress, &submitted.request_id, Some(PATIENCE)).await?;
     progress.note("\nThe end of it:");
@@ -205,6 +207,7 @@ async fn play(context: &Context, cast: &Cast, script: &Script, round: &Round, si
             printer.tell(&page)?;
             pages.push(page);
         }
+        progress.note(&format!("\n{}", submitted.moved()));
     }
     Ok(Told { submitted, request, status, pages })
 }

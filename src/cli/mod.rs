@@ -183,9 +183,18 @@ mod tests {
     }
 
     #[test]
-    fn keys_never_show_in_help() {
-        let mut command = Cli::command();
-        let help = command.render_long_help().to_string();
-        assert!(help.contains("BOUNCER_KEY") && !help.contains("BOUNCER_KEY="), "{help}");
+    fn help() {
+        fn collect(command: &mut clap::Command, path: &str, pages: &mut Vec<String>) {
+            let path = format!("{path}{}", command.get_name());
+            pages.push(format!("$ {path} --help\n{}", command.render_long_help()));
+            for child in command.get_subcommands_mut().filter(|child| child.get_name() != "help") {
+                collect(child, &format!("{path} "), pages);
+            }
+        }
+        let mut pages = vec![];
+        let mut command = Cli::command().term_width(100);
+        command.build();
+        collect(&mut command, "", &mut pages);
+        insta::assert_snapshot!(pages.join("\n"));
     }
 }

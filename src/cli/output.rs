@@ -94,12 +94,15 @@ pub fn text_of(answer: &impl Render) -> String {
     anstream::adapter::strip_str(&text).to_string()
 }
 
+/// The width in characters below which wrapping makes a table worse.
+const NARROWEST_TERMINAL: u16 = 60;
+
 /// A table without lines, so that it reads well and cuts well.
 pub fn table(columns: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    // Only a terminal has a width to keep to; a file gets whole lines.
-    if table.is_tty() {
+    // Only a terminal has a width to keep to; a file gets whole lines, and so does a terminal too narrow for columns.
+    if table.is_tty() && table.width().is_some_and(|width| width >= NARROWEST_TERMINAL) {
         table.set_content_arrangement(ContentArrangement::Dynamic);
     }
     table.set_header(columns.iter().map(|name| Cell::new(name).add_attribute(Attribute::Bold)));

@@ -2,6 +2,10 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal as _;
+use std::time::Duration;
+
+/// How often a spinner turns.
+const TICK: Duration = Duration::from_millis(120);
 
 /// Shows what a command is doing.
 #[derive(Debug, Clone, Copy)]
@@ -32,17 +36,35 @@ impl Progress {
         self.bar(Some(total), "{msg:>12} {wide_bar:.cyan/dim} {bytes}/{total_bytes} {eta}").with_message(what)
     }
 
-    /// A bar over some files with a sentence; invisible without a terminal.
-    pub fn files(&self, total: u64) -> ProgressBar {
-        self.bar(Some(total), "{spinner:.cyan} {msg} {wide_bar:.cyan/dim} {pos}/{len}")
+    /// A sentence that changes, with a bar as soon as there are files to count; invisible without a terminal.
+    pub fn sentence(&self) -> ProgressBar {
+        let bar = self.bar(None, "{spinner:.cyan} {msg}");
+        if self.terminal {
+            bar.enable_steady_tick(TICK);
+        }
+        bar
+    }
+
+    /// Shows how many of a sentence's files are done.
+    pub fn count(bar: &ProgressBar, done: u64, total: u64) {
+        if bar.length().is_none() && total > 0 {
+            bar.set_style(style("{spinner:.cyan} {msg} {wide_bar:.cyan/dim}"));
+        }
+        if total > 0 {
+            bar.set_length(total);
+            bar.set_position(done);
+        }
     }
 
     fn bar(&self, total: Option<u64>, template: &str) -> ProgressBar {
         if !self.terminal {
             return ProgressBar::hidden();
         }
-        let bar = total.map_or_else(ProgressBar::no_length, ProgressBar::new);
-        // The templates are constants of this file; were one wrong, the default style would still be right.
-        bar.with_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()))
+        total.map_or_else(ProgressBar::no_length, ProgressBar::new).with_style(style(template))
     }
+}
+
+/// The templates are constants of this file; were one wrong, the default style would still be right.
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }

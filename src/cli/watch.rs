@@ -3,7 +3,7 @@
 use super::client::Client;
 use super::error::CliError;
 use super::exit::Exit;
-use super::output::{Answer, Render, count, duration, plain, write_field};
+use super::output::{Answer, Render, duration, plain, write_field};
 use super::progress::Progress;
 use crate::model::error::ErrorCode;
 use crate::model::ids::DeployId;
@@ -23,6 +23,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// How long a server may be away, restarting for example, before waiting is given up.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What is said meanwhile.
+const AWAY: &str = "The server does not answer; trying again";
 
 /// The answer of `bouncer_status` and `bouncer_deploy_status`, as far as people are shown it.
 #[derive(Debug, Clone, Deserialize)]
@@ -156,7 +159,7 @@ impl Render for StatusView {
 impl Render for ResultView {
     fn render(&self, out: &mut dyn Write) -> fmt::Result {
         if self.deploy_status.is_some() {
-            let (deployed, removed) = (count(self.deployed_count, "file"), self.removed_count);
+            let (deployed, removed) = (self.deployed_count, self.removed_count);
             let text = format!("{deployed} published, {} unchanged, {removed} removed", self.unchanged_count);
             write_field(out, "files", Some(&text))?;
         }
@@ -214,7 +217,7 @@ pub async fn until_ended(
             None => std::future::pending().await,
         }
     };
-    let (bar, hinted) = (progress.files(0), &id);
+    let (bar, hinted) = (progress.sentence(), &id);
     let outcome = tokio::select! {
         outcome = follow(client, progress, &bar, &id) => outcome,
         () = expired => Err(gave_up(hinted, &format!("Gave up waiting after {}", duration(timeout.unwrap_or_default().as_secs())))),
@@ -239,7 +242,6 @@ async fn follow(
     let mut pause = FIRST_PAUSE;
     let mut last_moment = None;
     let mut away_since: Option<Instant> = None;
-    bar.enable_steady_tick(Duration::from_millis(120));
     loop {
         match look(client, id).await {
             Ok(answer) if answer.view.state().is_none_or(Status::has_ended) => return Ok(answer),
@@ -254,11 +256,14 @@ async fn follow(
                 }
             }
             Err(error) if error.code == ErrorCode::UpstreamError => {
-                let since = *away_since.get_or_insert_with(Instant::now);
+                let since = *away_since.get_or_insert_with(|| {
+                    progress.line(AWAY);
+                    Instant::now()
+                });
                 if since.elapsed() >= PATIENCE {
                     return Err(error);
                 }
-                bar.set_message("The server does not answer; trying again");
+                bar.set_message(AWAY);
             }
             Err(error) => return Err(error),
         }
@@ -269,8 +274,7 @@ async fn follow(
 
 fn show(bar: &ProgressBar, view: &StatusView) {
     let steps = view.progress.clone().unwrap_or_default();
-    bar.set_length(steps.files_total);
-    bar.set_position(steps.files_done);
+    Progress::count(bar, steps.files_done, steps.files_total);
     bar.set_message(sentence(view));
 }
 

@@ -165,6 +165,7 @@ pub async fn submit(client: &Client, progress: &Progress, proposal: Proposal<'_>
         changes,
         expires_at,
         duplicate,
+        shows_commands: true,
     })
 }
 
@@ -213,6 +214,23 @@ pub struct Submitted {
     expires_at: Option<Time>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     duplicate: bool,
+    #[serde(skip)]
+    shows_commands: bool,
+}
+
+impl Submitted {
+    /// The same for a reader who is led on anyway.
+    pub fn without_commands(self) -> Self {
+        Self { shows_commands: false, ..self }
+    }
+
+    /// How little had to travel, in one sentence.
+    pub fn moved(&self) -> String {
+        let (sent, all) = (self.uploaded, self.file_count);
+        let writes = (self.changes.added + self.changes.changed) as u64;
+        let (uploads, size) = (count(sent.files, "upload"), bytes(sent.bytes));
+        format!("What moved: {uploads} ({size}) and {writes} of {all} files written; the others were there already.")
+    }
 }
 
 impl Render for Submitted {
@@ -226,6 +244,9 @@ impl Render for Submitted {
         write_field(out, "uploaded", Some(&sent))?;
         write_field(out, "changes", Some(&changes::sentence(&self.changes)))?;
         write_field(out, "expires", self.expires_at.map(watch::time_left).as_deref())?;
+        if !self.shows_commands {
+            return Ok(());
+        }
         write_field(out, "approve", Some(&format!("bouncer request approve {id}")))?;
         write_field(out, "follow", Some(&format!("bouncer deploy status {id} --watch")))
     }
@@ -284,6 +305,7 @@ mod tests {
             changes: ChangeCounts { added: 1, changed: 1, removed: 0, unchanged: 10, bytes: 2048 },
             expires_at: None,
             duplicate: false,
+            shows_commands: true,
         };
         insta::assert_snapshot!(text_of(&submitted));
         insta::assert_json_snapshot!(submitted);
