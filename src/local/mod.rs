@@ -94,10 +94,7 @@ pub enum LocalError {
 
 impl LocalError {
     fn file(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
-        |source| Self::File {
-            path: path.to_owned(),
-            source,
-        }
+        |source| Self::File { path: path.to_owned(), source }
     }
 }
 
@@ -127,33 +124,17 @@ impl Endpoints {
 ///
 /// # Errors
 /// See [`LocalError`]; a folder in use by another server is refused.
-pub async fn start(
-    data_dir: &Path,
-    listen: IpAddr,
-    shutdown: CancellationToken,
-) -> Result<Endpoints, LocalError> {
+pub async fn start(data_dir: &Path, listen: IpAddr, shutdown: CancellationToken) -> Result<Endpoints, LocalError> {
     create_private_dir(data_dir)?;
     let lock = Arc::new(lock(data_dir)?);
 
     let mut settings = Settings::load_or_create(data_dir)?;
     let objects_listener = bind_objects(&settings, listen).await?;
-    let objects = objects_listener
-        .local_addr()
-        .map_err(|source| LocalError::Listen { listen, source })?;
+    let objects = objects_listener.local_addr().map_err(|source| LocalError::Listen { listen, source })?;
     let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let records_listener =
-        TcpListener::bind((loopback, 0))
-            .await
-            .map_err(|source| LocalError::Listen {
-                listen: loopback,
-                source,
-            })?;
-    let records = records_listener
-        .local_addr()
-        .map_err(|source| LocalError::Listen {
-            listen: loopback,
-            source,
-        })?;
+        TcpListener::bind((loopback, 0)).await.map_err(|source| LocalError::Listen { listen: loopback, source })?;
+    let records = records_listener.local_addr().map_err(|source| LocalError::Listen { listen: loopback, source })?;
     settings.keep(objects.port())?;
 
     let record_store = records::Records::open(&data_dir.join("records.db"))?;
@@ -174,30 +155,18 @@ pub async fn start(
     });
     tasks.close();
 
-    Ok(Endpoints {
-        records,
-        objects,
-        credentials: settings.credentials().clone(),
-        tasks,
-        _lock: lock,
-    })
+    Ok(Endpoints { records, objects, credentials: settings.credentials().clone(), tasks, _lock: lock })
 }
 
 async fn bind_objects(settings: &Settings, listen: IpAddr) -> Result<TcpListener, LocalError> {
     match settings.objects_port() {
-        None => TcpListener::bind((listen, 0))
-            .await
-            .map_err(|source| LocalError::Listen { listen, source }),
-        Some(port) => {
-            TcpListener::bind((listen, port))
-                .await
-                .map_err(|source| LocalError::ObjectsPort {
-                    port,
-                    listen,
-                    settings: settings.path().to_owned(),
-                    source,
-                })
-        }
+        None => TcpListener::bind((listen, 0)).await.map_err(|source| LocalError::Listen { listen, source }),
+        Some(port) => TcpListener::bind((listen, port)).await.map_err(|source| LocalError::ObjectsPort {
+            port,
+            listen,
+            settings: settings.path().to_owned(),
+            source,
+        }),
     }
 }
 
@@ -206,9 +175,7 @@ fn lock(data_dir: &Path) -> Result<File, LocalError> {
     let file = private_file(&path).map_err(LocalError::file(&path))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(LocalError::InUse {
-            path: data_dir.to_owned(),
-        }),
+        Err(TryLockError::WouldBlock) => Err(LocalError::InUse { path: data_dir.to_owned() }),
         Err(TryLockError::Error(source)) => Err(LocalError::File { path, source }),
     }
 }

@@ -43,14 +43,8 @@ impl Records {
     /// Opens the file, or creates it readable by its owner alone (SQLite gives its side files the same mode).
     pub(super) fn open(path: &Path) -> Result<Self, LocalError> {
         private_file(path).map_err(LocalError::file(path))?;
-        let database = open(path).map_err(|reason| LocalError::Database {
-            path: path.to_owned(),
-            reason,
-        })?;
-        Ok(Self {
-            path: path.to_owned(),
-            database: Arc::new(RwLock::new(database)),
-        })
+        let database = open(path).map_err(|reason| LocalError::Database { path: path.to_owned(), reason })?;
+        Ok(Self { path: path.to_owned(), database: Arc::new(RwLock::new(database)) })
     }
 
     /// Runs `work` on a thread that may block. A panic in it becomes an error of that one call: the database, which a
@@ -61,32 +55,20 @@ impl Records {
     ) -> Result<T, DynoxideError> {
         let this = self.clone();
         let done = tokio::task::spawn_blocking(move || {
-            let database = this
-                .database
-                .read()
-                .unwrap_or_else(PoisonError::into_inner)
-                .clone();
+            let database = this.database.read().unwrap_or_else(PoisonError::into_inner).clone();
             let caught = std::panic::catch_unwind(AssertUnwindSafe(|| work(&database)));
             caught.unwrap_or_else(|_| {
                 drop(database);
                 this.reopen();
-                Err(DynoxideError::InternalServerError(
-                    "the request failed inside the database".to_owned(),
-                ))
+                Err(DynoxideError::InternalServerError("the request failed inside the database".to_owned()))
             })
         });
-        done.await
-            .unwrap_or_else(|error| Err(DynoxideError::InternalServerError(error.to_string())))
+        done.await.unwrap_or_else(|error| Err(DynoxideError::InternalServerError(error.to_string())))
     }
 
     fn reopen(&self) {
         match open(&self.path) {
-            Ok(database) => {
-                *self
-                    .database
-                    .write()
-                    .unwrap_or_else(PoisonError::into_inner) = database
-            }
+            Ok(database) => *self.database.write().unwrap_or_else(PoisonError::into_inner) = database,
             Err(error) => tracing::error!(error, "cannot open the records again"),
         }
     }
@@ -112,11 +94,7 @@ pub(super) async fn serve(
     shutdown: CancellationToken,
 ) {
     let sweeping = tokio::spawn(sweep_ttl(records.clone(), shutdown.clone()));
-    let app = App {
-        records,
-        credentials: Arc::new(credentials),
-        permits: Arc::new(Semaphore::new(MAX_REQUESTS)),
-    };
+    let app = App { records, credentials: Arc::new(credentials), permits: Arc::new(Semaphore::new(MAX_REQUESTS)) };
     let router = Router::new().fallback(handle).with_state(app);
     super::serve::serve(listener, TowerToHyperService::new(router), shutdown).await;
     if let Err(error) = sweeping.await {
@@ -140,22 +118,14 @@ async fn sweep_ttl(records: Records, shutdown: CancellationToken) {
 async fn handle(State(app): State<App>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     if parts.method != Method::POST || parts.uri.path() != "/" || parts.uri.query().is_some() {
-        return refuse(
-            StatusCode::NOT_FOUND,
-            "UnknownOperationException",
-            "only POST / is answered here",
-        );
+        return refuse(StatusCode::NOT_FOUND, "UnknownOperationException", "only POST / is answered here");
     }
     let authorization = match Authorization::read(&parts.headers, &app.credentials) {
         Ok(authorization) => authorization,
         Err(refusal) => return refuse_signature(refusal),
     };
     let Ok(_permit) = app.permits.acquire().await else {
-        return refuse(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "ServiceUnavailable",
-            "the server is stopping",
-        );
+        return refuse(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", "the server is stopping");
     };
     let Ok(body) = axum::body::to_bytes(body, MAX_BODY).await else {
         return refuse(
@@ -164,24 +134,18 @@ async fn handle(State(app): State<App>, request: Request) -> Response {
             "the request is cut short or larger than 16 MB",
         );
     };
-    if let Err(refusal) =
-        authorization.verify(&parts.headers, &body, &app.credentials, SystemTime::now())
-    {
+    if let Err(refusal) = authorization.verify(&parts.headers, &body, &app.credentials, SystemTime::now()) {
         return refuse_signature(refusal);
     }
     let Some(operation) = operation(&parts.headers) else {
         return unknown_operation();
     };
-    let answer = app
-        .records
-        .run(move |database| dispatch(database, &operation, &body))
-        .await;
+    let answer = app.records.run(move |database| dispatch(database, &operation, &body)).await;
     match answer {
         Ok(Some(json)) => respond(StatusCode::OK, json),
         Ok(None) => unknown_operation(),
         Err(error) => {
-            let status = StatusCode::from_u16(error.status_code())
-                .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            let status = StatusCode::from_u16(error.status_code()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             respond(status, error.to_json())
         }
     }
@@ -193,11 +157,7 @@ fn operation(headers: &HeaderMap) -> Option<String> {
 }
 
 /// Runs one operation; `None` when it is not one of those served here.
-fn dispatch(
-    database: &Database,
-    operation: &str,
-    body: &Bytes,
-) -> Result<Option<String>, DynoxideError> {
+fn dispatch(database: &Database, operation: &str, body: &Bytes) -> Result<Option<String>, DynoxideError> {
     macro_rules! operations {
         ($($name:literal => $method:ident,)*) => {
             match operation {
@@ -249,16 +209,11 @@ fn from_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, DynoxideError> {
 }
 
 fn to_json<T: serde::Serialize>(answer: &T) -> Result<String, DynoxideError> {
-    serde_json::to_string(answer)
-        .map_err(|error| DynoxideError::InternalServerError(error.to_string()))
+    serde_json::to_string(answer).map_err(|error| DynoxideError::InternalServerError(error.to_string()))
 }
 
 fn unknown_operation() -> Response {
-    refuse(
-        StatusCode::BAD_REQUEST,
-        "UnknownOperationException",
-        "this operation is not served here",
-    )
+    refuse(StatusCode::BAD_REQUEST, "UnknownOperationException", "this operation is not served here")
 }
 
 fn refuse_signature(refusal: Refusal) -> Response {
@@ -301,19 +256,12 @@ mod tests {
             "BillingMode": "PAY_PER_REQUEST",
         });
         let body = Bytes::from(table.to_string());
-        records
-            .run(move |database| dispatch(database, "CreateTable", &body))
-            .await
-            .unwrap();
+        records.run(move |database| dispatch(database, "CreateTable", &body)).await.unwrap();
 
-        let failed = records
-            .run(|_| -> Result<(), DynoxideError> { panic!("on purpose") })
-            .await;
+        let failed = records.run(|_| -> Result<(), DynoxideError> { panic!("on purpose") }).await;
         assert_eq!(failed.unwrap_err().status_code(), 500);
 
-        let listed = records
-            .run(|database| dispatch(database, "ListTables", &Bytes::from_static(b"{}")))
-            .await;
+        let listed = records.run(|database| dispatch(database, "ListTables", &Bytes::from_static(b"{}"))).await;
         assert!(listed.unwrap().unwrap().contains("notes"));
     }
 }

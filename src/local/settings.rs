@@ -22,9 +22,7 @@ pub struct StorageCredentials {
 
 impl fmt::Debug for StorageCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StorageCredentials")
-            .field("access_key_id", &self.access_key_id)
-            .finish_non_exhaustive()
+        f.debug_struct("StorageCredentials").field("access_key_id", &self.access_key_id).finish_non_exhaustive()
     }
 }
 
@@ -33,10 +31,7 @@ impl StorageCredentials {
         let mut bytes = [0_u8; 48];
         OsRng.try_fill_bytes(&mut bytes).map_err(io::Error::other)?;
         let (id, secret) = bytes.split_at(16);
-        Ok(Self {
-            access_key_id: hex::encode_upper(id),
-            secret_access_key: hex::encode(secret),
-        })
+        Ok(Self { access_key_id: hex::encode_upper(id), secret_access_key: hex::encode(secret) })
     }
 }
 
@@ -61,32 +56,15 @@ impl Settings {
         let path = data_dir.join("storage.json");
         match fs::read(&path) {
             Ok(bytes) => match serde_json::from_slice(&bytes) {
-                Ok(content) => Ok(Self {
-                    path,
-                    content,
-                    saved: true,
-                }),
+                Ok(content) => Ok(Self { path, content, saved: true }),
                 // serde_json names the place, never the value, so no secret gets into the message.
-                Err(error) => Err(LocalError::Settings {
-                    path,
-                    reason: error.to_string(),
-                }),
+                Err(error) => Err(LocalError::Settings { path, reason: error.to_string() }),
             },
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let credentials = StorageCredentials::random().map_err(LocalError::file(&path))?;
-                Ok(Self {
-                    path,
-                    content: Content {
-                        credentials,
-                        objects_port: None,
-                    },
-                    saved: false,
-                })
+                Ok(Self { path, content: Content { credentials, objects_port: None }, saved: false })
             }
-            Err(error) => Err(LocalError::File {
-                path,
-                source: error,
-            }),
+            Err(error) => Err(LocalError::File { path, source: error }),
         }
     }
 

@@ -38,17 +38,9 @@ pub(super) struct Authorization<'a> {
 
 impl<'a> Authorization<'a> {
     /// Reads the header, and refuses a key that is not ours before anything else of the request is read.
-    pub(super) fn read(
-        headers: &'a HeaderMap,
-        credentials: &StorageCredentials,
-    ) -> Result<Self, Refusal> {
-        let header = headers
-            .get("authorization")
-            .and_then(|value| value.to_str().ok())
-            .ok_or(Refusal::Missing)?;
-        let fields = header
-            .strip_prefix("AWS4-HMAC-SHA256")
-            .ok_or(Refusal::Missing)?;
+    pub(super) fn read(headers: &'a HeaderMap, credentials: &StorageCredentials) -> Result<Self, Refusal> {
+        let header = headers.get("authorization").and_then(|value| value.to_str().ok()).ok_or(Refusal::Missing)?;
+        let fields = header.strip_prefix("AWS4-HMAC-SHA256").ok_or(Refusal::Missing)?;
         let (mut credential, mut signed_headers, mut signature) = (None, None, None);
         for field in fields.split(',') {
             match field.trim().split_once('=') {
@@ -84,14 +76,9 @@ impl<'a> Authorization<'a> {
         credentials: &StorageCredentials,
         now: SystemTime,
     ) -> Result<(), Refusal> {
-        let stamp = headers
-            .get("x-amz-date")
-            .and_then(|value| value.to_str().ok())
-            .ok_or(Refusal::Missing)?;
+        let stamp = headers.get("x-amz-date").and_then(|value| value.to_str().ok()).ok_or(Refusal::Missing)?;
         let time = parse_stamp(stamp).ok_or(Refusal::Missing)?;
-        let skew = now
-            .duration_since(time)
-            .unwrap_or_else(|early| early.duration());
+        let skew = now.duration_since(time).unwrap_or_else(|early| early.duration());
         if skew > MAX_SKEW {
             return Err(Refusal::Expired);
         }
@@ -104,29 +91,13 @@ impl<'a> Authorization<'a> {
         if self.service != "dynamodb" || !stamp.starts_with(self.date) {
             return Err(Refusal::Invalid);
         }
-        let request = self
-            .canonical_request(headers, body)
-            .ok_or(Refusal::Invalid)?;
-        let scope = format!(
-            "{}/{}/{}/aws4_request",
-            self.date, self.region, self.service
-        );
-        let to_sign = format!(
-            "AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{}",
-            hex::encode(Sha256::digest(request))
-        );
-        let key = aws_sigv4::sign::v4::generate_signing_key(
-            &credentials.secret_access_key,
-            time,
-            self.region,
-            self.service,
-        );
+        let request = self.canonical_request(headers, body).ok_or(Refusal::Invalid)?;
+        let scope = format!("{}/{}/{}/aws4_request", self.date, self.region, self.service);
+        let to_sign = format!("AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{}", hex::encode(Sha256::digest(request)));
+        let key =
+            aws_sigv4::sign::v4::generate_signing_key(&credentials.secret_access_key, time, self.region, self.service);
         let expected = aws_sigv4::sign::v4::calculate_signature(key, to_sign.as_bytes());
-        if bool::from(expected.as_bytes().ct_eq(self.signature.as_bytes())) {
-            Ok(())
-        } else {
-            Err(Refusal::Invalid)
-        }
+        if bool::from(expected.as_bytes().ct_eq(self.signature.as_bytes())) { Ok(()) } else { Err(Refusal::Invalid) }
     }
 
     fn canonical_request(&self, headers: &HeaderMap, body: &[u8]) -> Option<String> {
@@ -153,11 +124,5 @@ impl<'a> Authorization<'a> {
 /// Reads `20260131T235959Z`.
 fn parse_stamp(stamp: &str) -> Option<SystemTime> {
     let civil = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", stamp).ok()?;
-    Some(
-        civil
-            .to_zoned(jiff::tz::TimeZone::UTC)
-            .ok()?
-            .timestamp()
-            .into(),
-    )
+    Some(civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().into())
 }

@@ -26,10 +26,13 @@ pub fn object(execution: &Execution, visit: &Visit, token: Option<&TaskToken>) -
 /// Whether a path names something the context object holds. `in_callback` says whether there is a task token.
 pub fn knows(path: &Path, in_callback: bool) -> bool {
     debug_assert_eq!(path.root(), Root::Context);
+    if path.starts_with(&["Execution", "Input"]) {
+        return true;
+    }
     let Some(names) = path.members() else { return false };
     match names[..] {
         [] | ["Execution" | "State" | "StateMachine"] => true,
-        ["Execution", "Id" | "Name" | "StartTime"] | ["Execution", "Input", ..] => true,
+        ["Execution", "Id" | "Name" | "StartTime"] => true,
         ["State", "Name" | "EnteredTime" | "RetryCount"] => true,
         ["StateMachine", "Id" | "Name"] => true,
         ["Task"] | ["Task", "Token"] => in_callback,

@@ -77,6 +77,12 @@ impl Path {
             .collect()
     }
 
+    /// Whether the path begins with these names.
+    pub fn starts_with(&self, names: &[&str]) -> bool {
+        let begins = |(step, name): (&Step, &&str)| matches!(step, Step::Member(member) if member == name);
+        self.steps.len() >= names.len() && self.steps.iter().zip(names).all(begins)
+    }
+
     /// The value the path names, if it exists.
     pub fn find<'a>(&self, scope: Scope<'a>) -> Option<&'a Value> {
         let start = match self.root {

@@ -17,10 +17,7 @@ pub(super) struct Bodies {
 
 impl Bodies {
     pub(super) fn new(root: PathBuf) -> Self {
-        Self {
-            root,
-            session: rand::random(),
-        }
+        Self { root, session: rand::random() }
     }
 
     fn path(&self, id: &str) -> PathBuf {
@@ -34,12 +31,7 @@ impl Bodies {
     /// Creates an empty body, gone again unless it is kept.
     pub(super) fn create(self: &Arc<Self>) -> io::Result<NewBody> {
         let mut body = self.place()?;
-        body.file = Some(
-            File::options()
-                .write(true)
-                .create_new(true)
-                .open(self.path(&body.id))?,
-        );
+        body.file = Some(File::options().write(true).create_new(true).open(self.path(&body.id))?);
         Ok(body)
     }
 
@@ -59,12 +51,7 @@ impl Bodies {
         if let Some(shard) = self.path(&id).parent() {
             fs::create_dir_all(shard)?;
         }
-        Ok(NewBody {
-            id,
-            file: None,
-            bodies: Arc::clone(self),
-            kept: false,
-        })
+        Ok(NewBody { id, file: None, bodies: Arc::clone(self), kept: false })
     }
 
     /// Removes a body that nothing refers to any more. Failing is not an error: the next start tries again.
@@ -90,10 +77,7 @@ impl Bodies {
                 let Some(id) = name.to_str().and_then(parse_id) else {
                     continue;
                 };
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    reason = "the lower half names the process"
-                )]
+                #[expect(clippy::cast_possible_truncation, reason = "the lower half names the process")]
                 let own = id as u64 == self.session;
                 if !own && !referenced.contains(&id) {
                     fs::remove_file(file.path())?;
@@ -107,11 +91,7 @@ impl Bodies {
 
 /// The number behind a [`BodyId`], a compact form for large sets.
 pub(super) fn parse_id(id: &str) -> Option<u128> {
-    if id.len() == 32 {
-        u128::from_str_radix(id, 16).ok()
-    } else {
-        None
-    }
+    if id.len() == 32 { u128::from_str_radix(id, 16).ok() } else { None }
 }
 
 /// A body that is being written, and removed when it is dropped before [`NewBody::keep`].

@@ -41,21 +41,16 @@ impl Declared {
     ) -> Self {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let mut signed_sha256 = [0; 32];
-        let signed =
-            text("x-amz-content-sha256").map(|hash| hex::decode_to_slice(hash, &mut signed_sha256));
-        let trailing = text("x-amz-trailer")
-            .unwrap_or_default()
-            .split(',')
-            .map(|name| name.trim().to_ascii_lowercase());
+        let signed = text("x-amz-content-sha256").map(|hash| hex::decode_to_slice(hash, &mut signed_sha256));
+        let trailing =
+            text("x-amz-trailer").unwrap_or_default().split(',').map(|name| name.trim().to_ascii_lowercase());
         Self {
             length: text("x-amz-decoded-content-length")
                 .and_then(|length| length.parse().ok())
                 .or_else(|| content_length.and_then(|length| u64::try_from(length).ok())),
             content_md5,
             checksums,
-            trailing: trailing
-                .filter(|name| name.starts_with("x-amz-checksum-"))
-                .collect(),
+            trailing: trailing.filter(|name| name.starts_with("x-amz-checksum-")).collect(),
             signed_sha256: matches!(signed, Some(Ok(()))).then_some(signed_sha256),
         }
     }
@@ -65,8 +60,7 @@ impl Declared {
         let mut declared = ChecksumHasher::default();
         macro_rules! enable {
             ($name:literal, $value:ident, $hasher:ident) => {
-                if self.checksums.$value.is_some() || self.trailing.iter().any(|name| name == $name)
-                {
+                if self.checksums.$value.is_some() || self.trailing.iter().any(|name| name == $name) {
                     declared.$hasher = Some(s3s::crypto::Checksum::new());
                 }
             };
@@ -74,25 +68,15 @@ impl Declared {
         each_checksum!(enable);
         // The SHA-256 of a body is always known, but never computed twice.
         declared.sha256 = None;
-        let sha256 = self.signed_sha256.map_or_else(
-            || Sha256Source::Computed(Sha256::new()),
-            Sha256Source::Signed,
-        );
-        Hashers {
-            length: 0,
-            md5: Md5::new(),
-            sha256,
-            declared,
-        }
+        let sha256 = self.signed_sha256.map_or_else(|| Sha256Source::Computed(Sha256::new()), Sha256Source::Signed);
+        Hashers { length: 0, md5: Md5::new(), sha256, declared }
     }
 
     /// Takes in the declarations that came after the body.
     pub(super) fn take_trailers(&mut self, trailers: Option<&HeaderMap>) {
         macro_rules! take {
             ($name:literal, $value:ident, $hasher:ident) => {
-                let value = trailers
-                    .and_then(|trailers| trailers.get($name))
-                    .and_then(|value| value.to_str().ok());
+                let value = trailers.and_then(|trailers| trailers.get($name)).and_then(|value| value.to_str().ok());
                 if let Some(value) = value {
                     self.checksums.$value = Some(value.to_owned());
                 }
@@ -106,22 +90,12 @@ impl Declared {
         if let Some(length) = self.length
             && length != found.length
         {
-            return Err(s3_error!(
-                IncompleteBody,
-                "{} bytes were declared, {} came.",
-                length,
-                found.length
-            ));
+            return Err(s3_error!(IncompleteBody, "{} bytes were declared, {} came.", length, found.length));
         }
         if let Some(declared) = &self.content_md5 {
-            let declared = STANDARD
-                .decode(declared)
-                .map_err(|error| s3_error!(error, InvalidDigest))?;
+            let declared = STANDARD.decode(declared).map_err(|error| s3_error!(error, InvalidDigest))?;
             if declared != found.md5 {
-                return Err(s3_error!(
-                    BadDigest,
-                    "The Content-MD5 you specified did not match what we received."
-                ));
+                return Err(s3_error!(BadDigest, "The Content-MD5 you specified did not match what we received."));
             }
         }
         let computed = &found.checksums;
@@ -130,15 +104,9 @@ impl Declared {
                 match (&self.checksums.$value, &computed.$value) {
                     (Some(declared), Some(computed)) if declared == computed => {}
                     // Announced as a trailer, or declared as a trailer that was not announced.
-                    (Some(_), None) => {
-                        return Err(s3_error!(InvalidRequest, "{} was not announced.", $name))
-                    }
+                    (Some(_), None) => return Err(s3_error!(InvalidRequest, "{} was not announced.", $name)),
                     (None, _) if self.trailing.iter().any(|name| name == $name) => {
-                        return Err(s3_error!(
-                            InvalidRequest,
-                            "{} was announced and did not come.",
-                            $name
-                        ));
+                        return Err(s3_error!(InvalidRequest, "{} was announced and did not come.", $name));
                     }
                     (None, _) => {}
                     (Some(_), Some(_)) => {
@@ -186,12 +154,7 @@ impl Hashers {
         };
         let mut checksums = self.declared.finalize();
         checksums.checksum_sha256 = Some(STANDARD.encode(sha256));
-        Digests {
-            length: self.length,
-            md5: self.md5.finalize(),
-            sha256,
-            checksums,
-        }
+        Digests { length: self.length, md5: self.md5.finalize(), sha256, checksums }
     }
 }
 

@@ -31,10 +31,7 @@ impl Fault {
     fn disk_is_full(&self) -> bool {
         match self {
             Self::File(error) => {
-                matches!(
-                    error.kind(),
-                    io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-                )
+                matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
             }
             Self::Index(error) => error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull),
             _ => false,
@@ -50,18 +47,14 @@ impl From<Fault> for S3Error {
             // 507 is not retried by the AWS SDKs, other than 500.
             fault if full => {
                 tracing::error!(error = %fault, "the disk of the data folder is full");
-                let code = S3ErrorCode::from_bytes(b"InsufficientStorage")
-                    .unwrap_or(S3ErrorCode::InternalError);
+                let code = S3ErrorCode::from_bytes(b"InsufficientStorage").unwrap_or(S3ErrorCode::InternalError);
                 let mut error = Self::with_message(code, "The disk of the data folder is full.");
                 error.set_status_code(hyper::StatusCode::INSUFFICIENT_STORAGE);
                 error
             }
             fault => {
                 tracing::error!(error = %fault, "an object request failed");
-                s3_error!(
-                    InternalError,
-                    "The object store failed; the log of the server says why."
-                )
+                s3_error!(InternalError, "The object store failed; the log of the server says why.")
             }
         }
     }
@@ -74,10 +67,7 @@ mod tests {
     #[test]
     fn a_full_disk_is_told_and_not_retried() {
         let file = Fault::from(io::Error::from(io::ErrorKind::StorageFull));
-        let index = Fault::from(rusqlite::Error::SqliteFailure(
-            rusqlite::ffi::Error::new(13),
-            None,
-        ));
+        let index = Fault::from(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(13), None));
         for fault in [file, index] {
             let error = S3Error::from(fault);
             assert_eq!(error.code().as_str(), "InsufficientStorage");

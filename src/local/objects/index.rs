@@ -55,19 +55,11 @@ impl Index {
             }
             SCHEMA_VERSION => {}
             newer => {
-                return Err(Fault::Damaged(format!(
-                    "version {newer} was written by a newer release"
-                )));
+                return Err(Fault::Damaged(format!("version {newer} was written by a newer release")));
             }
         }
-        let readers = (0..READERS)
-            .map(|_| connect(path).map(Mutex::new))
-            .collect::<Outcome<_>>()?;
-        Ok(Self {
-            writer: Mutex::new(writer),
-            readers,
-            next_reader: AtomicUsize::new(0),
-        })
+        let readers = (0..READERS).map(|_| connect(path).map(Mutex::new)).collect::<Outcome<_>>()?;
+        Ok(Self { writer: Mutex::new(writer), readers, next_reader: AtomicUsize::new(0) })
     }
 
     /// A connection that sees every committed write.
@@ -77,10 +69,7 @@ impl Index {
     }
 
     /// Runs `change` in one transaction: all of it happens, or nothing.
-    pub(super) fn write<T>(
-        &self,
-        change: impl FnOnce(&Transaction<'_>) -> Outcome<T>,
-    ) -> Outcome<T> {
+    pub(super) fn write<T>(&self, change: impl FnOnce(&Transaction<'_>) -> Outcome<T>) -> Outcome<T> {
         let mut writer = lock(&self.writer);
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let done = change(&transaction)?;
@@ -90,14 +79,9 @@ impl Index {
 
     pub(super) fn create_bucket(&self, name: &str) -> Outcome<()> {
         self.write(|index| {
-            let insert =
-                "INSERT INTO buckets (name, created) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+            let insert = "INSERT INTO buckets (name, created) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
             if index.execute(insert, params![name, Millis::now().0])? == 0 {
-                return Err(s3_error!(
-                    BucketAlreadyOwnedByYou,
-                    "The bucket is there already, and yours."
-                )
-                .into());
+                return Err(s3_error!(BucketAlreadyOwnedByYou, "The bucket is there already, and yours.").into());
             }
             Ok(())
         })
@@ -109,11 +93,7 @@ impl Index {
             let used = "SELECT EXISTS (SELECT 1 FROM objects WHERE bucket = ?1)
                             OR EXISTS (SELECT 1 FROM uploads WHERE bucket = ?1)";
             if index.query_row(used, [name], |row| row.get(0))? {
-                return Err(s3_error!(
-                    BucketNotEmpty,
-                    "The bucket holds objects or unfinished uploads."
-                )
-                .into());
+                return Err(s3_error!(BucketNotEmpty, "The bucket holds objects or unfinished uploads.").into());
             }
             index.execute("DELETE FROM buckets WHERE name = ?1", [name])?;
             Ok(())
@@ -156,19 +136,10 @@ impl Index {
     }
 
     /// Removes a key, if it is there; returns its body, for removal.
-    pub(super) fn delete(
-        &self,
-        bucket: &str,
-        key: &str,
-        condition: &WriteCondition,
-    ) -> Outcome<Option<BodyId>> {
+    pub(super) fn delete(&self, bucket: &str, key: &str, condition: &WriteCondition) -> Outcome<Option<BodyId>> {
         self.write(|index| {
             require_bucket(index, bucket)?;
-            condition.check(
-                current(index, bucket, key)?
-                    .as_ref()
-                    .map(|(_, etag)| etag.as_str()),
-            )?;
+            condition.check(current(index, bucket, key)?.as_ref().map(|(_, etag)| etag.as_str()))?;
             delete(index, bucket, key)
         })
     }
@@ -188,14 +159,12 @@ impl Index {
     /// Every body that an object or an unfinished upload refers to.
     pub(super) fn referenced_bodies(&self) -> Outcome<HashSet<u128>> {
         let index = self.read();
-        let mut select =
-            index.prepare("SELECT body FROM objects UNION ALL SELECT body FROM parts")?;
+        let mut select = index.prepare("SELECT body FROM objects UNION ALL SELECT body FROM parts")?;
         let mut rows = select.query([])?;
         let mut bodies = HashSet::new();
         while let Some(row) = rows.next()? {
             let id = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
-            let id = parse_id(id)
-                .ok_or_else(|| Fault::Damaged(format!("{id:?} is no name of a body")))?;
+            let id = parse_id(id).ok_or_else(|| Fault::Damaged(format!("{id:?} is no name of a body")))?;
             bodies.insert(id);
         }
         Ok(bodies)
@@ -218,10 +187,7 @@ fn lock(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
 }
 
 pub(super) fn require_bucket(index: &Connection, name: &str) -> Outcome<()> {
-    if index
-        .prepare_cached("SELECT 1 FROM buckets WHERE name = ?1")?
-        .exists([name])?
-    {
+    if index.prepare_cached("SELECT 1 FROM buckets WHERE name = ?1")?.exists([name])? {
         Ok(())
     } else {
         Err(s3_error!(NoSuchBucket, "The specified bucket does not exist.").into())
@@ -238,8 +204,7 @@ pub(super) fn put(
     require_bucket(index, bucket)?;
     let current = current(index, bucket, key)?;
     condition.check(current.as_ref().map(|(_, etag)| etag.as_str()))?;
-    let replace =
-        "INSERT OR REPLACE INTO objects (bucket, key, body, size, etag, sha256, headers, modified)
+    let replace = "INSERT OR REPLACE INTO objects (bucket, key, body, size, etag, sha256, headers, modified)
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
     index.prepare_cached(replace)?.execute(params![
         bucket,
@@ -256,19 +221,14 @@ pub(super) fn put(
 
 fn delete(index: &Transaction<'_>, bucket: &str, key: &str) -> Outcome<Option<BodyId>> {
     let delete = "DELETE FROM objects WHERE bucket = ?1 AND key = ?2 RETURNING body";
-    Ok(index
-        .prepare_cached(delete)?
-        .query_row(params![bucket, key.as_bytes()], |row| row.get(0))
-        .optional()?)
+    Ok(index.prepare_cached(delete)?.query_row(params![bucket, key.as_bytes()], |row| row.get(0)).optional()?)
 }
 
 fn current(index: &Transaction<'_>, bucket: &str, key: &str) -> Outcome<Option<(BodyId, String)>> {
     let select = "SELECT body, etag FROM objects WHERE bucket = ?1 AND key = ?2";
     let found = index
         .prepare_cached(select)?
-        .query_row(params![bucket, key.as_bytes()], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })
+        .query_row(params![bucket, key.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     Ok(found)
 }

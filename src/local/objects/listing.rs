@@ -21,12 +21,7 @@ pub(super) struct Listing {
 /// One line of a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Entry {
-    Object {
-        key: String,
-        size: u64,
-        etag: String,
-        modified: Millis,
-    },
+    Object { key: String, size: u64, etag: String, modified: Millis },
     CommonPrefix(String),
 }
 
@@ -100,8 +95,7 @@ impl Index {
                     return Ok(page);
                 }
                 let key: Vec<u8> = row.get(0)?;
-                let key = String::from_utf8(key)
-                    .map_err(|error| super::Fault::Damaged(error.to_string()))?;
+                let key = String::from_utf8(key).map_err(|error| super::Fault::Damaged(error.to_string()))?;
                 if let Some(group) = listing.group(&key) {
                     from = past(group);
                     page.entries.push(Entry::CommonPrefix(group.to_owned()));
@@ -130,27 +124,12 @@ mod tests {
 
     /// Few characters, so that keys share prefixes and groups often; some of them troublesome.
     fn name() -> impl Strategy<Value = String> {
-        let character = prop::sample::select(vec![
-            'a',
-            'b',
-            '/',
-            '-',
-            ' ',
-            '%',
-            '+',
-            '\u{0}',
-            'é',
-            '😀',
-            '\u{10FFFF}',
-        ]);
-        prop::collection::vec(character, 0..6)
-            .prop_map(|characters| characters.into_iter().collect())
+        let character = prop::sample::select(vec!['a', 'b', '/', '-', ' ', '%', '+', '\u{0}', 'é', '😀', '\u{10FFFF}']);
+        prop::collection::vec(character, 0..6).prop_map(|characters| characters.into_iter().collect())
     }
 
     fn delimiter() -> impl Strategy<Value = Option<String>> {
-        prop::option::of(
-            prop::sample::select(vec!["/", "-", "//", "é", "a/"]).prop_map(str::to_owned),
-        )
+        prop::option::of(prop::sample::select(vec!["/", "-", "//", "é", "a/"]).prop_map(str::to_owned))
     }
 
     /// What S3 says a listing is: the distinct names, in order, greater than the marker.
@@ -158,19 +137,13 @@ mod tests {
         let mut names = BTreeMap::new();
         for key in keys.iter().filter(|key| key.starts_with(&listing.prefix)) {
             let rest = &key[listing.prefix.len()..];
-            let cut = listing
-                .delimiter
-                .as_deref()
-                .and_then(|d| rest.find(d).map(|at| at + d.len()));
+            let cut = listing.delimiter.as_deref().and_then(|d| rest.find(d).map(|at| at + d.len()));
             match cut {
                 Some(cut) => names.insert(key[..listing.prefix.len() + cut].to_owned(), true),
                 None => names.insert(key.clone(), false),
             };
         }
-        names
-            .into_iter()
-            .filter(|(name, _)| *name > listing.after)
-            .collect()
+        names.into_iter().filter(|(name, _)| *name > listing.after).collect()
     }
 
     fn index_of(keys: &BTreeSet<String>) -> (tempfile::TempDir, Index) {
@@ -186,9 +159,7 @@ mod tests {
             modified: Millis(0),
         };
         for key in keys {
-            index
-                .put("bucket", key, &object, &WriteCondition::Always)
-                .unwrap();
+            index.put("bucket", key, &object, &WriteCondition::Always).unwrap();
         }
         (folder, index)
     }

@@ -57,14 +57,8 @@ impl Objects {
         let data = folder.join("data");
         create_private_dir(&data)?;
         let path = folder.join("index.db");
-        let index = Index::open(&path).map_err(|fault| LocalError::Database {
-            path,
-            reason: fault.to_string(),
-        })?;
-        Ok(Self {
-            index: Arc::new(index),
-            bodies: Arc::new(Bodies::new(data)),
-        })
+        let index = Index::open(&path).map_err(|fault| LocalError::Database { path, reason: fault.to_string() })?;
+        Ok(Self { index: Arc::new(index), bodies: Arc::new(Bodies::new(data)) })
     }
 
     /// Runs work on files and index on a thread that may block.
@@ -74,8 +68,7 @@ impl Objects {
     ) -> Outcome<T> {
         let this = self.clone();
         let done = tokio::task::spawn_blocking(move || work(&this.index, &this.bodies));
-        done.await
-            .unwrap_or_else(|error| Err(Fault::Panicked(error.to_string())))
+        done.await.unwrap_or_else(|error| Err(Fault::Panicked(error.to_string())))
     }
 
     /// Removes bodies that nothing refers to: a crash, or a failed removal, left them behind.
@@ -114,10 +107,8 @@ pub(super) async fn serve(
     config.form_max_parts = 16;
 
     let mut builder = S3ServiceBuilder::new(objects);
-    builder.set_auth(SimpleAuth::from_single(
-        credentials.access_key_id.as_str(),
-        credentials.secret_access_key.as_str(),
-    ));
+    builder
+        .set_auth(SimpleAuth::from_single(credentials.access_key_id.as_str(), credentials.secret_access_key.as_str()));
     builder.set_access(SignedHeadersOnly);
     builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
     super::serve::serve(listener, builder.build(), shutdown).await;

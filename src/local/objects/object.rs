@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::{Duration, SystemTime};
 
-use s3s::dto::{
-    CopyObjectInput, CreateMultipartUploadInput, ETag, ETagCondition, PutObjectInput, Timestamp,
-};
+use s3s::dto::{CopyObjectInput, CreateMultipartUploadInput, ETag, ETagCondition, PutObjectInput, Timestamp};
 use s3s::{S3Result, s3_error};
 use serde::{Deserialize, Serialize};
 
@@ -30,25 +28,17 @@ pub(super) struct Millis(pub(super) i64);
 
 impl Millis {
     pub(super) fn now() -> Self {
-        let since = SystemTime::now()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Self(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }
 
     pub(super) fn minus(self, duration: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_sub(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)),
-        )
+        Self(self.0.saturating_sub(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
     }
 
     pub(super) fn timestamp(self) -> Timestamp {
         let since = Duration::from_millis(u64::try_from(self.0).unwrap_or(0));
-        SystemTime::UNIX_EPOCH
-            .checked_add(since)
-            .map(Timestamp::from)
-            .unwrap_or_default()
+        SystemTime::UNIX_EPOCH.checked_add(since).map(Timestamp::from).unwrap_or_default()
     }
 
     /// HTTP dates have no fractions, so neither has what is compared with one.
@@ -116,11 +106,7 @@ headers_from!(PutObjectInput, CopyObjectInput, CreateMultipartUploadInput);
 
 /// `aws-chunked` describes the transfer, not the object.
 fn stored_coding(coding: &str) -> Option<String> {
-    let kept: Vec<&str> = coding
-        .split(',')
-        .map(str::trim)
-        .filter(|part| *part != "aws-chunked")
-        .collect();
+    let kept: Vec<&str> = coding.split(',').map(str::trim).filter(|part| *part != "aws-chunked").collect();
     let kept = kept.join(",");
     (!kept.is_empty()).then_some(kept)
 }
@@ -138,19 +124,13 @@ pub(super) enum WriteCondition {
 }
 
 impl WriteCondition {
-    pub(super) fn new(
-        if_match: Option<ETagCondition>,
-        if_none_match: Option<ETagCondition>,
-    ) -> S3Result<Self> {
+    pub(super) fn new(if_match: Option<ETagCondition>, if_none_match: Option<ETagCondition>) -> S3Result<Self> {
         match (if_match, if_none_match) {
             (None, None) => Ok(Self::Always),
             (None, Some(ETagCondition::Any)) => Ok(Self::Absent),
             (Some(ETagCondition::Any), None) => Ok(Self::Present(None)),
             (Some(ETagCondition::ETag(etag)), None) => Ok(Self::Present(Some(etag))),
-            _ => Err(s3_error!(
-                NotImplemented,
-                "A write takes If-Match, or If-None-Match: *, and not both."
-            )),
+            _ => Err(s3_error!(NotImplemented, "A write takes If-Match, or If-None-Match: *, and not both.")),
         }
     }
 
@@ -158,19 +138,10 @@ impl WriteCondition {
     pub(super) fn check(&self, current: Option<&str>) -> S3Result<()> {
         match (self, current) {
             (Self::Always, _) | (Self::Absent, None) | (Self::Present(None), Some(_)) => Ok(()),
-            (Self::Absent, Some(_)) => Err(s3_error!(
-                PreconditionFailed,
-                "The object is there already."
-            )),
-            (Self::Present(_), None) => {
-                Err(s3_error!(NoSuchKey, "The specified key does not exist."))
-            }
-            (Self::Present(Some(wanted)), Some(current)) if wanted.as_strong() == Some(current) => {
-                Ok(())
-            }
-            (Self::Present(Some(_)), Some(_)) => {
-                Err(s3_error!(PreconditionFailed, "The object has changed."))
-            }
+            (Self::Absent, Some(_)) => Err(s3_error!(PreconditionFailed, "The object is there already.")),
+            (Self::Present(_), None) => Err(s3_error!(NoSuchKey, "The specified key does not exist.")),
+            (Self::Present(Some(wanted)), Some(current)) if wanted.as_strong() == Some(current) => Ok(()),
+            (Self::Present(Some(_)), Some(_)) => Err(s3_error!(PreconditionFailed, "The object has changed.")),
         }
     }
 }
@@ -206,9 +177,7 @@ impl ReadCondition {
         }
         match (&self.if_none_match, &self.if_modified_since) {
             (Some(ETagCondition::Any), _) => Err(Unmet::Unchanged),
-            (Some(ETagCondition::ETag(etag)), _) if etag.value() == object.etag => {
-                Err(Unmet::Unchanged)
-            }
+            (Some(ETagCondition::ETag(etag)), _) if etag.value() == object.etag => Err(Unmet::Unchanged),
             (None, Some(since)) if object.modified.seconds() <= *since => Err(Unmet::Unchanged),
             _ => Ok(()),
         }
@@ -226,22 +195,11 @@ pub(super) struct Slice {
 impl Slice {
     pub(super) fn of(object: &Object, range: Option<s3s::dto::Range>) -> S3Result<Self> {
         let Some(range) = range else {
-            return Ok(Self {
-                range: 0..object.size,
-                content_range: None,
-            });
+            return Ok(Self { range: 0..object.size, content_range: None });
         };
         let range = range.check(object.size)?;
-        let content_range = format!(
-            "bytes {}-{}/{}",
-            range.start,
-            range.end.saturating_sub(1),
-            object.size
-        );
-        Ok(Self {
-            range,
-            content_range: Some(content_range),
-        })
+        let content_range = format!("bytes {}-{}/{}", range.start, range.end.saturating_sub(1), object.size);
+        Ok(Self { range, content_range: Some(content_range) })
     }
 
     pub(super) fn len(&self) -> u64 {

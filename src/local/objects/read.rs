@@ -6,10 +6,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use futures::stream;
-use s3s::dto::{
-    ChecksumMode, ETag, GetObjectInput, GetObjectOutput, HeadObjectInput, HeadObjectOutput,
-    StreamingBlob,
-};
+use s3s::dto::{ChecksumMode, ETag, GetObjectInput, GetObjectOutput, HeadObjectInput, HeadObjectOutput, StreamingBlob};
 use s3s::{Body, S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 
 use base64::Engine as _;
@@ -36,32 +33,18 @@ enum Content {
 }
 
 /// Looks the key up and opens its body. The object may be replaced between the two; then the key is looked up again.
-fn open(
-    index: &Index,
-    bodies: &Bodies,
-    input: &GetObjectInput,
-    condition: &ReadCondition,
-) -> Outcome<Opened> {
+fn open(index: &Index, bodies: &Bodies, input: &GetObjectInput, condition: &ReadCondition) -> Outcome<Opened> {
     let mut missing = None;
     loop {
         let object = index.object(&input.bucket, &input.key)?;
-        condition
-            .check(&object)
-            .map_err(|unmet| refusal(unmet, &object))?;
+        condition.check(&object).map_err(|unmet| refusal(unmet, &object))?;
         let slice = Slice::of(&object, input.range)?;
         match bodies.open(&object.body) {
             Ok(file) => {
                 let content = read_or_stream(file, &object, &slice.range)?;
-                return Ok(Opened {
-                    object,
-                    slice,
-                    content,
-                });
+                return Ok(Opened { object, slice, content });
             }
-            Err(error)
-                if error.kind() == io::ErrorKind::NotFound
-                    && missing.as_ref() != Some(&object.body) =>
-            {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && missing.as_ref() != Some(&object.body) => {
                 missing = Some(object.body);
             }
             Err(error) => return Err(error.into()),
@@ -71,10 +54,7 @@ fn open(
 
 fn read_or_stream(mut file: File, object: &Object, range: &Range<u64>) -> Outcome<Content> {
     if file.metadata()?.len() != object.size {
-        return Err(Fault::Damaged(format!(
-            "the body {} has not the size it was written with",
-            object.body
-        )));
+        return Err(Fault::Damaged(format!("the body {} has not the size it was written with", object.body)));
     }
     if range.start > 0 {
         file.seek(io::SeekFrom::Start(range.start))?;
@@ -91,10 +71,7 @@ fn read_or_stream(mut file: File, object: &Object, range: &Range<u64>) -> Outcom
 
 fn refusal(unmet: Unmet, object: &Object) -> S3Error {
     match unmet {
-        Unmet::Changed => s3_error!(
-            PreconditionFailed,
-            "The object is not the one that was asked for."
-        ),
+        Unmet::Changed => s3_error!(PreconditionFailed, "The object is not the one that was asked for."),
         Unmet::Unchanged => {
             let mut error = S3Error::new(S3ErrorCode::NotModified);
             let mut headers = hyper::HeaderMap::new();
@@ -146,11 +123,7 @@ macro_rules! describe {
             content_range: $slice.content_range.clone(),
             // What S3 says of an object that was put without a type.
             content_type: Some(
-                $object
-                    .headers
-                    .content_type
-                    .clone()
-                    .unwrap_or_else(|| "binary/octet-stream".to_owned()),
+                $object.headers.content_type.clone().unwrap_or_else(|| "binary/octet-stream".to_owned()),
             ),
             e_tag: Some(ETag::Strong($object.etag.clone())),
             expires: $object.headers.expires.clone(),
@@ -163,17 +136,11 @@ macro_rules! describe {
 }
 
 impl Objects {
-    pub(super) async fn get(
-        &self,
-        request: S3Request<GetObjectInput>,
-    ) -> S3Result<S3Response<GetObjectOutput>> {
+    pub(super) async fn get(&self, request: S3Request<GetObjectInput>) -> S3Result<S3Response<GetObjectOutput>> {
         let mut input = request.input;
         service::refuse_versions(input.version_id.as_deref())?;
         if input.part_number.is_some() {
-            return Err(s3_error!(
-                NotImplemented,
-                "Objects cannot be read part by part."
-            ));
+            return Err(s3_error!(NotImplemented, "Objects cannot be read part by part."));
         }
         let condition = ReadCondition {
             if_match: input.if_match.take(),
@@ -182,14 +149,8 @@ impl Objects {
             if_unmodified_since: input.if_unmodified_since.take(),
         };
         let mode = input.checksum_mode.take();
-        let opened = self
-            .blocking(move |index, bodies| open(index, bodies, &input, &condition))
-            .await?;
-        let Opened {
-            object,
-            slice,
-            content,
-        } = opened;
+        let opened = self.blocking(move |index, bodies| open(index, bodies, &input, &condition)).await?;
+        let Opened { object, slice, content } = opened;
         let mut output = describe!(GetObjectOutput, object, slice, mode.as_ref());
         output.body = Some(match content {
             Content::Whole(bytes) => StreamingBlob::from(Body::from(bytes)),
@@ -198,17 +159,11 @@ impl Objects {
         Ok(S3Response::new(output))
     }
 
-    pub(super) async fn head(
-        &self,
-        request: S3Request<HeadObjectInput>,
-    ) -> S3Result<S3Response<HeadObjectOutput>> {
+    pub(super) async fn head(&self, request: S3Request<HeadObjectInput>) -> S3Result<S3Response<HeadObjectOutput>> {
         let input = request.input;
         service::refuse_versions(input.version_id.as_deref())?;
         if input.part_number.is_some() {
-            return Err(s3_error!(
-                NotImplemented,
-                "Objects cannot be read part by part."
-            ));
+            return Err(s3_error!(NotImplemented, "Objects cannot be read part by part."));
         }
         let condition = ReadCondition {
             if_match: input.if_match,
@@ -217,18 +172,9 @@ impl Objects {
             if_unmodified_since: input.if_unmodified_since,
         };
         let (bucket, key) = (input.bucket, input.key);
-        let object = self
-            .blocking(move |index, _| index.object(&bucket, &key))
-            .await?;
-        condition
-            .check(&object)
-            .map_err(|unmet| refusal(unmet, &object))?;
+        let object = self.blocking(move |index, _| index.object(&bucket, &key)).await?;
+        condition.check(&object).map_err(|unmet| refusal(unmet, &object))?;
         let slice = Slice::of(&object, input.range)?;
-        Ok(S3Response::new(describe!(
-            HeadObjectOutput,
-            object,
-            slice,
-            input.checksum_mode.as_ref()
-        )))
+        Ok(S3Response::new(describe!(HeadObjectOutput, object, slice, input.checksum_mode.as_ref())))
     }
 }

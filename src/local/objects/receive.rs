@@ -41,25 +41,15 @@ impl Writing {
 
 impl Received {
     /// Reads the body to its end.
-    pub(super) async fn read(
-        bodies: &Arc<Bodies>,
-        body: Option<StreamingBlob>,
-        declared: &Declared,
-    ) -> Outcome<Self> {
-        let mut written = Writing {
-            bodies: Arc::clone(bodies),
-            file: None,
-            hashers: declared.hashers(),
-        };
+    pub(super) async fn read(bodies: &Arc<Bodies>, body: Option<StreamingBlob>, declared: &Declared) -> Outcome<Self> {
+        let mut written = Writing { bodies: Arc::clone(bodies), file: None, hashers: declared.hashers() };
         let mut tail = Vec::new();
         let Some(mut body) = body else {
             return Ok(Self { written, tail });
         };
         loop {
             let next = tokio::time::timeout(PAUSE, body.next()).await;
-            let Some(chunk) =
-                next.map_err(|_| s3_error!(RequestTimeout, "The body stopped coming."))?
-            else {
+            let Some(chunk) = next.map_err(|_| s3_error!(RequestTimeout, "The body stopped coming."))? else {
                 return Ok(Self { written, tail });
             };
             let chunk = chunk.map_err(|error| broken(&error))?;
@@ -79,15 +69,7 @@ impl Received {
 
     /// Checks the declarations, then completes the file. To be called where blocking is allowed.
     pub(super) fn finish(self, declared: &Declared) -> Outcome<(NewBody, Digests)> {
-        let Self {
-            written:
-                Writing {
-                    bodies,
-                    file,
-                    mut hashers,
-                },
-            tail,
-        } = self;
+        let Self { written: Writing { bodies, file, mut hashers }, tail } = self;
         hashers.update(&tail);
         let digests = hashers.finish();
         declared.check(&digests)?;
@@ -104,23 +86,13 @@ impl Received {
 fn broken(error: &StdError) -> S3Error {
     let text = error.to_string();
     if text.contains("Sha256Mismatch") {
-        let code =
-            S3ErrorCode::from_bytes(b"XAmzContentSHA256Mismatch").unwrap_or(S3ErrorCode::BadDigest);
-        let mut error = S3Error::with_message(
-            code,
-            "The provided 'x-amz-content-sha256' does not match the body.",
-        );
+        let code = S3ErrorCode::from_bytes(b"XAmzContentSHA256Mismatch").unwrap_or(S3ErrorCode::BadDigest);
+        let mut error = S3Error::with_message(code, "The provided 'x-amz-content-sha256' does not match the body.");
         error.set_status_code(hyper::StatusCode::BAD_REQUEST);
         error
     } else if text.contains("SignatureMismatch") {
-        s3_error!(
-            SignatureDoesNotMatch,
-            "A chunk of the body is not signed as it should be."
-        )
+        s3_error!(SignatureDoesNotMatch, "A chunk of the body is not signed as it should be.")
     } else {
-        s3_error!(
-            IncompleteBody,
-            "The body ended early or is not encoded as it should be."
-        )
+        s3_error!(IncompleteBody, "The body ended early or is not encoded as it should be.")
     }
 }

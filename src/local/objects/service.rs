@@ -22,12 +22,7 @@ const MAX_KEYS: i32 = 1000;
 const MAX_PART_NUMBER: i32 = 10_000;
 
 /// What `encoding-type=url` leaves alone.
-const LISTED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~')
-    .remove(b'/');
+const LISTED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
 /// A size as the protocol has it.
 pub(super) fn signed(size: u64) -> S3Result<i64> {
@@ -44,21 +39,14 @@ pub(super) fn refuse_versions(version: Option<&str>) -> S3Result<()> {
 
 #[async_trait::async_trait]
 impl S3 for Objects {
-    async fn create_bucket(
-        &self,
-        req: S3Request<CreateBucketInput>,
-    ) -> S3Result<S3Response<CreateBucketOutput>> {
+    async fn create_bucket(&self, req: S3Request<CreateBucketInput>) -> S3Result<S3Response<CreateBucketOutput>> {
         let bucket = req.input.bucket;
         let location = Some(format!("/{bucket}"));
-        self.blocking(move |index, _| index.create_bucket(&bucket))
-            .await?;
+        self.blocking(move |index, _| index.create_bucket(&bucket)).await?;
         Ok(S3Response::new(CreateBucketOutput { location }))
     }
 
-    async fn head_bucket(
-        &self,
-        req: S3Request<HeadBucketInput>,
-    ) -> S3Result<S3Response<HeadBucketOutput>> {
+    async fn head_bucket(&self, req: S3Request<HeadBucketInput>) -> S3Result<S3Response<HeadBucketOutput>> {
         self.require_bucket(req.input.bucket).await?;
         Ok(S3Response::new(HeadBucketOutput::default()))
     }
@@ -71,29 +59,19 @@ impl S3 for Objects {
         Ok(S3Response::new(GetBucketLocationOutput::default()))
     }
 
-    async fn delete_bucket(
-        &self,
-        req: S3Request<DeleteBucketInput>,
-    ) -> S3Result<S3Response<DeleteBucketOutput>> {
-        self.blocking(move |index, _| index.delete_bucket(&req.input.bucket))
-            .await?;
+    async fn delete_bucket(&self, req: S3Request<DeleteBucketInput>) -> S3Result<S3Response<DeleteBucketOutput>> {
+        self.blocking(move |index, _| index.delete_bucket(&req.input.bucket)).await?;
         Ok(S3Response::new(DeleteBucketOutput {}))
     }
 
-    async fn list_buckets(
-        &self,
-        req: S3Request<ListBucketsInput>,
-    ) -> S3Result<S3Response<ListBucketsOutput>> {
+    async fn list_buckets(&self, req: S3Request<ListBucketsInput>) -> S3Result<S3Response<ListBucketsOutput>> {
         let prefix = req.input.prefix.clone().unwrap_or_default();
         let buckets = self.blocking(|index, _| index.buckets()).await?;
-        let buckets = buckets
-            .into_iter()
-            .filter(|(name, _)| name.starts_with(&prefix))
-            .map(|(name, created)| Bucket {
-                name: Some(name),
-                creation_date: Some(created.timestamp()),
-                ..Default::default()
-            });
+        let buckets = buckets.into_iter().filter(|(name, _)| name.starts_with(&prefix)).map(|(name, created)| Bucket {
+            name: Some(name),
+            creation_date: Some(created.timestamp()),
+            ..Default::default()
+        });
         Ok(S3Response::new(ListBucketsOutput {
             buckets: Some(buckets.collect()),
             prefix: req.input.prefix,
@@ -101,70 +79,40 @@ impl S3 for Objects {
         }))
     }
 
-    async fn put_object(
-        &self,
-        req: S3Request<PutObjectInput>,
-    ) -> S3Result<S3Response<PutObjectOutput>> {
+    async fn put_object(&self, req: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
         self.put(req).await
     }
 
-    async fn get_object(
-        &self,
-        req: S3Request<GetObjectInput>,
-    ) -> S3Result<S3Response<GetObjectOutput>> {
+    async fn get_object(&self, req: S3Request<GetObjectInput>) -> S3Result<S3Response<GetObjectOutput>> {
         self.get(req).await
     }
 
-    async fn head_object(
-        &self,
-        req: S3Request<HeadObjectInput>,
-    ) -> S3Result<S3Response<HeadObjectOutput>> {
+    async fn head_object(&self, req: S3Request<HeadObjectInput>) -> S3Result<S3Response<HeadObjectOutput>> {
         self.head(req).await
     }
 
-    async fn copy_object(
-        &self,
-        req: S3Request<CopyObjectInput>,
-    ) -> S3Result<S3Response<CopyObjectOutput>> {
+    async fn copy_object(&self, req: S3Request<CopyObjectInput>) -> S3Result<S3Response<CopyObjectOutput>> {
         self.copy(req).await
     }
 
-    async fn delete_object(
-        &self,
-        req: S3Request<DeleteObjectInput>,
-    ) -> S3Result<S3Response<DeleteObjectOutput>> {
+    async fn delete_object(&self, req: S3Request<DeleteObjectInput>) -> S3Result<S3Response<DeleteObjectOutput>> {
         self.delete(req).await
     }
 
-    async fn delete_objects(
-        &self,
-        req: S3Request<DeleteObjectsInput>,
-    ) -> S3Result<S3Response<DeleteObjectsOutput>> {
+    async fn delete_objects(&self, req: S3Request<DeleteObjectsInput>) -> S3Result<S3Response<DeleteObjectsOutput>> {
         self.delete_many(req).await
     }
 
-    async fn list_objects_v2(
-        &self,
-        req: S3Request<ListObjectsV2Input>,
-    ) -> S3Result<S3Response<ListObjectsV2Output>> {
+    async fn list_objects_v2(&self, req: S3Request<ListObjectsV2Input>) -> S3Result<S3Response<ListObjectsV2Output>> {
         let input = req.input;
         let after = match &input.continuation_token {
             Some(token) => entry_after(token)?,
             None => input.start_after.clone().unwrap_or_default(),
         };
-        let delimiter = input
-            .delimiter
-            .clone()
-            .filter(|delimiter| !delimiter.is_empty());
+        let delimiter = input.delimiter.clone().filter(|delimiter| !delimiter.is_empty());
         let prefix = input.prefix.clone().unwrap_or_default();
-        let (limit, page) = self
-            .page(&input.bucket, prefix, delimiter, after, input.max_keys)
-            .await?;
-        let token = page
-            .entries
-            .last()
-            .filter(|_| page.truncated)
-            .map(|last| URL_SAFE_NO_PAD.encode(last.name()));
+        let (limit, page) = self.page(&input.bucket, prefix, delimiter, after, input.max_keys).await?;
+        let token = page.entries.last().filter(|_| page.truncated).map(|last| URL_SAFE_NO_PAD.encode(last.name()));
         let encode = encoder(input.encoding_type.as_ref())?;
         let key_count = i32::try_from(page.entries.len()).ok();
         let is_truncated = Some(page.truncated);
@@ -186,26 +134,14 @@ impl S3 for Objects {
         }))
     }
 
-    async fn list_objects(
-        &self,
-        req: S3Request<ListObjectsInput>,
-    ) -> S3Result<S3Response<ListObjectsOutput>> {
+    async fn list_objects(&self, req: S3Request<ListObjectsInput>) -> S3Result<S3Response<ListObjectsOutput>> {
         let input = req.input;
         let after = input.marker.clone().unwrap_or_default();
-        let delimiter = input
-            .delimiter
-            .clone()
-            .filter(|delimiter| !delimiter.is_empty());
+        let delimiter = input.delimiter.clone().filter(|delimiter| !delimiter.is_empty());
         let prefix = input.prefix.clone().unwrap_or_default();
-        let (limit, page) = self
-            .page(&input.bucket, prefix, delimiter, after, input.max_keys)
-            .await?;
+        let (limit, page) = self.page(&input.bucket, prefix, delimiter, after, input.max_keys).await?;
         let encode = encoder(input.encoding_type.as_ref())?;
-        let next_marker = page
-            .entries
-            .last()
-            .filter(|_| page.truncated)
-            .map(|last| encode(last.name().to_owned()));
+        let next_marker = page.entries.last().filter(|_| page.truncated).map(|last| encode(last.name().to_owned()));
         let is_truncated = Some(page.truncated);
         let (contents, common_prefixes) = lines(page, encode)?;
         Ok(S3Response::new(ListObjectsOutput {
@@ -230,9 +166,7 @@ impl S3 for Objects {
         let mut input = req.input;
         let headers = Headers::try_from(&mut input)?;
         let (bucket, key) = (input.bucket, input.key);
-        let upload = self
-            .blocking(move |index, _| index.create_upload(&bucket, &key, &headers))
-            .await?;
+        let upload = self.blocking(move |index, _| index.create_upload(&bucket, &key, &headers)).await?;
         Ok(S3Response::new(CreateMultipartUploadOutput {
             bucket: Some(upload.bucket),
             key: Some(upload.key),
@@ -243,23 +177,11 @@ impl S3 for Objects {
         }))
     }
 
-    async fn upload_part(
-        &self,
-        req: S3Request<UploadPartInput>,
-    ) -> S3Result<S3Response<UploadPartOutput>> {
-        let S3Request {
-            input,
-            headers,
-            trailing_headers,
-            ..
-        } = req;
+    async fn upload_part(&self, req: S3Request<UploadPartInput>) -> S3Result<S3Response<UploadPartOutput>> {
+        let S3Request { input, headers, trailing_headers, .. } = req;
         let number = input.part_number;
         if !(1..=MAX_PART_NUMBER).contains(&number) {
-            return Err(s3_error!(
-                InvalidArgument,
-                "Parts are numbered from 1 to {}.",
-                MAX_PART_NUMBER
-            ));
+            return Err(s3_error!(InvalidArgument, "Parts are numbered from 1 to {}.", MAX_PART_NUMBER));
         }
         let checksums = Checksum {
             checksum_crc32: input.checksum_crc32,
@@ -269,19 +191,10 @@ impl S3 for Objects {
             checksum_sha256: input.checksum_sha256,
             ..Default::default()
         };
-        let upload = UploadId {
-            bucket: input.bucket,
-            key: input.key,
-            id: input.upload_id,
-        };
-        let mut declared =
-            Declared::new(&headers, input.content_length, input.content_md5, checksums);
+        let upload = UploadId { bucket: input.bucket, key: input.key, id: input.upload_id };
+        let mut declared = Declared::new(&headers, input.content_length, input.content_md5, checksums);
         let received = Received::read(&self.bodies, input.body, &declared).await?;
-        declared.take_trailers(
-            trailing_headers
-                .and_then(|trailers| trailers.take())
-                .as_ref(),
-        );
+        declared.take_trailers(trailing_headers.and_then(|trailers| trailers.take()).as_ref());
 
         let put_part = move |index: &Index, bodies: &Arc<Bodies>| {
             let (body, digests) = received.finish(&declared)?;
@@ -325,39 +238,19 @@ impl S3 for Objects {
             &input.checksum_sha256,
         ];
         if of_the_whole.iter().any(|checksum| checksum.is_some()) {
-            return Err(s3_error!(
-                NotImplemented,
-                "Checksums are taken with the parts, not with their completion."
-            ));
+            return Err(s3_error!(NotImplemented, "Checksums are taken with the parts, not with their completion."));
         }
         let condition = WriteCondition::new(input.if_match, input.if_none_match)?;
-        let upload = UploadId {
-            bucket: input.bucket,
-            key: input.key,
-            id: input.upload_id,
-        };
-        let listed = input
-            .multipart_upload
-            .and_then(|upload| upload.parts)
-            .unwrap_or_default();
-        let wanted = listed
-            .into_iter()
-            .map(|part| match (part.part_number, part.e_tag) {
-                (Some(number), Some(etag)) => Ok(Wanted {
-                    number,
-                    etag,
-                    sha256: part.checksum_sha256,
-                }),
-                _ => Err(s3_error!(
-                    MalformedXML,
-                    "Every part is listed with its number and its ETag."
-                )),
-            });
+        let upload = UploadId { bucket: input.bucket, key: input.key, id: input.upload_id };
+        let listed = input.multipart_upload.and_then(|upload| upload.parts).unwrap_or_default();
+        let wanted = listed.into_iter().map(|part| match (part.part_number, part.e_tag) {
+            (Some(number), Some(etag)) => Ok(Wanted { number, etag, sha256: part.checksum_sha256 }),
+            _ => Err(s3_error!(MalformedXML, "Every part is listed with its number and its ETag.")),
+        });
         let wanted = wanted.collect::<S3Result<Vec<_>>>()?;
         let named = upload.clone();
-        let complete = move |index: &Index, bodies: &Arc<Bodies>| {
-            uploads::complete(index, bodies, &upload, &wanted, &condition)
-        };
+        let complete =
+            move |index: &Index, bodies: &Arc<Bodies>| uploads::complete(index, bodies, &upload, &wanted, &condition);
         let object = self.blocking(complete).await?;
         Ok(S3Response::new(CompleteMultipartUploadOutput {
             location: Some(format!("/{}/{}", named.bucket, named.key)),
@@ -375,11 +268,7 @@ impl S3 for Objects {
         req: S3Request<AbortMultipartUploadInput>,
     ) -> S3Result<S3Response<AbortMultipartUploadOutput>> {
         let input = req.input;
-        let upload = UploadId {
-            bucket: input.bucket,
-            key: input.key,
-            id: input.upload_id,
-        };
+        let upload = UploadId { bucket: input.bucket, key: input.key, id: input.upload_id };
         let abort = move |index: &Index, bodies: &Arc<Bodies>| {
             for body in index.abort_upload(&upload)? {
                 bodies.remove(&body);
@@ -390,31 +279,15 @@ impl S3 for Objects {
         Ok(S3Response::new(AbortMultipartUploadOutput::default()))
     }
 
-    async fn list_parts(
-        &self,
-        req: S3Request<ListPartsInput>,
-    ) -> S3Result<S3Response<ListPartsOutput>> {
+    async fn list_parts(&self, req: S3Request<ListPartsInput>) -> S3Result<S3Response<ListPartsOutput>> {
         let input = req.input;
-        let upload = UploadId {
-            bucket: input.bucket,
-            key: input.key,
-            id: input.upload_id,
-        };
+        let upload = UploadId { bucket: input.bucket, key: input.key, id: input.upload_id };
         let named = upload.clone();
         let (parts, _) = self.blocking(move |index, _| index.upload(&upload)).await?;
-        let (after, limit) = (
-            input.part_number_marker.unwrap_or(0),
-            limit(input.max_parts)?,
-        );
-        let mut parts = parts
-            .into_iter()
-            .filter(|part| part.number > after)
-            .peekable();
+        let (after, limit) = (input.part_number_marker.unwrap_or(0), limit(input.max_parts)?);
+        let mut parts = parts.into_iter().filter(|part| part.number > after).peekable();
         let mut page = Vec::new();
-        for part in parts
-            .by_ref()
-            .take(usize::try_from(limit).unwrap_or_default())
-        {
+        for part in parts.by_ref().take(usize::try_from(limit).unwrap_or_default()) {
             page.push(Part {
                 part_number: Some(part.number),
                 e_tag: Some(ETag::Strong(part.etag)),
@@ -430,10 +303,7 @@ impl S3 for Objects {
             key: Some(named.key),
             upload_id: Some(named.id),
             part_number_marker: Some(after),
-            next_part_number_marker: page
-                .last()
-                .filter(|_| truncated)
-                .and_then(|last| last.part_number),
+            next_part_number_marker: page.last().filter(|_| truncated).and_then(|last| last.part_number),
             max_parts: Some(limit),
             is_truncated: Some(truncated),
             parts: Some(page),
@@ -444,9 +314,7 @@ impl S3 for Objects {
 
 impl Objects {
     async fn require_bucket(&self, bucket: String) -> S3Result<()> {
-        Ok(self
-            .blocking(move |index, _| require_bucket(&index.read(), &bucket))
-            .await?)
+        Ok(self.blocking(move |index, _| require_bucket(&index.read(), &bucket)).await?)
     }
 
     async fn page(
@@ -465,36 +333,21 @@ impl Objects {
             after,
             limit: usize::try_from(limit).unwrap_or_default(),
         };
-        Ok((
-            limit,
-            self.blocking(move |index, _| index.list(&listing)).await?,
-        ))
+        Ok((limit, self.blocking(move |index, _| index.list(&listing)).await?))
     }
 }
 
 fn limit(asked: Option<i32>) -> S3Result<i32> {
     match asked {
-        Some(asked) if asked < 0 => Err(s3_error!(
-            InvalidArgument,
-            "A page cannot have {} entries.",
-            asked
-        )),
+        Some(asked) if asked < 0 => Err(s3_error!(InvalidArgument, "A page cannot have {} entries.", asked)),
         asked => Ok(asked.unwrap_or(MAX_KEYS).min(MAX_KEYS)),
     }
 }
 
 /// The name of the entry that a page ended with.
 fn entry_after(token: &str) -> S3Result<String> {
-    let name = URL_SAFE_NO_PAD
-        .decode(token)
-        .ok()
-        .and_then(|name| String::from_utf8(name).ok());
-    name.ok_or_else(|| {
-        s3_error!(
-            InvalidArgument,
-            "The continuation token provided is incorrect"
-        )
-    })
+    let name = URL_SAFE_NO_PAD.decode(token).ok().and_then(|name| String::from_utf8(name).ok());
+    name.ok_or_else(|| s3_error!(InvalidArgument, "The continuation token provided is incorrect"))
 }
 
 fn encoder(encoding: Option<&EncodingType>) -> S3Result<fn(String) -> String> {
@@ -511,22 +364,13 @@ fn lines(page: Page, encode: fn(String) -> String) -> S3Result<Lines> {
     let (mut objects, mut prefixes) = (Vec::new(), Vec::new());
     for entry in page.entries {
         match entry {
-            Entry::CommonPrefix(prefix) => prefixes.push(CommonPrefix {
-                prefix: Some(encode(prefix)),
-            }),
-            Entry::Object {
-                key,
-                size,
-                etag,
-                modified,
-            } => objects.push(Object {
+            Entry::CommonPrefix(prefix) => prefixes.push(CommonPrefix { prefix: Some(encode(prefix)) }),
+            Entry::Object { key, size, etag, modified } => objects.push(Object {
                 key: Some(encode(key)),
                 size: Some(signed(size)?),
                 e_tag: Some(ETag::Strong(etag)),
                 last_modified: Some(modified.timestamp()),
-                storage_class: Some(ObjectStorageClass::from_static(
-                    ObjectStorageClass::STANDARD,
-                )),
+                storage_class: Some(ObjectStorageClass::from_static(ObjectStorageClass::STANDARD)),
                 ..Default::default()
             }),
         }

@@ -47,12 +47,7 @@ pub(super) struct Wanted {
 }
 
 impl Index {
-    pub(super) fn create_upload(
-        &self,
-        bucket: &str,
-        key: &str,
-        headers: &Headers,
-    ) -> Outcome<UploadId> {
+    pub(super) fn create_upload(&self, bucket: &str, key: &str, headers: &Headers) -> Outcome<UploadId> {
         let id = format!("{:032x}", rand::random::<u128>());
         self.write(|index| {
             require_bucket(index, bucket)?;
@@ -60,11 +55,7 @@ impl Index {
             index.execute(insert, params![id, bucket, key.as_bytes(), to_json(headers)?, Millis::now().0])?;
             Ok(())
         })?;
-        Ok(UploadId {
-            bucket: bucket.to_owned(),
-            key: key.to_owned(),
-            id,
-        })
+        Ok(UploadId { bucket: bucket.to_owned(), key: key.to_owned(), id })
     }
 
     /// Adds or replaces a part; returns the body that was replaced, for removal.
@@ -76,8 +67,7 @@ impl Index {
                 .prepare_cached(select)?
                 .query_row(params![upload.id, part.number], |row| row.get(0))
                 .optional()?;
-            let replace =
-                "INSERT OR REPLACE INTO parts (upload, number, body, size, etag, sha256, modified)
+            let replace = "INSERT OR REPLACE INTO parts (upload, number, body, size, etag, sha256, modified)
                            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
             index.prepare_cached(replace)?.execute(params![
                 upload.id,
@@ -109,12 +99,7 @@ impl Index {
     }
 
     /// Points the key to the object and ends the upload; returns all bodies that are of no use any more.
-    fn complete_upload(
-        &self,
-        upload: &UploadId,
-        object: &Object,
-        condition: &WriteCondition,
-    ) -> Outcome<Vec<BodyId>> {
+    fn complete_upload(&self, upload: &UploadId, object: &Object, condition: &WriteCondition) -> Outcome<Vec<BodyId>> {
         self.write(|index| {
             headers_of(index, upload)?;
             let replaced = put(index, &upload.bucket, &upload.key, object, condition)?;
@@ -128,9 +113,7 @@ impl Index {
     pub(super) fn expire_uploads(&self) -> Outcome<Vec<BodyId>> {
         self.write(|index| {
             let mut select = index.prepare("SELECT id FROM uploads WHERE started < ?1")?;
-            let ids = select.query_map([Millis::now().minus(FORGOTTEN).0], |row| {
-                row.get::<_, String>(0)
-            })?;
+            let ids = select.query_map([Millis::now().minus(FORGOTTEN).0], |row| row.get::<_, String>(0))?;
             let mut bodies = Vec::new();
             for id in ids.collect::<Result<Vec<_>, _>>()? {
                 bodies.extend(remove_upload(index, &id)?);
@@ -145,18 +128,11 @@ fn headers_of(index: &Connection, upload: &UploadId) -> Outcome<Headers> {
     let select = "SELECT headers FROM uploads WHERE id = ?1 AND bucket = ?2 AND key = ?3";
     let headers: Option<String> = index
         .prepare_cached(select)?
-        .query_row(
-            params![upload.id, upload.bucket, upload.key.as_bytes()],
-            |row| row.get(0),
-        )
+        .query_row(params![upload.id, upload.bucket, upload.key.as_bytes()], |row| row.get(0))
         .optional()?;
     match headers {
         Some(headers) => from_json(&headers),
-        None => Err(s3_error!(
-            NoSuchUpload,
-            "The upload was completed, aborted, or never made for this key."
-        )
-        .into()),
+        None => Err(s3_error!(NoSuchUpload, "The upload was completed, aborted, or never made for this key.").into()),
     }
 }
 
@@ -178,9 +154,7 @@ fn parts_of(index: &Connection, upload: &str) -> Outcome<Vec<Part>> {
 
 fn remove_upload(index: &Connection, upload: &str) -> Outcome<Vec<BodyId>> {
     let mut delete = index.prepare_cached("DELETE FROM parts WHERE upload = ?1 RETURNING body")?;
-    let bodies = delete
-        .query_map([upload], |row| row.get(0))?
-        .collect::<Result<_, _>>()?;
+    let bodies = delete.query_map([upload], |row| row.get(0))?.collect::<Result<_, _>>()?;
     index.execute("DELETE FROM uploads WHERE id = ?1", [upload])?;
     Ok(bodies)
 }
@@ -227,13 +201,8 @@ pub(super) fn complete(
 fn etag_of(wanted: &[Wanted]) -> Outcome<String> {
     let mut md5 = Md5::new();
     for part in wanted {
-        let part = hex::decode(part.etag.value()).map_err(|_| {
-            s3_error!(
-                InvalidPart,
-                "Part {} has not the ETag it is given.",
-                part.number
-            )
-        })?;
+        let part = hex::decode(part.etag.value())
+            .map_err(|_| s3_error!(InvalidPart, "Part {} has not the ETag it is given.", part.number))?;
         md5.update(&part);
     }
     Ok(format!("{}-{}", hex::encode(md5.finalize()), wanted.len()))
@@ -246,37 +215,20 @@ fn chosen<'p>(parts: &'p [Part], wanted: &[Wanted]) -> Outcome<Vec<&'p Part>> {
         return Err(s3_error!(MalformedXML, "An upload has at least one part.").into());
     }
     if !wanted.is_sorted_by(|one, next| one.number < next.number) {
-        return Err(s3_error!(
-            InvalidPartOrder,
-            "The parts must be listed in ascending order."
-        )
-        .into());
+        return Err(s3_error!(InvalidPartOrder, "The parts must be listed in ascending order.").into());
     }
     let mut found = Vec::with_capacity(wanted.len());
     for (place, wanted_part) in wanted.iter().enumerate() {
         let at = parts.binary_search_by_key(&wanted_part.number, |part| part.number);
         let Some(part) = at.ok().and_then(|at| parts.get(at)) else {
-            return Err(
-                s3_error!(InvalidPart, "Part {} was not uploaded.", wanted_part.number).into(),
-            );
+            return Err(s3_error!(InvalidPart, "Part {} was not uploaded.", wanted_part.number).into());
         };
         let sha256 = base64::engine::general_purpose::STANDARD.encode(part.sha256);
-        if part.etag != wanted_part.etag.value()
-            || wanted_part.sha256.as_ref().is_some_and(|it| *it != sha256)
-        {
-            return Err(s3_error!(
-                InvalidPart,
-                "Part {} is not the one that was uploaded.",
-                part.number
-            )
-            .into());
+        if part.etag != wanted_part.etag.value() || wanted_part.sha256.as_ref().is_some_and(|it| *it != sha256) {
+            return Err(s3_error!(InvalidPart, "Part {} is not the one that was uploaded.", part.number).into());
         }
         if part.size < MIN_PART && place + 1 < wanted.len() {
-            return Err(s3_error!(
-                EntityTooSmall,
-                "Every part but the last has at least 5 MiB."
-            )
-            .into());
+            return Err(s3_error!(EntityTooSmall, "Every part but the last has at least 5 MiB.").into());
         }
         found.push(part);
     }
@@ -287,16 +239,12 @@ fn concatenate(bodies: &Arc<Bodies>, parts: &[&Part]) -> Outcome<(NewBody, [u8; 
     let (mut whole, mut sha256) = (bodies.create()?, Sha256::new());
     let mut piece = vec![0; 256 * 1024];
     for part in parts {
-        let mut file = bodies
-            .open(&part.body)
-            .map_err(|error| match error.kind() {
-                io::ErrorKind::NotFound => Fault::from(s3_error!(
-                    InvalidPart,
-                    "Part {} was replaced meanwhile.",
-                    part.number
-                )),
-                _ => error.into(),
-            })?;
+        let mut file = bodies.open(&part.body).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => {
+                Fault::from(s3_error!(InvalidPart, "Part {} was replaced meanwhile.", part.number))
+            }
+            _ => error.into(),
+        })?;
         let mut size = 0;
         loop {
             let read = file.read(&mut piece)?;
@@ -308,10 +256,7 @@ fn concatenate(bodies: &Arc<Bodies>, parts: &[&Part]) -> Outcome<(NewBody, [u8; 
             size += read as u64;
         }
         if size != part.size {
-            return Err(Fault::Damaged(format!(
-                "the body {} has not the size it was written with",
-                part.body
-            )));
+            return Err(Fault::Damaged(format!("the body {} has not the size it was written with", part.body)));
         }
     }
     Ok((whole, sha256.finalize()))

@@ -3,9 +3,8 @@
 use std::io;
 
 use s3s::dto::{
-    Checksum, CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource, DeleteObjectInput,
-    DeleteObjectOutput, DeleteObjectsInput, DeleteObjectsOutput, DeletedObject, ETag,
-    MetadataDirective, PutObjectInput, PutObjectOutput,
+    Checksum, CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource, DeleteObjectInput, DeleteObjectOutput,
+    DeleteObjectsInput, DeleteObjectsOutput, DeletedObject, ETag, MetadataDirective, PutObjectInput, PutObjectOutput,
 };
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
@@ -20,16 +19,8 @@ use super::{Bodies, Objects, service};
 const MAX_DELETES: usize = 1000;
 
 impl Objects {
-    pub(super) async fn put(
-        &self,
-        request: S3Request<PutObjectInput>,
-    ) -> S3Result<S3Response<PutObjectOutput>> {
-        let S3Request {
-            mut input,
-            headers: sent,
-            trailing_headers,
-            ..
-        } = request;
+    pub(super) async fn put(&self, request: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
+        let S3Request { mut input, headers: sent, trailing_headers, .. } = request;
         if input.write_offset_bytes.is_some() {
             return Err(s3_error!(NotImplemented, "Objects cannot be appended to."));
         }
@@ -45,11 +36,7 @@ impl Objects {
         };
         let mut declared = Declared::new(&sent, input.content_length, input.content_md5, checksums);
         let received = Received::read(&self.bodies, input.body, &declared).await?;
-        declared.take_trailers(
-            trailing_headers
-                .and_then(|trailers| trailers.take())
-                .as_ref(),
-        );
+        declared.take_trailers(trailing_headers.and_then(|trailers| trailers.take()).as_ref());
 
         let (bucket, key) = (input.bucket, input.key);
         let put = move |index: &Index, bodies: &std::sync::Arc<Bodies>| {
@@ -81,21 +68,10 @@ impl Objects {
         }))
     }
 
-    pub(super) async fn copy(
-        &self,
-        request: S3Request<CopyObjectInput>,
-    ) -> S3Result<S3Response<CopyObjectOutput>> {
+    pub(super) async fn copy(&self, request: S3Request<CopyObjectInput>) -> S3Result<S3Response<CopyObjectOutput>> {
         let mut input = request.input;
-        let CopySource::Bucket {
-            bucket,
-            key,
-            version_id,
-        } = &input.copy_source
-        else {
-            return Err(s3_error!(
-                NotImplemented,
-                "Only objects of this store can be copied."
-            ));
+        let CopySource::Bucket { bucket, key, version_id } = &input.copy_source else {
+            return Err(s3_error!(NotImplemented, "Only objects of this store can be copied."));
         };
         service::refuse_versions(version_id.as_deref())?;
         let source = (bucket.to_string(), key.to_string());
@@ -106,15 +82,9 @@ impl Objects {
             if_modified_since: input.copy_source_if_modified_since.take(),
             if_unmodified_since: input.copy_source_if_unmodified_since.take(),
         };
-        let replace = input
-            .metadata_directive
-            .as_ref()
-            .is_some_and(|to| to.as_str() == MetadataDirective::REPLACE);
+        let replace = input.metadata_directive.as_ref().is_some_and(|to| to.as_str() == MetadataDirective::REPLACE);
         if source == target && !replace {
-            return Err(s3_error!(
-                InvalidRequest,
-                "A copy onto itself must replace the metadata."
-            ));
+            return Err(s3_error!(InvalidRequest, "A copy onto itself must replace the metadata."));
         }
         let headers = Headers::try_from(&mut input)?;
         let headers = replace.then_some(headers);
@@ -139,10 +109,7 @@ impl Objects {
         let input = request.input;
         service::refuse_versions(input.version_id.as_deref())?;
         if input.if_match_size.is_some() || input.if_match_last_modified_time.is_some() {
-            return Err(s3_error!(
-                NotImplemented,
-                "Of the conditions of a delete only If-Match is known here."
-            ));
+            return Err(s3_error!(NotImplemented, "Of the conditions of a delete only If-Match is known here."));
         }
         let condition = WriteCondition::new(input.if_match, None)?;
         let delete = move |index: &Index, bodies: &std::sync::Arc<Bodies>| {
@@ -161,23 +128,13 @@ impl Objects {
     ) -> S3Result<S3Response<DeleteObjectsOutput>> {
         let DeleteObjectsInput { bucket, delete, .. } = request.input;
         if delete.objects.len() > MAX_DELETES {
-            return Err(s3_error!(
-                MalformedXML,
-                "At most {} keys can be deleted at once.",
-                MAX_DELETES
-            ));
+            return Err(s3_error!(MalformedXML, "At most {} keys can be deleted at once.", MAX_DELETES));
         }
         let mut keys = Vec::with_capacity(delete.objects.len());
         for object in delete.objects {
             service::refuse_versions(object.version_id.as_deref())?;
-            if object.e_tag.is_some()
-                || object.size.is_some()
-                || object.last_modified_time.is_some()
-            {
-                return Err(s3_error!(
-                    NotImplemented,
-                    "Keys that are deleted together take no conditions here."
-                ));
+            if object.e_tag.is_some() || object.size.is_some() || object.last_modified_time.is_some() {
+                return Err(s3_error!(NotImplemented, "Keys that are deleted together take no conditions here."));
             }
             keys.push(object.key);
         }
@@ -188,15 +145,9 @@ impl Objects {
             Ok(keys)
         };
         let keys = self.blocking(delete_all).await?;
-        let deleted = keys.into_iter().map(|key| DeletedObject {
-            key: Some(key),
-            ..Default::default()
-        });
+        let deleted = keys.into_iter().map(|key| DeletedObject { key: Some(key), ..Default::default() });
         let deleted = (delete.quiet != Some(true)).then(|| deleted.collect());
-        Ok(S3Response::new(DeleteObjectsOutput {
-            deleted,
-            ..Default::default()
-        }))
+        Ok(S3Response::new(DeleteObjectsOutput { deleted, ..Default::default() }))
     }
 }
 
@@ -212,19 +163,12 @@ fn copy(
     let (mut object, body) = loop {
         let object = index.object(&source.0, &source.1)?;
         if condition.check(&object).is_err() {
-            return Err(s3_error!(
-                PreconditionFailed,
-                "The object to copy is not the one that was asked for."
-            )
-            .into());
+            return Err(s3_error!(PreconditionFailed, "The object to copy is not the one that was asked for.").into());
         }
         match bodies.duplicate(&object.body) {
             Ok(body) => break (object, body),
             // Replaced since it was looked up.
-            Err(error)
-                if error.kind() == io::ErrorKind::NotFound
-                    && missing.as_ref() != Some(&object.body) =>
-            {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && missing.as_ref() != Some(&object.body) => {
                 missing = Some(object.body);
             }
             Err(error) => return Err(error.into()),
