@@ -2,6 +2,7 @@
 
 use super::ports::Engine;
 use crate::aws::objects::Objects;
+use crate::aws::sites::Sites;
 use crate::store::Store;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +13,8 @@ pub struct App {
     pub store: Store,
     /// Objects, with Bouncer's own credentials.
     pub objects: Objects,
+    /// The projects' buckets and distributions.
+    pub sites: Sites,
     /// The state machines.
     pub engine: Arc<dyn Engine>,
     /// What the installation is configured to do.
@@ -23,6 +26,8 @@ pub struct App {
 pub enum Profile {
     /// One process with embedded storage.
     Local,
+    /// An AWS account.
+    Aws,
 }
 
 impl Profile {
@@ -30,6 +35,7 @@ impl Profile {
     pub fn as_str(self) -> &'static str {
         match self {
             Profile::Local => "local",
+            Profile::Aws => "aws",
         }
     }
 }
@@ -39,12 +45,14 @@ impl Profile {
 pub struct Settings {
     /// Where Bouncer runs.
     pub profile: Profile,
-    /// The account whose staging bucket is used: 12 digits.
+    /// The account that Bouncer runs in: 12 digits.
     pub account: String,
+    /// The bucket that holds blobs, manifests and uploads.
+    pub staging_bucket: String,
     /// How long a frontend deploy waits for a decision unless it asks otherwise, in seconds.
     pub approval_window: u64,
-    /// The address under which the server serves published sites, without a trailing `/`.
-    pub public_url: String,
+    /// The address under which the local server shows published sites, without a trailing `/`.
+    pub public_url: Option<String>,
     /// Bounds on what is accepted.
     pub limits: Limits,
     /// How a publish works.
@@ -54,7 +62,7 @@ pub struct Settings {
 impl Settings {
     /// The bucket that holds blobs, manifests and uploads.
     pub fn staging_bucket(&self) -> String {
-        format!("bouncer-uploads-{}", self.account)
+        self.staging_bucket.clone()
     }
 }
 

@@ -55,6 +55,11 @@ impl CacheRules {
             .map(Self)
     }
 
+    /// Whether a value promises that the bytes behind a name never change.
+    pub fn is_immutable(cache_control: &str) -> bool {
+        cache_control.split(',').any(|directive| directive.trim().eq_ignore_ascii_case("immutable"))
+    }
+
     /// The `Cache-Control` of a file.
     pub fn cache_control(&self, path: &SitePath) -> &str {
         match self.0.iter().find(|(glob, _)| glob.is_match(path.as_str())) {

@@ -3,6 +3,7 @@
 pub mod diff;
 mod files;
 pub mod inline;
+mod invalidate;
 mod outcome;
 mod plan;
 pub mod presigned;
@@ -11,8 +12,9 @@ mod report;
 mod transfer;
 
 pub use files::FileToDiff;
+pub use invalidate::{check_invalidation, invalidate};
 pub use outcome::{FrontendResult, complete, fail};
 pub use plan::PendingAnswer;
 pub(crate) use plan::ensure_started;
 pub use publish::publish;
-pub use report::{DeployOutcome, FailedFile};
+pub use report::{DeployOutcome, FailedFile, InvalidationView};

@@ -1,8 +1,8 @@
 //! How a deploy ends in the records: the tasks `frontend.complete` and `frontend.fail`. Both may run twice.
 
 use super::publish::{history_row, load};
-use super::report::{DeployOutcome, FailedFile, Report};
-use crate::flow::app::{App, Profile};
+use super::report::{DeployOutcome, FailedFile, InvalidationView, Report};
+use crate::flow::app::App;
 use crate::flow::ports::TaskError;
 use crate::model::history::DeployStatus;
 use crate::model::ids::{ReleaseId, RequestId};
@@ -30,8 +30,14 @@ pub struct FrontendResult {
     /// The release; absent when none went live.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub release_id: Option<ReleaseId>,
-    /// "skipped": there is no distribution.
-    pub cf_invalidation: &'static str,
+    /// The CDN's invalidation; "skipped" when none was needed, "failed" when it could not be made.
+    pub cf_invalidation: InvalidationOutcome,
+    /// Whether the files are live but the CDN may still give old ones.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub cf_invalidation_failed: bool,
+    /// Why, and how to make up for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cf_invalidation_error: Option<String>,
     /// Where the site is.
     pub urls: Vec<String>,
     /// Why it failed, in one sentence.
@@ -39,11 +45,26 @@ pub struct FrontendResult {
     pub error_summary: Option<String>,
 }
 
-/// Closes a deploy that is live.
-pub async fn complete(app: &App, id: &RequestId) -> Result<Value, TaskError> {
+/// What came of the invalidation.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub enum InvalidationOutcome {
+    /// CloudFront has it.
+    Made(InvalidationView),
+    /// "skipped" or "failed".
+    Not(&'static str),
+}
+
+const SKIPPED: InvalidationOutcome = InvalidationOutcome::Not("skipped");
+
+/// Closes a deploy that is live. `state` is the execution's data, which tells of a failed invalidation.
+pub async fn complete(app: &App, id: &RequestId, state: &Value) -> Result<Value, TaskError> {
     let request = load(app, id).await?;
     let report = report_of(&request);
     let release_id = release_of(&request);
+    let made = report.as_ref().and_then(|report| report.invalidation.clone());
+    let failed = cause_of(state, "/invalidation_error").filter(|_| made.is_none());
+    let distribution = request.plan.as_ref().and_then(|plan| plan.target.distribution_id.clone()).unwrap_or_default();
     let result = FrontendResult {
         deploy_status: DeployOutcome::Deployed,
         deployed_count: report.as_ref().map_or(0, |report| report.deployed_count),
@@ -52,7 +73,18 @@ pub async fn complete(app: &App, id: &RequestId) -> Result<Value, TaskError> {
         unchanged_count: report.map_or(0, |report| report.unchanged_count),
         removed_count: 0,
         release_id,
-        cf_invalidation: "skipped",
+        cf_invalidation_failed: failed.is_some(),
+        cf_invalidation_error: failed.as_ref().map(|cause| {
+            format!(
+                "{cause} The files are live; drop the old answers with: \
+                 aws cloudfront create-invalidation --distribution-id {distribution} --paths '/*'"
+            )
+        }),
+        cf_invalidation: match (made, &failed) {
+            (Some(made), _) => InvalidationOutcome::Made(made),
+            (None, Some(_)) => InvalidationOutcome::Not("failed"),
+            (None, None) => SKIPPED,
+        },
         urls: urls(app, &request),
         error_summary: None,
     };
@@ -65,10 +97,11 @@ pub async fn fail(app: &App, id: &RequestId, state: &Value) -> Result<Value, Tas
     if request.status.has_ended() && request.status != Status::Failed {
         return Ok(json!({}));
     }
+    let cause = || cause_of(state, "/error").unwrap_or_else(|| "The deploy stopped for an unknown reason.".to_owned());
     let report = report_of(&request)
         .filter(|report| report.deploy_status != DeployOutcome::Deployed)
-        .unwrap_or_else(|| Report::nothing_written(cause_of(state)));
-    let summary = report.error.clone().unwrap_or_else(|| cause_of(state));
+        .unwrap_or_else(|| Report::nothing_written(cause()));
+    let summary = report.error.clone().unwrap_or_else(cause);
     let result = FrontendResult {
         deploy_status: report.deploy_status,
         deployed_count: report.deployed_count,
@@ -77,7 +110,9 @@ pub async fn fail(app: &App, id: &RequestId, state: &Value) -> Result<Value, Tas
         unchanged_count: report.unchanged_count,
         removed_count: 0,
         release_id: None,
-        cf_invalidation: "skipped",
+        cf_invalidation: SKIPPED,
+        cf_invalidation_failed: false,
+        cf_invalidation_error: None,
         urls: urls(app, &request),
         error_summary: Some(summary),
     };
@@ -125,7 +160,7 @@ async fn close(
     Ok(json!({}))
 }
 
-fn report_of(request: &Request) -> Option<Report> {
+pub(super) fn report_of(request: &Request) -> Option<Report> {
     serde_json::from_value(request.result.clone()?).ok()
 }
 
@@ -133,15 +168,18 @@ fn release_of(request: &Request) -> Option<ReleaseId> {
     request.plan.as_ref().map(|plan| ReleaseId::derive(&plan.manifest, &request.request_id))
 }
 
-fn cause_of(state: &Value) -> String {
-    let cause =
-        state.pointer("/error/Cause").and_then(Value::as_str).unwrap_or("The deploy stopped for an unknown reason.");
-    cause.chars().take(500).collect()
+/// Why the execution took the way it took; `at` is where its `Catch` put the error.
+fn cause_of(state: &Value, at: &str) -> Option<String> {
+    let cause = state.pointer(at)?.get("Cause")?.as_str()?;
+    // A failed function's cause is a JSON text of its own.
+    let inner = serde_json::from_str::<Value>(cause).ok();
+    let sentence = inner.as_ref().and_then(|cause| cause.get("errorMessage")?.as_str()).unwrap_or(cause);
+    Some(sentence.chars().take(500).collect())
 }
 
 fn urls(app: &App, request: &Request) -> Vec<String> {
-    match (app.settings.profile, &request.project) {
-        (Profile::Local, Some(project)) => vec![format!("{}/sites/{project}/", app.settings.public_url)],
+    match (&app.settings.public_url, &request.project) {
+        (Some(public_url), Some(project)) => vec![format!("{public_url}/sites/{project}/")],
         _ => vec![],
     }
 }

@@ -3,7 +3,8 @@
 
 use super::report::{DeployOutcome, Report, reason};
 use super::transfer::{Tally, Transfer};
-use crate::aws::objects::{Listed, ObjectError};
+use crate::aws::objects::{Listed, ObjectError, Objects};
+use crate::aws::sites::RoleError;
 use crate::flow::app::App;
 use crate::flow::errors::UNAVAILABLE;
 use crate::flow::ports::TaskError;
@@ -49,8 +50,8 @@ pub struct Slice {
 const DEPLOYED: Slice = Slice { outcome: "deployed", cursor: None };
 const FAILED: Slice = Slice { outcome: "failed", cursor: None };
 
-/// Runs one slice.
-pub async fn publish(app: &App, request_id: &RequestId, cursor: Value) -> Result<Slice, TaskError> {
+/// Runs one slice, which begins no file after `deadline`.
+pub async fn publish(app: &App, request_id: &RequestId, cursor: Value, deadline: Instant) -> Result<Slice, TaskError> {
     let cursor: Cursor = serde_json::from_value::<Option<Cursor>>(cursor)?.unwrap_or_default();
     let request = load(app, request_id).await?;
     let request = match request.status {
@@ -71,7 +72,12 @@ pub async fn publish(app: &App, request_id: &RequestId, cursor: Value) -> Result
     let manifest = app.read_manifest(&plan.project, plan.manifest).await?;
     announce(app, &request, &release_id, &plan, &manifest).await?;
 
-    let slice = Work { app, request: &request, plan: &plan, release_id: &release_id, manifest: &manifest };
+    let site = match app.sites.open(&plan.target, request_id).await {
+        Ok(site) => site.objects,
+        Err(error) => return no_role(app, request_id, &error).await,
+    };
+    let slice =
+        Work { app, request: &request, plan: &plan, release_id: &release_id, manifest: &manifest, site, deadline };
     tokio::select! {
         outcome = slice.run(&fresh, cursor) => outcome,
         lost = slice.keep_lease() => Err(lost),
@@ -163,6 +169,19 @@ fn moved_on(reason: &str) -> TaskError {
     TaskError { name: "Bouncer.Refused", cause: format!("Nothing was written: {reason}. Ask for the deploy anew.") }
 }
 
+/// Without its role nothing is written, and the report names it.
+async fn no_role(app: &App, id: &RequestId, error: &RoleError) -> Result<Slice, TaskError> {
+    tracing::warn!(request_id = %id, %error, phase = "publish", "the deploy role cannot be assumed");
+    match error {
+        RoleError::Unavailable { .. } => Err(TaskError { name: UNAVAILABLE, cause: error.to_string() }),
+        RoleError::Denied { .. } => {
+            let report = Report::nothing_written(format!("Nothing was written: {error}."));
+            app.store.set_result(id, &serde_json::to_value(&report)?).await?;
+            Ok(FAILED)
+        }
+    }
+}
+
 /// Stores the release and notes that the bucket is about to hold files of it.
 async fn announce(
     app: &App,
@@ -183,6 +202,14 @@ async fn announce(
     Ok(app.store.begin_release(&plan.project, release_id).await?)
 }
 
+/// What a slice finds to do.
+struct Todo<'a> {
+    /// The files to write, in publish order.
+    entries: Vec<&'a Entry>,
+    /// Whether some of them are files of the current release that the bucket does not hold as it should.
+    repairs: bool,
+}
+
 /// One slice's surroundings.
 struct Work<'a> {
     app: &'a App,
@@ -190,21 +217,23 @@ struct Work<'a> {
     plan: &'a FrontendPlan,
     release_id: &'a ReleaseId,
     manifest: &'a Manifest,
+    site: Objects,
+    deadline: Instant,
 }
 
 impl Work<'_> {
     async fn run(&self, project: &Project, cursor: Cursor) -> Result<Slice, TaskError> {
-        let deadline = Instant::now() + self.app.settings.publish.slice;
         let todo = match self.todo(project).await {
             Ok(todo) => todo,
             Err(error) if error.is_transient() => return Err(error.into()),
             Err(error) => return self.give_up(Report::nothing_written(reason(&error))).await,
         };
-        let unchanged = (self.manifest.entries().len() - todo.len()) as u64;
+        let unchanged = (self.manifest.entries().len() - todo.entries.len()) as u64;
+        let (repairs, todo) = (todo.repairs, todo.entries);
         let tally = Tally { files: cursor.files.into(), bytes: cursor.bytes.into() };
         let total = (todo.len() as u64, todo.iter().map(|entry| entry.size).sum::<u64>());
         let target = &self.plan.target;
-        let transfer = Transfer::new(self.app, self.app.objects.clone(), &target.bucket, &self.plan.project);
+        let transfer = Transfer::new(self.app, &self.site, &target.bucket, &self.plan.project);
         let mut page_written = self.page_was_written(&cursor);
 
         for phase in Phase::ALL {
@@ -218,7 +247,7 @@ impl Work<'_> {
                 continue;
             }
             let batch = tokio::select! {
-                batch = transfer.run(&files, deadline, &tally) => batch,
+                batch = transfer.run(&files, self.deadline, &tally) => batch,
                 error = self.report_progress(phase, &tally, total) => return Err(error),
             };
             page_written |= phase > Phase::Assets && batch.taken > batch.failures.len();
@@ -234,7 +263,7 @@ impl Work<'_> {
                 return Ok(Slice { outcome: "again", cursor: Some(Cursor { after, files: written, bytes }) });
             }
         }
-        self.settle(tally.files.load(Ordering::Relaxed), unchanged).await
+        self.settle(tally.files.load(Ordering::Relaxed), unchanged, repairs).await
     }
 
     /// Whether an earlier slice, or an attempt that was cut off, had come to the pages.
@@ -245,9 +274,9 @@ impl Work<'_> {
     }
 
     /// The files to write, in publish order: all but those that are in the bucket for sure.
-    async fn todo(&self, project: &Project) -> Result<Vec<&Entry>, ObjectError> {
+    async fn todo(&self, project: &Project) -> Result<Todo<'_>, ObjectError> {
         let base = self.app.site_of(&self.plan.project, project.current_release.as_ref()).await?;
-        let listing = self.app.objects.list(&self.plan.target.bucket, "").await?;
+        let listing = self.site.list(&self.plan.target.bucket, "").await?;
         let in_bucket: HashMap<String, u64> = listing.into_iter().map(|Listed { key, size }| (key, size)).collect();
         let doubtful = self.doubtful(&base).await?;
         let base: HashMap<&SitePath, &Entry> = base.entries().iter().map(|entry| (&entry.path, entry)).collect();
@@ -256,7 +285,10 @@ impl Work<'_> {
                 && in_bucket.get(entry.path.as_str()) == Some(&entry.size)
                 && !doubtful.contains(&entry.path)
         };
-        Ok(self.manifest.in_publish_order().into_iter().filter(|entry| !is_there(entry)).collect())
+        let entries: Vec<&Entry> =
+            self.manifest.in_publish_order().into_iter().filter(|entry| !is_there(entry)).collect();
+        let repairs = entries.iter().any(|entry| base.get(&entry.path) == Some(entry));
+        Ok(Todo { entries, repairs })
     }
 
     /// Files that a release which never went live may have overwritten, unnoticed if the size is the same.
@@ -274,7 +306,7 @@ impl Work<'_> {
     }
 
     /// All files are in the bucket: the report is written, and the pointer moves.
-    async fn settle(&self, written: u64, unchanged: u64) -> Result<Slice, TaskError> {
+    async fn settle(&self, written: u64, unchanged: u64, repairs: bool) -> Result<Slice, TaskError> {
         self.write_report(&Report {
             deploy_status: DeployOutcome::Deployed,
             deployed_count: written,
@@ -282,6 +314,8 @@ impl Work<'_> {
             failed_count: 0,
             failed_files: vec![],
             error: None,
+            repairs,
+            invalidation: None,
         })
         .await?;
         let project = &self.plan.project;
@@ -314,6 +348,8 @@ impl Work<'_> {
             failed_count: 0,
             failed_files: vec![],
             error: None,
+            repairs: false,
+            invalidation: None,
         }
         .with_failures(failures);
         if failures.iter().all(|(_, error)| error.is_transient()) {

@@ -30,6 +30,20 @@ pub(super) struct Report {
     pub failed_files: Vec<FailedFile>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// Whether files of the current release had to be put back, so that more answers changed than the manifests tell.
+    #[serde(default)]
+    pub repairs: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invalidation: Option<InvalidationView>,
+}
+
+/// An invalidation of the CDN's cache.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct InvalidationView {
+    /// Its id at CloudFront.
+    pub id: String,
+    /// "InProgress" or "Completed".
+    pub status: String,
 }
 
 /// A file that could not be written, and why.
@@ -51,6 +65,8 @@ impl Report {
             failed_count: 0,
             failed_files: vec![],
             error: Some(error),
+            repairs: false,
+            invalidation: None,
         }
     }
 
@@ -75,6 +91,11 @@ pub(super) fn reason(error: &ObjectError) -> String {
         ObjectError::AccessDenied { bucket, .. } => format!("access to the bucket '{bucket}' was denied"),
         ObjectError::WrongBytes { .. } => "the stored bytes are not the approved ones".into(),
         ObjectError::Unavailable { .. } => "the object storage could not be reached".into(),
+        ObjectError::Refused { code, bucket, .. }
+            if code == "PermanentRedirect" || code == "AuthorizationHeaderMalformed" =>
+        {
+            format!("the bucket '{bucket}' is in another region than the project's frontend_region says")
+        }
         ObjectError::Refused { code, .. } => format!("the object storage refused it ({code})"),
     }
 }

@@ -40,14 +40,14 @@ pub(super) struct Batch {
 /// Writes to one site's bucket.
 pub(super) struct Transfer<'a> {
     app: &'a App,
-    site: Objects,
+    site: &'a Objects,
     bucket: &'a str,
     project: &'a ProjectId,
     memory: Semaphore,
 }
 
 impl<'a> Transfer<'a> {
-    pub(super) fn new(app: &'a App, site: Objects, bucket: &'a str, project: &'a ProjectId) -> Self {
+    pub(super) fn new(app: &'a App, site: &'a Objects, bucket: &'a str, project: &'a ProjectId) -> Self {
         let kib = usize::try_from(app.settings.publish.memory_bytes / KIB).unwrap_or(usize::MAX >> 4);
         Self { app, site, bucket, project, memory: Semaphore::new(kib) }
     }
