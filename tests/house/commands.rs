@@ -32,8 +32,9 @@ impl Help {
     /// The commands below a command; none when it is a whole one.
     fn commands(&mut self, command: &[String]) -> Vec<String> {
         let list = self.page(command).lines().skip_while(|line| *line != "Commands:").skip(1);
-        let names = list.take_while(|line| line.starts_with("  ")).filter_map(|line| line.split_whitespace().next());
-        names.map(str::to_owned).collect()
+        // A line that is indented further goes on with what the one before says.
+        let names = list.take_while(|line| line.starts_with("  ")).filter(|line| !line.starts_with("   "));
+        names.filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
     }
 
     fn has_option(&mut self, command: &[String], option: &str) -> bool {
@@ -86,7 +87,7 @@ fn bouncer_words(line: &str) -> Option<Vec<&str>> {
     let mut words = line.split_whitespace().skip_while(|word| word.contains('=') && !word.starts_with('-'));
     match words.next()? {
         "bouncer" | "target/release/bouncer" | "./target/release/bouncer" => {}
-        "cargo" if line.contains(" -- ") => {
+        "cargo" if line.starts_with("cargo run ") && line.contains(" -- ") => {
             words.find(|word| *word == "--");
         }
         _ => return None,
@@ -127,4 +128,5 @@ fn wrong_commands_are_seen() {
     assert_eq!(verdict("bouncer project add shop --bin b"), Some(false));
     assert_eq!(verdict("bouncer serve --allow-host x"), Some(false));
     assert_eq!(verdict("cargo build --release"), None);
+    assert_eq!(verdict("cargo clippy -- -D warnings"), None);
 }

@@ -4,13 +4,14 @@ use super::assert_none;
 use super::source::{Source, sources};
 
 /// A crate (a `*` stands for any ending) and the places below `src/` that may name it. The first that matches counts.
-const HOMES: [(&str, &[&str]); 13] = [
+const HOMES: [(&str, &[&str]); 14] = [
     // The record endpoint checks signatures with the very code that makes them.
     ("aws_sigv4", &["local/"]),
     ("aws_*", &["store/", "aws/"]),
     ("serde_dynamo", &["store/"]),
     ("axum", &["server/", "local/"]),
     ("tower*", &["server/"]),
+    ("lambda_*", &["server/"]),
     ("hyper*", &["local/"]),
     ("dynoxide", &["local/"]),
     ("s3s*", &["local/"]),

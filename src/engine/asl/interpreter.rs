@@ -17,8 +17,8 @@ use super::definition::{Definition, Kind, PassResult, State, Task, Then, Timeout
 use super::execution::{Callback, Completion, Doing, Ending, Execution, Failure, MAX_SNAPSHOT_BYTES, Position, Visit};
 use super::paths::{Path, ResultPath, Scope};
 use crate::flow::ports::TaskToken;
-use crate::model::digest::Sha256;
 use crate::model::canonical;
+use crate::model::digest::Sha256;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
