@@ -34,7 +34,8 @@ pub(super) enum Hosts {
 }
 
 impl Hosts {
-    /// Loopback, the address listened on, and what the operator adds.
+    /// Loopback, the address listened on, and what the operator adds; `*.example.com` stands for every name that ends
+    /// so.
     pub(super) fn named(listen: IpAddr, added: &[String]) -> Self {
         let mut hosts: BTreeSet<String> = ["localhost", "127.0.0.1", "[::1]"].map(str::to_owned).into();
         if !listen.is_unspecified() {
@@ -48,17 +49,22 @@ impl Hosts {
     }
 
     fn allow_host(&self, host: &str) -> bool {
+        let host = host.to_ascii_lowercase();
         match self {
-            Hosts::Named(hosts) => hosts.contains(&host.to_ascii_lowercase()),
+            Hosts::Named(hosts) => {
+                hosts.iter().any(|name| name.strip_prefix('*').map_or(*name == host, |suffix| host.ends_with(suffix)))
+            }
             Hosts::AsRouted => true,
         }
     }
 
+    /// A page of this server, or of a host that is named in full: `*.example.com` may hold pages of strangers.
     fn allow_origin(&self, origin: &str, host: &str) -> bool {
-        match self {
+        let named = match self {
             Hosts::Named(hosts) => hosts.contains(&origin.to_ascii_lowercase()),
-            Hosts::AsRouted => origin.eq_ignore_ascii_case(host),
-        }
+            Hosts::AsRouted => false,
+        };
+        named || origin.eq_ignore_ascii_case(host)
     }
 }
 

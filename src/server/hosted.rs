@@ -9,7 +9,7 @@ use crate::flow::ports::Machine;
 use axum::Router;
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, oneshot};
@@ -77,9 +77,13 @@ impl Installation {
         Ok(Self { app: Arc::new(app), first_key })
     }
 
-    /// The HTTP surface behind an address that AWS routes.
+    /// The HTTP surface behind an address that AWS routes: under the names of `BOUNCER_ALLOWED_HOSTS`, or under any.
     pub fn routed(&self) -> Router {
-        router(self.app.clone(), guard::Hosts::AsRouted, self.first_key.clone())
+        let hosts = match variable("BOUNCER_ALLOWED_HOSTS") {
+            Some(_) => named(IpAddr::V4(Ipv4Addr::LOCALHOST), &[]),
+            None => guard::Hosts::AsRouted,
+        };
+        router(self.app.clone(), hosts, self.first_key.clone())
     }
 }
 

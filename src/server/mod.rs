@@ -21,14 +21,18 @@ use ::http::StatusCode;
 use axum::extract::DefaultBodyLimit;
 use axum::{Router, middleware, routing};
 use std::sync::Arc;
+use std::time::Duration;
 use tower::limit::GlobalConcurrencyLimitLayer;
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::timeout::RequestBodyTimeoutLayer;
 
 /// The start of every table's name unless an installation says otherwise.
 const TABLE_PREFIX: &str = "bouncer-";
 /// The largest body: 50 MB of files as base64, and room for their names.
 const MAX_BODY_BYTES: usize = 72 << 20;
-/// Requests worked on at once; more wait.
+/// How long a body may pause; a client that sends nothing holds no place for longer.
+const BODY_PAUSE: Duration = Duration::from_secs(20);
+/// Calls worked on at once; more wait.
 const REQUESTS_AT_ONCE: usize = 256;
 
 /// The whole HTTP surface of an installation.
@@ -36,20 +40,25 @@ fn router(app: Arc<App>, hosts: guard::Hosts, first_key: guard::FirstKey) -> Rou
     let tools = Arc::new(tools::Tools::new(app.clone()));
     let api = http::Api { app: app.clone(), tools: tools.clone() };
     let keys = guard::Keys { app, first_key };
-    let keyed = http::routes()
+    let calls = http::tools()
         .route_service("/mcp", mcp::service(tools, MAX_BODY_BYTES))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .layer(middleware::from_fn_with_state(guard::LargeBodies::new(), guard::large_bodies))
-        .layer(middleware::from_fn_with_state(keys, guard::key));
-    Router::new()
-        .merge(keyed)
-        .route("/healthz", routing::get(http::alive))
+        .layer(middleware::from_fn_with_state(guard::LargeBodies::new(), guard::large_bodies));
+    let sites = Router::new()
         .route("/sites/{project}", routing::get(sites::without_slash))
         .route("/sites/{project}/", routing::get(sites::root))
-        .route("/sites/{project}/{*path}", routing::get(sites::file))
-        .fallback(nothing_here)
-        .layer(middleware::from_fn_with_state(hosts, guard::hosts))
+        .route("/sites/{project}/{*path}", routing::get(sites::file));
+    let keyed = |routes: Router<http::Api>| routes.layer(middleware::from_fn_with_state(keys.clone(), guard::key));
+    Router::new()
+        .merge(keyed(calls))
+        .merge(sites)
         .layer(GlobalConcurrencyLimitLayer::new(REQUESTS_AT_ONCE))
+        // What follows waits behind no call: decisions and health go through while the server is busy.
+        .merge(keyed(http::control()))
+        .route("/healthz", routing::get(http::alive))
+        .fallback(nothing_here)
+        .layer(RequestBodyTimeoutLayer::new(BODY_PAUSE))
+        .layer(middleware::from_fn_with_state(hosts, guard::hosts))
         .layer(CatchPanicLayer::new())
         .with_state(api)
 }
