@@ -1,8 +1,9 @@
 //! CloudFront: asking for an invalidation and looking how far it is.
 
+use crate::model::error::chain;
 use aws_config::SdkConfig;
 use aws_sdk_cloudfront::Client;
-use aws_sdk_cloudfront::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_cloudfront::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_cloudfront::types::{InvalidationBatch, Paths};
 
 /// Why an invalidation was not made or found.
@@ -109,7 +110,7 @@ where
     R: std::fmt::Debug + 'static,
 {
     let code = error.code().unwrap_or_default().to_owned();
-    let reason = DisplayErrorContext(&error).to_string();
+    let reason = chain(&error);
     match (code.as_str(), &error) {
         ("TooManyInvalidationsInProgress", _) => CdnError::TooMany,
         ("NoSuchDistribution", _) => CdnError::NoSuchDistribution(distribution.to_owned()),

@@ -1,8 +1,8 @@
 //! Secrets Manager: reading a secret's current value.
 
+use crate::model::error::chain;
 use aws_config::SdkConfig;
 use aws_sdk_secretsmanager::Client;
-use aws_sdk_secretsmanager::error::DisplayErrorContext;
 
 /// A secret could not be read. The text never holds the secret.
 #[derive(Debug, thiserror::Error)]
@@ -28,13 +28,8 @@ impl Secrets {
     /// The text of a secret's current version.
     pub async fn read(&self, id: &str) -> Result<String, SecretError> {
         let failed = |reason: String| SecretError { id: id.to_owned(), reason };
-        let answer = self
-            .client
-            .get_secret_value()
-            .secret_id(id)
-            .send()
-            .await
-            .map_err(|error| failed(DisplayErrorContext(&error).to_string()))?;
+        let answer =
+            self.client.get_secret_value().secret_id(id).send().await.map_err(|error| failed(chain(&error)))?;
         answer.secret_string.ok_or_else(|| failed("it holds no text".into()))
     }
 }

@@ -4,6 +4,7 @@ use super::objects::Objects;
 use super::secrets::Secrets;
 use super::sites::Sites;
 use super::workflows::Workflows;
+use crate::model::error::chain;
 use crate::store::Store;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
@@ -56,7 +57,7 @@ impl Identity {
         match self.0.get_caller_identity().send().await {
             Ok(answer) => answer.account,
             Err(error) => {
-                tracing::error!(error = %aws_sdk_sts::error::DisplayErrorContext(&error), "STS does not say whose credentials these are");
+                tracing::error!(error = chain(&error), "STS does not say whose credentials these are");
                 None
             }
         }

@@ -3,6 +3,7 @@
 
 use super::cdn::Cdn;
 use super::objects::Objects;
+use crate::model::error::chain;
 use crate::model::ids::RequestId;
 use crate::model::project::FrontendTarget;
 use aws_config::{Region, SdkConfig};
@@ -10,7 +11,7 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use aws_sdk_sts::Client;
-use aws_sdk_sts::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
@@ -139,7 +140,7 @@ impl RoleSession {
         let code = error.code().unwrap_or_default().to_owned();
         match code.as_str() {
             "" | "Throttling" | "ThrottlingException" | "ServiceUnavailable" | "InternalFailure" | "InternalError" => {
-                self.unavailable(DisplayErrorContext(&error).to_string())
+                self.unavailable(chain(&error))
             }
             _ => RoleError::Denied { role: self.role.clone(), code },
         }

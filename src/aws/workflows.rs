@@ -1,8 +1,9 @@
 //! Step Functions, in the words of the engine.
 
+use crate::model::error::chain;
 use aws_config::SdkConfig;
 use aws_sdk_sfn::Client;
-use aws_sdk_sfn::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_sfn::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sfn::types::ExecutionStatus as SfnStatus;
 
 /// Why Step Functions did not do what was asked.
@@ -83,6 +84,6 @@ where
         "ExecutionAlreadyExists" => WorkflowError::AlreadyExists,
         "ExecutionDoesNotExist" => WorkflowError::NotFound,
         "TaskTimedOut" | "TaskDoesNotExist" | "InvalidToken" => WorkflowError::TaskGone,
-        _ => WorkflowError::Unavailable(DisplayErrorContext(&error).to_string()),
+        _ => WorkflowError::Unavailable(chain(&error)),
     }
 }

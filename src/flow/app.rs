@@ -6,6 +6,7 @@ use crate::aws::sites::Sites;
 use crate::store::Store;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
 /// The outside world of the use cases.
 pub struct App {
@@ -19,6 +20,8 @@ pub struct App {
     pub engine: Arc<dyn Engine>,
     /// What the installation is configured to do.
     pub settings: Settings,
+    /// Room for file content on its way, in KiB, shared by every publish of this process.
+    pub transfer_room: Semaphore,
 }
 
 /// Where Bouncer runs.
@@ -102,13 +105,14 @@ impl Default for Limits {
     }
 }
 
+/// KiB of file content that may be on their way at once, over all publishes of a process.
+pub const TRANSFER_ROOM_KIB: usize = 24 << 10;
+
 /// How a publish works.
 #[derive(Debug, Clone)]
 pub struct PublishSettings {
     /// Files in flight at once.
     pub concurrency: usize,
-    /// Bytes of file content in memory at once.
-    pub memory_bytes: u64,
     /// How long one slice may take before it hands over to the next.
     pub slice: Duration,
     /// Seconds for which a deploy holds its project without a sign of life.
@@ -117,6 +121,6 @@ pub struct PublishSettings {
 
 impl Default for PublishSettings {
     fn default() -> Self {
-        Self { concurrency: 64, memory_bytes: 24 << 20, slice: Duration::from_secs(600), lease_seconds: 60 }
+        Self { concurrency: 64, slice: Duration::from_secs(60), lease_seconds: 60 }
     }
 }

@@ -61,6 +61,11 @@ impl Project {
         self.name.as_deref().unwrap_or(self.project_id.as_str())
     }
 
+    /// The bucket that is served; `None` without a frontend.
+    pub fn bucket(&self) -> Option<&str> {
+        self.frontend.as_ref().map(|target| target.bucket.as_str())
+    }
+
     /// Checks every field; the answer lists each fault with its field.
     pub fn faults(&self) -> Vec<FieldFault> {
         let mut faults = Vec::new();

@@ -4,7 +4,7 @@
 use super::{TABLE_PREFIX, guard, listen, router};
 use crate::aws;
 use crate::engine::step_functions::StepFunctions;
-use crate::flow::app::{App, Limits, Profile, PublishSettings, Settings};
+use crate::flow::app::{App, Limits, Profile, PublishSettings, Settings, TRANSFER_ROOM_KIB};
 use crate::flow::ports::Machine;
 use axum::Router;
 use std::collections::HashMap;
@@ -12,7 +12,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 
 /// How long a frontend deploy waits for a decision, in seconds.
@@ -72,6 +72,7 @@ impl Installation {
                 limits: Limits::default(),
                 publish: PublishSettings::default(),
             },
+            transfer_room: Semaphore::new(TRANSFER_ROOM_KIB),
         };
         Ok(Self { app: Arc::new(app), first_key })
     }

@@ -5,7 +5,7 @@ use super::{TABLE_PREFIX, files, guard, listen, router};
 use crate::aws;
 use crate::engine::local::LocalEngine;
 use crate::engine::tasks::TaskRunner;
-use crate::flow::app::{App, Limits, Profile, PublishSettings, Settings};
+use crate::flow::app::{App, Limits, Profile, PublishSettings, Settings, TRANSFER_ROOM_KIB};
 use crate::flow::approval;
 use crate::local::{self, LocalError};
 use crate::model::error::UserError;
@@ -16,7 +16,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 
 /// The account of the local profile: there is none, so the number is none.
@@ -128,6 +128,7 @@ async fn serve_over(
             limits: Limits::default(),
             publish: PublishSettings::default(),
         },
+        transfer_room: Semaphore::new(TRANSFER_ROOM_KIB),
     });
     app.objects.create_bucket(&app.settings.staging_bucket()).await?;
     Credentials::load_or_create(&options.data_dir, &app.store).await?;

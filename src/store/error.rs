@@ -1,5 +1,6 @@
 //! What can go wrong with a record.
 
+use crate::model::error::chain;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 
 /// A record could not be read or written.
@@ -45,11 +46,7 @@ impl StoreError {
         if code == "ConditionalCheckFailedException" {
             return StoreError::Conflict;
         }
-        StoreError::Unavailable {
-            table: table.to_owned(),
-            code: code.to_owned(),
-            message: aws_sdk_dynamodb::error::DisplayErrorContext(&error).to_string(),
-        }
+        StoreError::Unavailable { table: table.to_owned(), code: code.to_owned(), message: chain(&error) }
     }
 
     pub(crate) fn unreadable(table: &str, reason: impl std::fmt::Display) -> Self {

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 
 const KEY: &str = "project_id";
 const UNSETTLED: &str = "unsettled_releases";
+const POINTER: &str = "current_release";
 
 impl Store {
     /// Stores a new project; a conflict means that there is one of this id.
@@ -19,7 +20,13 @@ impl Store {
     /// Changes a project, if its release pointer is still where it was read.
     pub async fn update_project(&self, before: &Project, after: &Project) -> Result<(), StoreError> {
         let condition = pointer_is(before.current_release.as_ref());
-        self.update(Table::Projects, (KEY, before.project_id.as_str()), before, after, condition).await
+        let key = (KEY, before.project_id.as_str());
+        if before.bucket() == after.bucket() {
+            return self.update(Table::Projects, key, before, after, condition).await;
+        }
+        // What lies in another bucket is not known, so nothing in it may be taken for a file of a release.
+        let moved = Project { current_release: None, ..after.clone() };
+        self.update_and_remove(Table::Projects, key, (before, &moved), UNSETTLED, condition).await
     }
 
     /// Reads a project as it is now.
@@ -74,25 +81,46 @@ impl Store {
             .collect()
     }
 
-    /// Points the project to a release whose files are all in the bucket, if it still points to `from`.
+    /// Points the project to a release whose files are all in its bucket, if it still points to `from` and still has
+    /// that bucket. Of the unsettled releases only those go that the publish made up for; another may have begun.
     pub async fn settle_release(
         &self,
         id: &ProjectId,
+        bucket: &str,
         from: Option<&ReleaseId>,
         to: &ReleaseId,
+        made_up_for: &BTreeSet<ReleaseId>,
     ) -> Result<(), StoreError> {
-        let value = text(to.as_str());
-        let attributes = [(&"current_release".to_owned(), Some(&value)), (&UNSETTLED.to_owned(), None)];
-        self.set(Table::Projects, (KEY, id.as_str()), &attributes, pointer_is(from)).await
+        let name = self.table(Table::Projects);
+        let settled = made_up_for.iter().chain([to]).map(ToString::to_string).collect::<BTreeSet<_>>();
+        let mut request = self
+            .client
+            .update_item()
+            .table_name(&name)
+            .key(KEY, text(id.as_str()))
+            .update_expression("SET #pointer = :to DELETE #u :settled")
+            .expression_attribute_names("#pointer", POINTER)
+            .expression_attribute_names("#u", UNSETTLED)
+            .expression_attribute_values(":to", text(to.as_str()))
+            .expression_attribute_values(":settled", AttributeValue::Ss(settled.into_iter().collect()))
+            .expression_attribute_values(":bucket", text(bucket));
+        request = match from {
+            Some(from) => request
+                .condition_expression("frontend_bucket = :bucket AND #pointer = :from")
+                .expression_attribute_values(":from", text(from.as_str())),
+            None => request.condition_expression("frontend_bucket = :bucket AND attribute_not_exists(#pointer)"),
+        };
+        request.send().await.map(|_| ()).map_err(|error| StoreError::from_sdk(&name, error))
     }
 }
 
 fn pointer_is(release: Option<&ReleaseId>) -> Condition {
     match release {
-        Some(release) => Condition::new("#pointer = :from")
-            .name("#pointer", "current_release")
-            .value(":from", text(release.as_str())),
-        None => Condition::new("attribute_exists(project_id) AND attribute_not_exists(#pointer)")
-            .name("#pointer", "current_release"),
+        Some(release) => {
+            Condition::new("#pointer = :from").name("#pointer", POINTER).value(":from", text(release.as_str()))
+        }
+        None => {
+            Condition::new("attribute_exists(project_id) AND attribute_not_exists(#pointer)").name("#pointer", POINTER)
+        }
     }
 }

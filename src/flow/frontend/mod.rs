@@ -9,10 +9,12 @@ mod plan;
 pub mod presigned;
 mod publish;
 mod report;
+mod slice;
 mod transfer;
 
 pub use files::FileToDiff;
 pub use invalidate::{check_invalidation, invalidate};
+pub(crate) use outcome::close_orphan;
 pub use outcome::{FrontendResult, complete, fail};
 pub use plan::PendingAnswer;
 pub(crate) use plan::ensure_started;

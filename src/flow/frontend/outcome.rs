@@ -94,14 +94,17 @@ pub async fn complete(app: &App, id: &RequestId, state: &Value) -> Result<Value,
 /// Closes a deploy that did not go live, or not wholly. `state` is the execution's data when it gave up.
 pub async fn fail(app: &App, id: &RequestId, state: &Value) -> Result<Value, TaskError> {
     let request = load(app, id).await?;
-    if request.status.has_ended() && request.status != Status::Failed {
-        return Ok(json!({}));
+    if is_live(app, &request).await? {
+        // It gave up after the pointer had moved: what visitors get decides.
+        return complete(app, id, state).await;
     }
-    let cause = || cause_of(state, "/error").unwrap_or_else(|| "The deploy stopped for an unknown reason.".to_owned());
-    let report = report_of(&request)
-        .filter(|report| report.deploy_status != DeployOutcome::Deployed)
-        .unwrap_or_else(|| Report::nothing_written(cause()));
-    let summary = report.error.clone().unwrap_or_else(cause);
+    let why = || cause_of(state, "/error").unwrap_or_else(|| "The deploy stopped for an unknown reason.".to_owned());
+    let report = report_of(&request).filter(|report| report.deploy_status != DeployOutcome::Deployed);
+    let mut report = report.unwrap_or_else(|| Report::failed(request.visible, 0, why()));
+    if request.visible {
+        // A later attempt may have failed before the pages that an earlier one had written.
+        report.deploy_status = DeployOutcome::PartialDeploy;
+    }
     let result = FrontendResult {
         deploy_status: report.deploy_status,
         deployed_count: report.deployed_count,
@@ -114,9 +117,23 @@ pub async fn fail(app: &App, id: &RequestId, state: &Value) -> Result<Value, Tas
         cf_invalidation_failed: false,
         cf_invalidation_error: None,
         urls: urls(app, &request),
-        error_summary: Some(summary),
+        error_summary: Some(report.error.unwrap_or_else(why)),
     };
     close(app, &request, Event::Fail, DeployStatus::Failed, result).await
+}
+
+/// After a start: a request whose execution has ended without closing it is closed as what visitors get says.
+pub(crate) async fn close_orphan(app: &App, request: &Request) -> Result<(), TaskError> {
+    let state = json!({ "error": { "Cause": "The workflow ended without recording why." } });
+    fail(app, &request.request_id, &state).await.map(|_| ())
+}
+
+/// Whether the project's pointer is at the release of this request.
+async fn is_live(app: &App, request: &Request) -> Result<bool, TaskError> {
+    let Some(project) = &request.project else { return Ok(false) };
+    let project = app.store.project(project).await?;
+    let pointer = project.and_then(|project| project.current_release);
+    Ok(pointer.is_some() && pointer == release_of(request))
 }
 
 /// The request, then the history, then the lease: the record of the truth first. A repeated call does what is left.
@@ -139,12 +156,19 @@ async fn close(
             })
             .await?
     };
-    if closed.started_at.is_some()
+    let ended_so = matches!(
+        (closed.status, status),
+        (Status::Completed, DeployStatus::Success) | (Status::Failed, DeployStatus::Failed)
+    );
+    if ended_so
+        && closed.started_at.is_some()
         && let Some(mut deploy) = history_row(&closed, status)
     {
+        // The stored result, not this call's: a repeated call may know less of why.
+        let said = |name: &str| closed.result.as_ref().and_then(|result| result.get(name)?.as_str());
         deploy.finished_at = closed.finished_at;
-        deploy.release_id = result.release_id;
-        deploy.error_summary = result.error_summary;
+        deploy.release_id = said("release_id").and_then(|id| ReleaseId::parse(id).ok());
+        deploy.error_summary = said("error_summary").map(str::to_owned);
         app.store.end_deploy(&deploy).await?;
     }
     if let Some(project) = &closed.project {

@@ -20,6 +20,13 @@ pub enum DeployOutcome {
     DeployFailed,
 }
 
+impl DeployOutcome {
+    /// Of a deploy that did not go live: `visible` says whether a visitor may get something of it.
+    pub(super) fn of_failure(visible: bool) -> Self {
+        if visible { DeployOutcome::PartialDeploy } else { DeployOutcome::DeployFailed }
+    }
+}
+
 /// What the publish task leaves for the task that closes the request.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Report {
@@ -56,18 +63,23 @@ pub struct FailedFile {
 }
 
 impl Report {
-    /// Nothing written, for a reason that concerns no single file.
-    pub(super) fn nothing_written(error: String) -> Self {
+    /// Files written and found unchanged; how it ended is said by the caller.
+    pub(super) fn new(deploy_status: DeployOutcome, deployed_count: u64, unchanged_count: u64) -> Self {
         Self {
-            deploy_status: DeployOutcome::DeployFailed,
-            deployed_count: 0,
-            unchanged_count: 0,
+            deploy_status,
+            deployed_count,
+            unchanged_count,
             failed_count: 0,
             failed_files: vec![],
-            error: Some(error),
+            error: None,
             repairs: false,
             invalidation: None,
         }
+    }
+
+    /// Not live, for a reason that concerns no single file.
+    pub(super) fn failed(visible: bool, written: u64, error: String) -> Self {
+        Self { error: Some(error), ..Self::new(DeployOutcome::of_failure(visible), written, 0) }
     }
 
     /// Names the files that could not be written.
