@@ -8,8 +8,8 @@ use sha2::{Digest, Sha256};
 
 use crate::support::Stored;
 
-const PAGES: usize = 8;
-const ASSETS: usize = 40;
+const PAGES: usize = 6;
+const ASSETS: usize = 24;
 const PAGE_RULE: &str = "no-cache, no-store, must-revalidate";
 const ASSET_RULE: &str = "max-age=31536000, immutable";
 
