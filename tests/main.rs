@@ -3,6 +3,7 @@
 mod cli;
 mod crash;
 mod engine;
+mod load;
 mod local;
 mod mcp;
 mod support;
