@@ -1,15 +1,16 @@
 //! How a deploy ends in the records: the tasks `frontend.complete` and `frontend.fail`. Both may run twice.
 
-use super::publish::{history_row, load};
+use super::publish::{BUSY, REFUSED, history_row, load};
 use super::report::{DeployOutcome, FailedFile, Report};
 use crate::flow::app::{App, Profile};
+use crate::flow::errors::UNAVAILABLE;
 use crate::flow::ports::TaskError;
 use crate::model::history::DeployStatus;
 use crate::model::ids::{ReleaseId, RequestId};
 use crate::model::request::{Event, Request, Status};
 use crate::model::time::Time;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// `result` of a frontend deploy in `bouncer_status`.
@@ -133,15 +134,55 @@ fn release_of(request: &Request) -> Option<ReleaseId> {
     request.plan.as_ref().map(|plan| ReleaseId::derive(&plan.manifest, &request.request_id))
 }
 
+/// Why an execution gave up, in a sentence for users. Step Functions hands over what a task raised as the text of a
+/// JSON object; only errors that were written for users are shown, all are logged.
 fn cause_of(state: &Value) -> String {
-    let cause =
-        state.pointer("/error/Cause").and_then(Value::as_str).unwrap_or("The deploy stopped for an unknown reason.");
-    cause.chars().take(500).collect()
+    #[derive(Deserialize)]
+    struct Raised {
+        #[serde(rename = "errorMessage")]
+        message: String,
+    }
+    let text = |pointer| state.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let (name, cause) = (text("/error/Error"), text("/error/Cause"));
+    tracing::warn!(name, cause, "an execution gave up");
+    let said = serde_json::from_str(cause).map(|raised: Raised| raised.message);
+    let sentence = match (name, said) {
+        (REFUSED | BUSY, Ok(said)) => said,
+        (UNAVAILABLE, _) => "The records or the object storage could not be reached for too long.".to_owned(),
+        ("States.Timeout", _) => "A step took too long and was given up.".to_owned(),
+        _ => "The deploy stopped because of an internal error; the server's log says more.".to_owned(),
+    };
+    sentence.chars().take(500).collect()
 }
 
 fn urls(app: &App, request: &Request) -> Vec<String> {
     match (app.settings.profile, &request.project) {
         (Profile::Local, Some(project)) => vec![format!("{}/sites/{project}/", app.settings.public_url)],
         _ => vec![],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_written_for_users_is_shown_and_nothing_else() {
+        let state = |name: &str, cause: &str| json!({ "error": { "Error": name, "Cause": cause } });
+        let raised = |message: &str| json!({ "errorMessage": message, "errorType": "x" }).to_string();
+        assert_eq!(
+            cause_of(&state(REFUSED, &raised("Nothing was written: it \"moved\"."))),
+            "Nothing was written: it \"moved\"."
+        );
+        for state in [
+            state("Bouncer.Panic", &raised("http://127.0.0.1:1234/secret")),
+            state(UNAVAILABLE, &raised("http://127.0.0.1:1234/secret")),
+            state("States.Timeout", ""),
+            state(REFUSED, "no JSON: secret"),
+            json!({}),
+        ] {
+            let sentence = cause_of(&state);
+            assert!(sentence.ends_with('.') && !sentence.contains("secret"), "{sentence}");
+        }
     }
 }

@@ -28,6 +28,11 @@ use tokio::time::Instant;
 /// How often progress is written and the lease renewed.
 const TICK: Duration = Duration::from_secs(1);
 
+/// The error that no repetition can mend; its cause is a sentence for users.
+pub(super) const REFUSED: &str = "Bouncer.Refused";
+/// The error of a project that another deploy holds; its cause is a sentence for users.
+pub(super) const BUSY: &str = "Bouncer.ProjectBusy";
+
 /// Where the next slice goes on. Small, because it travels through the state machine.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Cursor {
@@ -134,8 +139,8 @@ fn approved_plan(request: &Request) -> Result<FrontendPlan, TaskError> {
 async fn hold(app: &App, request: &Request, plan: &FrontendPlan) -> Result<(), TaskError> {
     match app.store.hold(&plan.project, &request.request_id, app.settings.publish.lease_seconds).await {
         Err(StoreError::Conflict) => Err(TaskError {
-            name: "Bouncer.ProjectBusy",
-            cause: format!("another deploy of {} is running", plan.project),
+            name: BUSY,
+            cause: format!("Nothing was written: another deploy of {} is running.", plan.project),
         }),
         other => Ok(other?),
     }
@@ -160,7 +165,7 @@ fn still_as_approved(project: &Project, plan: &FrontendPlan) -> Result<(), TaskE
 
 /// A refusal that no repetition can mend.
 fn moved_on(reason: &str) -> TaskError {
-    TaskError { name: "Bouncer.Refused", cause: format!("Nothing was written: {reason}. Ask for the deploy anew.") }
+    TaskError { name: REFUSED, cause: format!("Nothing was written: {reason}. Ask for the deploy anew.") }
 }
 
 /// Stores the release and notes that the bucket is about to hold files of it.
