@@ -127,7 +127,7 @@ pub async fn add(app: &App, caller: &Caller, args: AddProject) -> Result<OneProj
     require(caller, Role::Admin)?;
     let project_id = parse_id(&args.project)?;
     let before = app.store.project(&project_id).await?;
-    let previous = before.clone();
+    let (previous, bucket) = (before.clone(), args.bucket.clone());
     let after = Project {
         project_id: project_id.clone(),
         name: args.name.or_else(|| previous.as_ref().and_then(|p| p.name.clone())),
@@ -142,7 +142,10 @@ pub async fn add(app: &App, caller: &Caller, args: AddProject) -> Result<OneProj
             .cache_rules
             .or_else(|| previous.as_ref().map(|p| p.frontend_cache_rules.clone()))
             .unwrap_or_default(),
-        current_release: previous.and_then(|p| p.current_release),
+        // What is live in one bucket says nothing about another: its first deploy writes every file.
+        current_release: previous
+            .filter(|p| p.frontend.as_ref().is_some_and(|target| target.bucket == bucket))
+            .and_then(|p| p.current_release),
     };
     if let Some(fault) = after.faults().first() {
         return Err(UserError::invalid(

@@ -1,12 +1,14 @@
 //! The tools over HTTP: every rule of their contract, tried from outside.
 
 mod arguments;
+mod changed_meanwhile;
 mod decisions;
 mod frontend;
 mod frontend_presigned;
 mod frontend_refusals;
 mod http;
 mod queries;
+mod races;
 mod staging;
 
 use std::time::Duration;
