@@ -1,12 +1,14 @@
 //! The tools over HTTP: every rule of their contract, tried from outside.
 
 mod arguments;
+mod changed_meanwhile;
 mod decisions;
 mod frontend;
 mod frontend_presigned;
 mod frontend_refusals;
 mod http;
 mod queries;
+mod races;
 mod staging;
 
 use std::time::Duration;
@@ -19,13 +21,13 @@ use crate::support::{Role, Server, Site, SiteFile, text};
 
 pub use arguments::{REQUIRED, arguments_without, sample_arguments};
 
-type Answer = (u16, Value);
+pub type Answer = (u16, Value);
 
 /// The codes of a request that was understood and is not acceptable.
 const NOT_ACCEPTABLE: &[&str] = &["VALIDATION_ERROR", "INVALID_PARAM"];
 
 /// The body of an answer that is no failure.
-fn accepted((status, body): Answer) -> Value {
+pub fn accepted((status, body): Answer) -> Value {
     assert_eq!(status, 200, "{body:#}");
     assert_ne!(body["status"], "error", "{body:#}");
     body

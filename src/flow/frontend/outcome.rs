@@ -98,7 +98,11 @@ pub async fn fail(app: &App, id: &RequestId, state: &Value) -> Result<Value, Tas
         // It gave up after the pointer had moved: what visitors get decides.
         return complete(app, id, state).await;
     }
-    let why = || cause_of(state, "/error").unwrap_or_else(|| "The deploy stopped for an unknown reason.".to_owned());
+    let why = || {
+        let cause = cause_of(state, "/error");
+        let cause = cause.unwrap_or_else(|| "The deploy stopped for an unknown reason.".to_owned());
+        if request.visible { cause } else { format!("{cause} The site is as it was.") }
+    };
     let report = report_of(&request).filter(|report| report.deploy_status != DeployOutcome::Deployed);
     let mut report = report.unwrap_or_else(|| Report::failed(request.visible, 0, why()));
     if request.visible {
@@ -124,7 +128,8 @@ pub async fn fail(app: &App, id: &RequestId, state: &Value) -> Result<Value, Tas
 
 /// After a start: a request whose execution has ended without closing it is closed as what visitors get says.
 pub(crate) async fn close_orphan(app: &App, request: &Request) -> Result<(), TaskError> {
-    let state = json!({ "error": { "Cause": "The workflow ended without recording why." } });
+    let cause = json!({ "errorMessage": "The workflow ended without recording why." }).to_string();
+    let state = json!({ "error": { "Error": "Bouncer.Orphaned", "Cause": cause } });
     fail(app, &request.request_id, &state).await.map(|_| ())
 }
 
@@ -192,12 +197,20 @@ fn release_of(request: &Request) -> Option<ReleaseId> {
     request.plan.as_ref().map(|plan| ReleaseId::derive(&plan.manifest, &request.request_id))
 }
 
-/// Why the execution took the way it took; `at` is where its `Catch` put the error.
+/// Why the execution took the way it took, in a sentence for users; `at` is where its `Catch` put the error.
 fn cause_of(state: &Value, at: &str) -> Option<String> {
-    let cause = state.pointer(at)?.get("Cause")?.as_str()?;
-    // A failed function's cause is a JSON text of its own.
-    let inner = serde_json::from_str::<Value>(cause).ok();
-    let sentence = inner.as_ref().and_then(|cause| cause.get("errorMessage")?.as_str()).unwrap_or(cause);
+    let error = state.pointer(at)?;
+    let (name, cause) = (error.get("Error").and_then(Value::as_str), error.get("Cause")?.as_str()?);
+    tracing::warn!(name, cause, "an execution took the way of failure");
+    // A task's own cause arrives as the JSON text that a function's failure is. Its sentences are written for users;
+    // what engine and runtime say of themselves is not.
+    let said = serde_json::from_str::<Value>(cause).ok();
+    let said = said.as_ref().and_then(|said| said.get("errorMessage")?.as_str());
+    let sentence = match (name, said) {
+        (Some("States.Timeout"), _) => "A step took too long and was given up.",
+        (Some(name), Some(said)) if name.starts_with("Bouncer.") && name != "Bouncer.Panic" => said,
+        _ => "The deploy stopped because of an internal error; the server's log says more.",
+    };
     Some(sentence.chars().take(500).collect())
 }
 
