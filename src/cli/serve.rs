@@ -62,7 +62,7 @@ async fn run_hosted(context: &Context, args: ServeArgs) -> Result<Exit, CliError
         let Ok(url) = ready.await else { return };
         context.progress.note(&format!("Bouncer listens on {url}, for the installation in your AWS account"));
     };
-    let running = hosted::serve(args.listen, &args.allowed_hosts, shutdown.clone(), announce);
+    let running = hosted::serve(args.listen, &args.allowed_hosts, args.approval_window, shutdown.clone(), announce);
     until_stopped(async { tokio::join!(running, announcement).0 }, &shutdown).await
 }
 

@@ -40,20 +40,20 @@ pub struct Installation {
 }
 
 impl Installation {
-    /// Reads the environment:
+    /// Reads the environment. `approval_window` (seconds) is what a command line says of it; beyond that,
     /// `BOUNCER_STATE_MACHINE_FRONTEND_DEPLOY` (an ARN) is required; `BOUNCER_STAGING_BUCKET`, `BOUNCER_TABLE_PREFIX`,
     /// `BOUNCER_ACCOUNT`, `BOUNCER_EXTERNAL_ID`, `BOUNCER_APPROVAL_WINDOW` (seconds) and `BOUNCER_BOOTSTRAP_SECRET_ARN`
     /// are not.
-    pub async fn from_environment() -> Result<Self, HostedError> {
+    pub async fn from_environment(approval_window: Option<u64>) -> Result<Self, HostedError> {
+        let machines = machines()?;
         let prefix = variable("BOUNCER_TABLE_PREFIX").unwrap_or_else(|| TABLE_PREFIX.to_owned());
         let (storage, services) = aws::from_environment(&prefix, variable("BOUNCER_EXTERNAL_ID")).await;
-        let machines = machines()?;
         let account = match variable("BOUNCER_ACCOUNT") {
             Some(account) => account,
             None => services.identity.account().await.ok_or(HostedError::NoAccount)?,
         };
         let staging_bucket = variable("BOUNCER_STAGING_BUCKET").unwrap_or_else(|| format!("bouncer-uploads-{account}"));
-        let window = variable("BOUNCER_APPROVAL_WINDOW").and_then(|text| text.parse().ok());
+        let window = approval_window.or_else(|| variable("BOUNCER_APPROVAL_WINDOW").and_then(|text| text.parse().ok()));
         let first_key = match variable("BOUNCER_BOOTSTRAP_SECRET_ARN") {
             Some(secret) => guard::FirstKey::in_secret(services.secrets, secret),
             None => guard::FirstKey::none(),
@@ -91,10 +91,11 @@ impl Installation {
 pub async fn serve(
     address: SocketAddr,
     allowed_hosts: &[String],
+    approval_window: u64,
     shutdown: CancellationToken,
     ready: oneshot::Sender<String>,
 ) -> Result<(), HostedError> {
-    let installation = Installation::from_environment().await?;
+    let installation = Installation::from_environment(Some(approval_window)).await?;
     let listener = TcpListener::bind(address).await.map_err(|source| HostedError::Listen { address, source })?;
     let bound = listener.local_addr().map_err(HostedError::Serving)?;
     let hosts = named(address.ip(), allowed_hosts);

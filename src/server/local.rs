@@ -124,7 +124,7 @@ async fn serve_over(
             account: LOCAL_ACCOUNT.to_owned(),
             staging_bucket: format!("bouncer-uploads-{LOCAL_ACCOUNT}"),
             approval_window: options.approval_window,
-            public_url: Some(url.clone()),
+            public_url: Some(public_url(address, &options.allowed_hosts)),
             limits: Limits::default(),
             publish: PublishSettings::default(),
         },
@@ -164,5 +164,13 @@ fn reachable(address: SocketAddr) -> SocketAddr {
         ip if !ip.is_unspecified() => address,
         IpAddr::V4(_) => SocketAddr::from(([127, 0, 0, 1], address.port())),
         IpAddr::V6(_) => SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], address.port())),
+    }
+}
+
+/// Under which address sites are told to be: that of the first host name the operator gave, if there is one.
+fn public_url(address: SocketAddr, allowed_hosts: &[String]) -> String {
+    match allowed_hosts.iter().find(|host| !host.starts_with('*')) {
+        Some(host) => format!("http://{host}:{}", address.port()),
+        None => format!("http://{}", reachable(address)),
     }
 }

@@ -91,7 +91,7 @@ async fn the_second_of_two_approved_deploys_is_told_that_the_ground_moved() {
     let second = approve(&server, &second["request_id"]).await;
 
     assert_eq!(first["status"], "completed", "{first:#}");
-    assert_failed(&server, &second, "deploy_failed", "another release went live").await;
+    assert_failed(&server, &second, "deploy_failed", "nother release went live").await;
     assert_eq!(server.storage().list("shop-site", "").await, before, "something was written");
     assert_serves(&server, "shop", &one).await;
     // Asked anew, it goes through: no lock is left.
@@ -109,7 +109,7 @@ async fn of_two_deploys_approved_at_once_one_goes_live() {
 
     let (won, lost, site) = if one["status"] == "completed" { (one, two, 0) } else { (two, one, 1) };
     assert_eq!(won["status"], "completed", "{won:#}");
-    assert_failed(&server, &lost, "deploy_failed", "another release went live").await;
+    assert_failed(&server, &lost, "deploy_failed", "nother release went live").await;
     assert_serves(&server, "shop", &sites[site]).await;
 }
 
