@@ -2,6 +2,7 @@
 
 mod bodies;
 mod crowd;
+mod full;
 mod slow;
 
 use crate::support::Server;

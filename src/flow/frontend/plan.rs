@@ -151,9 +151,23 @@ pub(super) async fn submit(
             Err(TransitionError::Store(error)) => return Err(error.into()),
         },
     };
-    ensure_started(app, &request).await?;
+    if let Err(error) = ensure_started(app, &request).await {
+        return Err(take_back(app, &request, error).await);
+    }
     tracing::info!(request_id = %request.request_id, project = %project.project_id, phase = "pending", "asked for a decision");
     pending_answer(&request)
+}
+
+/// A request must not wait for a decision when its caller was told that it failed. If it cannot be withdrawn either,
+/// the caller learns its id.
+async fn take_back(app: &App, request: &Request, error: UserError) -> UserError {
+    match app.store.transition(request, Event::Withdraw, |row| row.finished_at = Some(Time::now())).await {
+        Ok(_) => error,
+        Err(failure) => {
+            tracing::error!(request_id = %request.request_id, %failure, "a request without execution could not be withdrawn");
+            error.with("request_id", json!(request.request_id))
+        }
+    }
 }
 
 /// Starts the request's execution; one that runs already is left alone.
