@@ -4,4 +4,4 @@
 pub mod objects;
 mod settings;
 
-pub use settings::{Endpoints, local};
+pub use settings::{Endpoints, NoRegion, StoreOptions, local, store_from_environment};
