@@ -8,4 +8,6 @@ mod settings;
 pub mod sites;
 pub mod workflows;
 
-pub use settings::{Endpoints, Identity, Services, Storage, from_environment, local};
+pub use settings::{
+    Endpoints, Identity, NoRegion, Services, Storage, StoreOptions, from_environment, local, store_from_environment,
+};

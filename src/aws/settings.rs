@@ -5,7 +5,7 @@ use super::secrets::Secrets;
 use super::sites::Sites;
 use super::workflows::Workflows;
 use crate::model::error::chain;
-use crate::store::Store;
+use crate::store::{Store, Table};
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -99,6 +99,41 @@ pub async fn from_environment(table_prefix: &str, external_id: Option<String>) -
         identity: Identity(aws_sdk_sts::Client::new(&shared)),
     };
     (storage, services)
+}
+
+/// Where the projects are, beyond what the standard AWS settings say.
+#[derive(Debug, Clone, Default)]
+pub struct StoreOptions {
+    /// The DynamoDB API, instead of the environment's or AWS's own.
+    pub endpoint_url: Option<String>,
+    /// The region, instead of the environment's or the AWS profile's.
+    pub region: Option<String>,
+    /// The full name of the projects table.
+    pub projects_table: String,
+}
+
+/// No region is set anywhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no AWS region is set")]
+pub struct NoRegion;
+
+/// The projects table of an account, with the credentials, region and endpoint that the standard AWS settings
+/// (environment and shared files) name.
+pub async fn store_from_environment(options: &StoreOptions) -> Result<Store, NoRegion> {
+    let mut loader = aws_config::from_env().retry_config(retries()).timeout_config(timeouts());
+    if let Some(region) = &options.region {
+        loader = loader.region(Region::new(region.clone()));
+    }
+    let shared = loader.load().await;
+    if shared.region().is_none() {
+        return Err(NoRegion);
+    }
+    let mut dynamodb = aws_sdk_dynamodb::config::Builder::from(&shared);
+    if let Some(url) = &options.endpoint_url {
+        dynamodb = dynamodb.endpoint_url(url);
+    }
+    let client = aws_sdk_dynamodb::Client::from_conf(dynamodb.build());
+    Ok(Store::new(client, "bouncer-").with_table(Table::Projects, &options.projects_table))
 }
 
 fn retries() -> RetryConfig {

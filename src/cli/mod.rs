@@ -26,6 +26,7 @@ use connection::Connection;
 use error::CliError;
 use exit::Exit;
 use output::Printer;
+pub use output::plain;
 use progress::Progress;
 use std::io;
 use std::process::ExitCode;

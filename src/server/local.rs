@@ -64,6 +64,10 @@ pub struct ServerFile {
     pub url: String,
     /// The server's process.
     pub pid: u32,
+    /// The DynamoDB API of its embedded storage; another address at every start.
+    pub records_url: String,
+    /// The S3 API of its embedded storage.
+    pub objects_url: String,
 }
 
 impl ServerFile {
@@ -138,7 +142,12 @@ async fn serve_over(
     approval::recover(&app).await.map_err(ServeError::Recovery)?;
 
     let server_file = ServerFile::path(&options.data_dir);
-    let content = ServerFile { url: url.clone(), pid: std::process::id() };
+    let content = ServerFile {
+        url: url.clone(),
+        pid: std::process::id(),
+        records_url: endpoints.records,
+        objects_url: endpoints.objects,
+    };
     let failed = |source| ServeError::File { path: server_file.clone(), source };
     let bytes = serde_json::to_vec(&content).map_err(|error| failed(error.into()))?;
     files::write_private(&server_file, &bytes).map_err(failed)?;

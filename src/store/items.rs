@@ -57,6 +57,11 @@ impl Store {
         table: Table,
         key: (&str, &str),
     ) -> Result<Option<T>, StoreError> {
+        self.get_item(table, key).await?.map(|item| self.decode(table, item)).transpose()
+    }
+
+    /// Reads one row as it is now, whatever it holds.
+    pub(super) async fn get_item(&self, table: Table, key: (&str, &str)) -> Result<Option<Item>, StoreError> {
         let name = self.table(table);
         let answer = self
             .client
@@ -67,7 +72,7 @@ impl Store {
             .send()
             .await
             .map_err(|error| StoreError::from_sdk(&name, error))?;
-        answer.item.map(|item| self.decode(table, item)).transpose()
+        Ok(answer.item)
     }
 
     /// Writes a whole row if the condition holds.
@@ -206,6 +211,11 @@ impl Store {
 
     /// All rows of a small table.
     pub(super) async fn scan<T: DeserializeOwned>(&self, table: Table) -> Result<Vec<T>, StoreError> {
+        Ok(self.scan_items(table).await?.into_iter().filter_map(|item| self.decode_listed(table, item)).collect())
+    }
+
+    /// All rows of a small table, whatever they hold.
+    pub(super) async fn scan_items(&self, table: Table) -> Result<Vec<Item>, StoreError> {
         let name = self.table(table);
         let mut rows = Vec::new();
         let mut start = None;
@@ -219,7 +229,7 @@ impl Store {
                 .send()
                 .await
                 .map_err(|error| StoreError::from_sdk(&name, error))?;
-            rows.extend(page.items.unwrap_or_default().into_iter().filter_map(|item| self.decode_listed(table, item)));
+            rows.extend(page.items.unwrap_or_default());
             start = page.last_evaluated_key.filter(|key| !key.is_empty());
             if start.is_none() {
                 return Ok(rows);

@@ -1,15 +1,38 @@
 //! `bouncer-projects`: what a project is, and which release its visitors get.
 
-use super::items::{Condition, text};
+use super::items::{Condition, Item, text};
 use super::{Store, StoreError, Table};
 use crate::model::ids::{ProjectId, ReleaseId};
 use crate::model::project::Project;
 use aws_sdk_dynamodb::types::AttributeValue;
+use serde_json::Value;
 use std::collections::BTreeSet;
 
 const KEY: &str = "project_id";
 const UNSETTLED: &str = "unsettled_releases";
 const POINTER: &str = "current_release";
+
+/// A row of the table as it was read. Unlike a [`Project`] it can hold anything, and it remembers exactly what was there.
+#[derive(Debug, Clone)]
+pub struct ProjectRow {
+    project_id: String,
+    item: Item,
+}
+
+impl ProjectRow {
+    /// The row's key; not necessarily a valid project id.
+    pub fn project_id(&self) -> &str {
+        &self.project_id
+    }
+
+    /// What an attribute holds; `None` when the row has no such attribute.
+    pub fn get(&self, attribute: &str) -> Option<Value> {
+        let value = self.item.get(attribute)?;
+        let json = serde_dynamo::from_attribute_value(value.clone());
+        // What JSON cannot say can still be shown.
+        Some(json.unwrap_or_else(|_| Value::String(format!("{value:?}"))))
+    }
+}
 
 impl Store {
     /// Stores a new project; a conflict means that there is one of this id.
@@ -39,6 +62,46 @@ impl Store {
         let mut projects: Vec<Project> = self.scan(Table::Projects).await?;
         projects.sort_by(|a, b| a.project_id.cmp(&b.project_id));
         Ok(projects)
+    }
+
+    /// All rows by id, those too that are no valid projects.
+    pub async fn project_rows(&self) -> Result<Vec<ProjectRow>, StoreError> {
+        let items = self.scan_items(Table::Projects).await?.into_iter();
+        let mut rows = items.map(|item| self.project_row_of(item)).collect::<Result<Vec<_>, _>>()?;
+        rows.sort_by(|a, b| a.project_id.cmp(&b.project_id));
+        Ok(rows)
+    }
+
+    /// Reads one row as it is now.
+    pub async fn project_row(&self, id: &ProjectId) -> Result<Option<ProjectRow>, StoreError> {
+        let item = self.get_item(Table::Projects, (KEY, id.as_str())).await?;
+        item.map(|item| self.project_row_of(item)).transpose()
+    }
+
+    /// Sets attributes of a row, and removes those without a value, if the row is still there and the attributes
+    /// `unchanged` hold what was read. Its other attributes stay as they are.
+    pub async fn change_project_row(
+        &self,
+        row: &ProjectRow,
+        changes: &[(&str, Option<Value>)],
+        unchanged: &[&str],
+    ) -> Result<(), StoreError> {
+        let unreadable = |error: serde_dynamo::Error| StoreError::unreadable(&self.table(Table::Projects), error);
+        let mut values = Vec::with_capacity(changes.len());
+        for (attribute, value) in changes {
+            let value = value.as_ref().map(serde_dynamo::to_attribute_value).transpose().map_err(unreadable)?;
+            values.push(((*attribute).to_owned(), value));
+        }
+        let attributes: Vec<(&String, Option<&AttributeValue>)> =
+            values.iter().map(|(attribute, value)| (attribute, value.as_ref())).collect();
+        self.set(Table::Projects, (KEY, &row.project_id), &attributes, still_holds(row, unchanged)).await
+    }
+
+    fn project_row_of(&self, item: Item) -> Result<ProjectRow, StoreError> {
+        match item.get(KEY) {
+            Some(AttributeValue::S(id)) => Ok(ProjectRow { project_id: id.clone(), item }),
+            _ => Err(StoreError::unreadable(&self.table(Table::Projects), "a row has no project_id")),
+        }
     }
 
     /// Notes that a release is about to be written to the bucket. Until the pointer moves, the bucket may hold files
@@ -112,6 +175,22 @@ impl Store {
         };
         request.send().await.map(|_| ()).map_err(|error| StoreError::from_sdk(&name, error))
     }
+}
+
+fn still_holds(row: &ProjectRow, attributes: &[&str]) -> Condition {
+    let mut terms = vec!["attribute_exists(project_id)".to_owned()];
+    terms.extend(attributes.iter().enumerate().map(|(index, attribute)| match row.item.get(*attribute) {
+        Some(_) => format!("#c{index} = :c{index}"),
+        None => format!("attribute_not_exists(#c{index})"),
+    }));
+    let empty = Condition::new(terms.join(" AND "));
+    attributes.iter().enumerate().fold(empty, |condition, (index, attribute)| {
+        let condition = condition.name(&format!("#c{index}"), attribute);
+        match row.item.get(*attribute) {
+            Some(value) => condition.value(&format!(":c{index}"), value.clone()),
+            None => condition,
+        }
+    })
 }
 
 fn pointer_is(release: Option<&ReleaseId>) -> Condition {
