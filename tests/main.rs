@@ -2,6 +2,7 @@
 
 mod cli;
 mod engine;
+mod infra;
 mod local;
 mod mcp;
 mod support;
