@@ -46,7 +46,8 @@ impl Table {
         }
     }
 
-    fn key(self) -> &'static str {
+    /// The partition key, a text. No table has a sort key.
+    pub fn key(self) -> &'static str {
         match self {
             Table::Projects | Table::Locks => "project_id",
             Table::Requests => "request_id",
@@ -56,8 +57,8 @@ impl Table {
         }
     }
 
-    /// Name, partition key and sort key of the table's index.
-    fn index(self) -> Option<(&'static str, &'static str, &'static str)> {
+    /// Name, partition key and sort key of the table's index. The keys are texts.
+    pub fn index(self) -> Option<(&'static str, &'static str, &'static str)> {
         match self {
             Table::Requests => Some(("status-index", "status", "created_at")),
             Table::History => Some(("project-time-index", "project_id", "started_at")),

@@ -149,11 +149,7 @@ async fn changes_of_other_attributes_do_not_disturb(world: World) {
     let way = Way::with(&world, async { drop(update.send().await.unwrap()) }).await;
 
     world.seed_through(&way.url, &[]).await.ends_with(0);
-    let expected = row(&[
-        ("project_id", "blog"),
-        ("frontend_bucket", "blog-site"),
-        ("enabled", "false"),
-    ]);
+    let expected = row(&[("project_id", "blog"), ("frontend_bucket", "blog-site"), ("enabled", "false")]);
     assert_eq!(world.row("blog").await.unwrap(), expected);
 }
 

@@ -1,0 +1,365 @@
+//! The templates of `infra/` say what the program relies on. Whether CloudFormation takes them is for cfn-lint to tell.
+
+use bouncer::flow::app::PublishSettings;
+use bouncer::flow::staging::{blob_key, staged_key};
+use bouncer::model::digest::Sha256;
+use bouncer::model::ids::{ProjectId, RequestId};
+use bouncer::model::paths::SitePath;
+use bouncer::store::Table;
+use saphyr::{LoadableYamlNode as _, ScalarOwned, YamlOwned};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+/// What `Prefix` is unless it is given.
+const PREFIX: &str = "bouncer-";
+
+fn file(path: &str) -> String {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// A template with its short forms written out: `!Ref x` as `{"Ref": x}`, `!Sub x` as `{"Fn::Sub": x}`.
+fn template(path: &str) -> Value {
+    let documents = YamlOwned::load_from_str(&file(path)).unwrap();
+    let [document] = &documents[..] else { panic!("{path} holds {} documents", documents.len()) };
+    plain(document)
+}
+
+fn plain(yaml: &YamlOwned) -> Value {
+    match yaml {
+        YamlOwned::Value(ScalarOwned::Null) => Value::Null,
+        YamlOwned::Value(ScalarOwned::Boolean(value)) => json!(value),
+        YamlOwned::Value(ScalarOwned::Integer(value)) => json!(value),
+        YamlOwned::Value(ScalarOwned::FloatingPoint(value)) => json!(value.into_inner()),
+        YamlOwned::Value(ScalarOwned::String(value)) => json!(value),
+        YamlOwned::Sequence(items) => items.iter().map(plain).collect(),
+        YamlOwned::Mapping(fields) => Value::Object(
+            fields.iter().map(|(key, value)| (key.as_str().expect("a text as key").to_owned(), plain(value))).collect(),
+        ),
+        YamlOwned::Tagged(tag, value) => {
+            let name = match tag.suffix.as_str() {
+                "Ref" | "Condition" => tag.suffix.clone(),
+                function => format!("Fn::{function}"),
+            };
+            Value::Object(Map::from_iter([(name, plain(value))]))
+        }
+        other => panic!("unexpected YAML: {other:?}"),
+    }
+}
+
+fn resources<'a>(template: &'a Value, kind: &str) -> Vec<(&'a str, &'a Value)> {
+    let all = template["Resources"].as_object().unwrap();
+    let found: Vec<_> = all
+        .iter()
+        .filter(|(_, resource)| resource["Type"] == kind)
+        .map(|(id, resource)| (id.as_str(), resource))
+        .collect();
+    assert!(!found.is_empty(), "there is no {kind}");
+    found
+}
+
+/// A name made with `!Sub` from the prefix and the account.
+fn named(value: &Value) -> String {
+    let text = value["Fn::Sub"].as_str().unwrap_or_else(|| panic!("{value} is not made with !Sub"));
+    let name = text.replace("${Prefix}", PREFIX).replace("${AWS::AccountId}", "123456789012");
+    assert!(!name.contains('$'), "{name}");
+    name
+}
+
+fn texts(value: &Value) -> Vec<&str> {
+    match value {
+        Value::Array(items) => items.iter().map(|item| item.as_str().unwrap()).collect(),
+        one => vec![one.as_str().unwrap()],
+    }
+}
+
+/// The statements of a role's policies, those behind a condition too.
+fn statements(role: &Value) -> Vec<&Value> {
+    let policies = role["Properties"]["Policies"].as_array().unwrap();
+    policies
+        .iter()
+        .flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array().unwrap())
+        .map(|statement| statement.get("Fn::If").map_or(statement, |choice| &choice[1]))
+        .collect()
+}
+
+/// The resources of a role's statements with an action, as they are written.
+fn allowed(role: &Value, action: &str) -> Vec<String> {
+    statements(role)
+        .into_iter()
+        .filter(|statement| texts(&statement["Action"]).contains(&action))
+        .flat_map(|statement| match &statement["Resource"] {
+            Value::Array(items) => items.clone(),
+            one => vec![one.clone()],
+        })
+        .map(|resource| match resource.as_object().and_then(|fields| fields.values().next()) {
+            Some(of) => of.as_str().unwrap().to_owned(),
+            None => resource.as_str().unwrap().to_owned(),
+        })
+        .collect()
+}
+
+fn role<'a>(template: &'a Value, id: &str) -> &'a Value {
+    assert_eq!(template["Resources"][id]["Type"], "AWS::IAM::Role", "{id}");
+    &template["Resources"][id]
+}
+
+#[test]
+fn the_tables_are_those_of_the_program() {
+    let template = template("infra/template.yaml");
+    let table = |name: &str, partition: &str, index: Value| json!({ "name": format!("{PREFIX}{name}"), "key": [[partition, "HASH", "S"]], "indexes": index });
+    let mut expected: Vec<Value> = Table::ALL
+        .into_iter()
+        // The local engine's own; on AWS Step Functions keeps the executions.
+        .filter(|table| *table != Table::Executions)
+        .map(|of| {
+            let index = of.index().map_or(json!([]), |(name, partition, sort)| {
+                json!([{ "name": name, "key": [[partition, "HASH", "S"], [sort, "RANGE", "S"]], "projection": "ALL" }])
+            });
+            table(of.suffix(), of.key(), index)
+        })
+        .collect();
+    // Nothing in the program writes audit events to a table of their own yet.
+    expected.push(json!({
+        "name": "bouncer-audit", "key": [["chain_id", "HASH", "S"], ["sequence", "RANGE", "N"]], "indexes": []
+    }));
+
+    let mut found: Vec<Value> = Vec::new();
+    for (id, table) in resources(&template, "AWS::DynamoDB::Table") {
+        let properties = &table["Properties"];
+        let attributes = properties["AttributeDefinitions"].as_array().unwrap();
+        let schema = |keys: &Value| -> Value {
+            let keys = keys.as_array().unwrap().iter().map(|key| {
+                let kind = attributes.iter().find(|attribute| attribute["AttributeName"] == key["AttributeName"]);
+                json!([key["AttributeName"], key["KeyType"], kind.unwrap()["AttributeType"]])
+            });
+            keys.collect()
+        };
+        let indexes = properties["GlobalSecondaryIndexes"].as_array().cloned().unwrap_or_default();
+        let indexes: Value = indexes
+            .iter()
+            .map(|index| {
+                json!({ "name": index["IndexName"], "key": schema(&index["KeySchema"]),
+                        "projection": index["Projection"]["ProjectionType"] })
+            })
+            .collect();
+        found.push(
+            json!({ "name": named(&properties["TableName"]), "key": schema(&properties["KeySchema"]), "indexes": indexes }),
+        );
+
+        assert_eq!(properties["BillingMode"], "PAY_PER_REQUEST", "{id}");
+        assert_eq!(properties["TimeToLiveSpecification"], json!({ "AttributeName": "ttl", "Enabled": true }), "{id}");
+        assert_eq!(properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"], true, "{id}");
+        assert_eq!(properties["SSESpecification"]["SSEEnabled"], true, "{id}");
+        assert_eq!(properties["DeletionProtectionEnabled"], json!({ "Ref": "DeletionProtection" }), "{id}");
+    }
+    let by_name = |table: &Value| table["name"].as_str().unwrap().to_owned();
+    found.sort_by_key(by_name);
+    expected.sort_by_key(by_name);
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn what_holds_data_outlives_the_stack() {
+    let template = template("infra/template.yaml");
+    let kinds = ["AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::S3::BucketPolicy"];
+    for (id, resource) in kinds.into_iter().flat_map(|kind| resources(&template, kind)) {
+        assert_eq!(resource["DeletionPolicy"], "RetainExceptOnCreate", "{id}");
+        assert_eq!(resource["UpdateReplacePolicy"], "Retain", "{id}");
+    }
+}
+
+#[test]
+fn the_staging_bucket_is_the_one_the_program_uses_and_keeps_what_sites_are_made_of() {
+    let template = template("infra/template.yaml");
+    let [(_, bucket)] = resources(&template, "AWS::S3::Bucket")[..] else { panic!("more than one bucket") };
+    assert_eq!(named(&bucket["Properties"]["BucketName"]), "bouncer-uploads-123456789012");
+
+    let rules = bucket["Properties"]["LifecycleConfiguration"]["Rules"].as_array().unwrap();
+    let rules = rules.iter().map(|rule| rule.get("Fn::If").map_or(rule, |choice| &choice[1]));
+    let expiring: BTreeSet<&str> = rules
+        .filter(|rule| rule.get("ExpirationInDays").is_some())
+        .map(|rule| rule["Prefix"].as_str().expect("a rule that removes objects names a prefix"))
+        .collect();
+    assert_eq!(expiring, BTreeSet::from(["20", "issued/", "staged/"]));
+}
+
+#[test]
+fn every_state_machine_is_installed_with_all_it_asks_for() {
+    let template = template("infra/template.yaml");
+    let machines = resources(&template, "AWS::Serverless::StateMachine");
+    let mut installed = BTreeSet::new();
+    for (id, machine) in machines {
+        let properties = &machine["Properties"];
+        let path = properties["DefinitionUri"].as_str().unwrap().strip_prefix("../").unwrap();
+        let definition = file(path);
+        let asked: BTreeSet<&str> =
+            definition.split("${").skip(1).map(|rest| rest.split_once('}').expect("a closed placeholder").0).collect();
+        let given = properties["DefinitionSubstitutions"].as_object().unwrap();
+        assert_eq!(given.keys().map(String::as_str).collect::<BTreeSet<_>>(), asked, "{id}");
+        assert_eq!(given["TaskFunctionArn"], json!({ "Fn::GetAtt": "TaskFunction.Arn" }), "{id}");
+        installed.insert(path.rsplit('/').next().unwrap().to_owned());
+
+        // The data of an execution holds task tokens.
+        assert_eq!(properties["Logging"]["IncludeExecutionData"], false, "{id}");
+    }
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("statemachines");
+    let there: BTreeSet<String> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    assert_eq!(installed, there);
+}
+
+#[test]
+fn the_functions_are_told_what_the_program_reads() {
+    let template = template("infra/template.yaml");
+    let common = &template["Globals"]["Function"]["Environment"]["Variables"];
+    let names: BTreeSet<&str> = common.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(
+        names,
+        BTreeSet::from([
+            "BOUNCER_ACCOUNT",
+            "BOUNCER_ALLOWED_HOSTS",
+            "BOUNCER_EXTERNAL_ID",
+            "BOUNCER_LOG",
+            "BOUNCER_PROFILE",
+            "BOUNCER_STAGING_BUCKET",
+            "BOUNCER_STATE_MACHINE_FRONTEND_DEPLOY",
+            "BOUNCER_TABLE_PREFIX",
+        ])
+    );
+    assert_eq!(common["BOUNCER_PROFILE"], "aws");
+    assert_eq!(common["BOUNCER_TABLE_PREFIX"], json!({ "Ref": "Prefix" }));
+    assert_eq!(common["BOUNCER_STAGING_BUCKET"], json!({ "Ref": "StagingBucket" }));
+
+    let functions = resources(&template, "AWS::Serverless::Function");
+    assert_eq!(
+        functions.iter().map(|(id, _)| *id).collect::<BTreeSet<_>>(),
+        BTreeSet::from(["ApiFunction", "TaskFunction"])
+    );
+    for (id, function) in functions {
+        assert_eq!(function["Properties"]["CodeUri"], "../target/lambda/", "{id}");
+        let own = function["Properties"]["Environment"]["Variables"].as_object().cloned().unwrap_or_default();
+        let expected: &[&str] = if id == "ApiFunction" { &["BOUNCER_BOOTSTRAP_SECRET_ARN"] } else { &[] };
+        assert_eq!(own.keys().collect::<Vec<_>>(), expected, "{id}");
+    }
+    assert_eq!(template["Globals"]["Function"]["Runtime"], "provided.al2023");
+    assert_eq!(template["Globals"]["Function"]["Handler"], "bootstrap");
+
+    // The ARN in the environment and the machine have to be made from the same name.
+    let arn = common["BOUNCER_STATE_MACHINE_FRONTEND_DEPLOY"]["Fn::Sub"].as_str().unwrap();
+    let name = template["Resources"]["FrontendDeployStateMachine"]["Properties"]["Name"]["Fn::Sub"].as_str().unwrap();
+    assert!(arn.ends_with(&format!(":stateMachine:{name}")), "{arn} is not the ARN of {name}");
+}
+
+#[test]
+fn a_publish_slice_ends_before_its_function_does() {
+    let template = template("infra/template.yaml");
+    let timeout = template["Resources"]["TaskFunction"]["Properties"]["Timeout"].as_u64().unwrap();
+    assert!(PublishSettings::default().slice.as_secs() + 60 <= timeout);
+    assert!(timeout <= 900, "Lambda ends every function after 15 minutes");
+}
+
+#[test]
+fn no_role_may_do_more_than_it_has_a_name_for() {
+    let template = template("infra/template.yaml");
+    let deploy = self::template("infra/deploy-role.yaml");
+    // IAM knows no narrower resource for these.
+    let nameless = |action: &str| action == "states:SendTaskSuccess" || action.starts_with("logs:");
+    let roles = [&template, &deploy].into_iter().flat_map(|template| resources(template, "AWS::IAM::Role"));
+    for (id, role) in roles {
+        for statement in statements(role) {
+            let actions = texts(&statement["Action"]);
+            assert!(actions.iter().all(|action| !action.contains('*')), "{id} may do {actions:?}");
+            if statement["Resource"] == "*" {
+                assert!(actions.iter().all(|action| nameless(action)), "{id} may do {actions:?} to everything");
+            }
+        }
+    }
+}
+
+#[test]
+fn only_the_tasks_may_take_a_projects_role() {
+    let template = template("infra/template.yaml");
+    assert!(allowed(role(&template, "ApiRole"), "sts:AssumeRole").is_empty());
+    assert!(allowed(role(&template, "StateMachineRole"), "sts:AssumeRole").is_empty());
+    assert_eq!(
+        allowed(role(&template, "TaskRole"), "sts:AssumeRole"),
+        ["arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${DeployRolePrefix}*", "OtherDeployRoleArns"]
+    );
+    let deploy = self::template("infra/deploy-role.yaml");
+    let name = deploy["Resources"]["DeployRole"]["Properties"]["RoleName"]["Fn::Sub"].as_str().unwrap();
+    assert!(name.starts_with("${DeployRolePrefix}"), "{name}");
+    for parameter in ["DeployRolePrefix", "ExternalId"] {
+        let pattern = |template: &Value| {
+            template["Parameters"][parameter]["AllowedPattern"].as_str().unwrap().trim_start_matches("^$|").to_owned()
+        };
+        assert_eq!(pattern(&template), pattern(&deploy), "{parameter}");
+    }
+    let default = |template: &Value| template["Parameters"]["DeployRolePrefix"]["Default"].clone();
+    assert_eq!(default(&template), default(&deploy));
+}
+
+#[test]
+fn a_deploy_role_is_for_the_tasks_alone_and_never_reads_staging() {
+    let template = template("infra/deploy-role.yaml");
+    let role = role(&template, "DeployRole");
+    let trust = &role["Properties"]["AssumeRolePolicyDocument"]["Statement"];
+    assert_eq!(
+        trust,
+        &json!([{
+            "Effect": "Allow", "Principal": { "AWS": { "Ref": "TaskRoleArn" } }, "Action": "sts:AssumeRole",
+            "Condition": { "StringEquals": { "sts:ExternalId": { "Ref": "ExternalId" } } },
+        }])
+    );
+    let actions: BTreeSet<&str> =
+        statements(role).into_iter().flat_map(|statement| texts(&statement["Action"])).collect();
+    assert_eq!(
+        actions,
+        BTreeSet::from([
+            "cloudfront:CreateInvalidation",
+            "cloudfront:GetInvalidation",
+            "kms:GenerateDataKey",
+            "s3:DeleteObject",
+            "s3:ListBucket",
+            "s3:PutObject",
+        ])
+    );
+    assert_eq!(allowed(role, "s3:PutObject"), ["arn:${AWS::Partition}:s3:::${BucketName}/*"]);
+    assert_eq!(allowed(role, "s3:ListBucket"), ["arn:${AWS::Partition}:s3:::${BucketName}"]);
+}
+
+#[test]
+fn the_roles_reach_the_keys_the_program_uses() {
+    let template = template("infra/template.yaml");
+    let folders = |id: &str, action: &str| -> BTreeSet<String> {
+        let resources = allowed(role(&template, id), action);
+        resources.iter().map(|text| text.strip_prefix("${StagingBucket.Arn}/").unwrap().to_owned()).collect()
+    };
+    let (api_puts, task_gets) = (folders("ApiRole", "s3:PutObject"), folders("TaskRole", "s3:GetObject"));
+    let folder = |key: String| format!("{}/*", key.split('/').next().unwrap());
+
+    let blob = folder(blob_key(&ProjectId::parse("shop").unwrap(), Sha256::of(b"")));
+    assert!(api_puts.contains(&blob) && task_gets.contains(&blob), "{blob}");
+    let staged = folder(staged_key(&RequestId::random(), &SitePath::parse("index.html").unwrap()));
+    assert!(api_puts.contains(&staged) && !task_gets.contains(&staged), "{staged}");
+    assert!(folders("TaskRole", "s3:PutObject").contains("releases/*") && !api_puts.contains("releases/*"));
+    assert!(api_puts.contains("????-??-??/*"), "uploads lie under their date");
+}
+
+#[test]
+fn every_parameter_and_output_is_explained() {
+    for path in ["infra/template.yaml", "infra/deploy-role.yaml"] {
+        let template = template(path);
+        for section in ["Parameters", "Outputs"] {
+            for (name, of) in template[section].as_object().unwrap() {
+                assert!(of["Description"].as_str().is_some_and(|text| !text.is_empty()), "{path}: {name}");
+            }
+        }
+        let groups = template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"].as_array().unwrap();
+        let grouped: BTreeSet<&str> = groups.iter().flat_map(|group| texts(&group["Parameters"])).collect();
+        let parameters: BTreeSet<&str> =
+            template["Parameters"].as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(grouped, parameters, "{path}");
+    }
+}
