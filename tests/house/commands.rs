@@ -87,7 +87,7 @@ fn bouncer_words(line: &str) -> Option<Vec<&str>> {
     let mut words = line.split_whitespace().skip_while(|word| word.contains('=') && !word.starts_with('-'));
     match words.next()? {
         "bouncer" | "target/release/bouncer" | "./target/release/bouncer" => {}
-        "cargo" if line.starts_with("cargo run ") && line.contains(" -- ") => {
+        "cargo" if line.starts_with("cargo run ") && line.contains(" -- ") && !line.contains(" -p ") => {
             words.find(|word| *word == "--");
         }
         _ => return None,
