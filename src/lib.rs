@@ -3,6 +3,8 @@
 //! The folders tell the story, and imports run one way:
 //! `model` (pure rules) <- `store`, `aws` (adapters) <- `flow` (use cases) <- `engine`, `server` <- `cli`.
 
+#![warn(missing_docs)]
+
 pub mod aws;
 pub mod cli;
 pub mod engine;

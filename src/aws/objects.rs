@@ -1,10 +1,11 @@
 //! S3: blobs, manifests and the published buckets.
 
 use crate::model::digest::{Hasher, Sha256};
+use crate::model::error::chain;
 use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation};
-use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::{Bytes, BytesMut};
@@ -226,41 +227,31 @@ impl Objects {
         opened.collect(bucket).await
     }
 
-    /// The size of an object; `None` when there is none.
-    pub async fn size(&self, bucket: &str, key: &str) -> Result<Option<u64>, ObjectError> {
-        match self.client.head_object().bucket(bucket).key(key).send().await {
-            Ok(answer) => Ok(Some(answer.content_length.and_then(|size| u64::try_from(size).ok()).unwrap_or(0))),
-            Err(error) => match sort(bucket, key, error) {
-                ObjectError::NotFound { .. } => Ok(None),
-                other => Err(other),
-            },
-        }
-    }
-
     /// Every object under a prefix, in the order of the keys.
     pub async fn list(&self, bucket: &str, prefix: &str) -> Result<Vec<Listed>, ObjectError> {
         let mut objects = Vec::new();
-        let mut pages = self.client.list_objects_v2().bucket(bucket).prefix(prefix).into_paginator().send();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| sort(bucket, prefix, error))?;
-            objects.extend(page.contents.unwrap_or_default().into_iter().filter_map(|object| {
-                let size = u64::try_from(object.size.unwrap_or(0)).unwrap_or(0);
-                object.key.map(|key| Listed { key, size })
-            }));
-        }
+        self.list_each(bucket, prefix, |object| objects.push(object)).await?;
         Ok(objects)
     }
 
-    /// Removes an object; one that is not there is removed already.
-    pub async fn delete(&self, bucket: &str, key: &str) -> Result<(), ObjectError> {
-        self.client
-            .delete_object()
-            .bucket(bucket)
-            .key(key)
-            .send()
-            .await
-            .map(|_| ())
-            .map_err(|error| sort(bucket, key, error))
+    /// The same one by one, for buckets that may hold much that nobody asks for.
+    pub async fn list_each(
+        &self,
+        bucket: &str,
+        prefix: &str,
+        mut each: impl FnMut(Listed) + Send,
+    ) -> Result<(), ObjectError> {
+        let mut pages = self.client.list_objects_v2().bucket(bucket).prefix(prefix).into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| sort(bucket, prefix, error))?;
+            for object in page.contents.unwrap_or_default() {
+                let size = u64::try_from(object.size.unwrap_or(0)).unwrap_or(0);
+                if let Some(key) = object.key {
+                    each(Listed { key, size });
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Signs an upload. `host` is the name by which the uploader reaches a local endpoint, without a port.
@@ -287,7 +278,7 @@ impl Objects {
             .set_checksum_sha256(terms.sha256.map(Sha256::to_base64))
             .presigned(presigning)
             .await
-            .map_err(|error| refused(DisplayErrorContext(&error).to_string()))?;
+            .map_err(|error| refused(chain(&error)))?;
         let headers = signed.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         Ok(UploadUrl { url: signed.uri().to_owned(), headers })
     }
@@ -355,7 +346,7 @@ where
 {
     let code = error.code().unwrap_or_default().to_owned();
     let status = error.http_status();
-    let reason = DisplayErrorContext(&error).to_string();
+    let reason = chain(&error);
     let (bucket, key) = (bucket.to_owned(), key.to_owned());
     match (code.as_str(), status) {
         ("NoSuchBucket", _) => ObjectError::NoSuchBucket(bucket),

@@ -1,7 +1,11 @@
 //! Where the AWS services are and with whose credentials they are called.
 
 use super::objects::Objects;
-use crate::store::Store;
+use super::secrets::Secrets;
+use super::sites::Sites;
+use super::workflows::Workflows;
+use crate::model::error::chain;
+use crate::store::{Store, Table};
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -24,8 +28,44 @@ pub struct Endpoints {
     pub secret_access_key: String,
 }
 
-/// Records and objects of the local profile.
-pub fn local(endpoints: &Endpoints, table_prefix: &str) -> (Store, Objects) {
+/// What both profiles use.
+pub struct Storage {
+    /// Records.
+    pub store: Store,
+    /// Objects, with Bouncer's own credentials.
+    pub objects: Objects,
+    /// The projects' buckets and distributions.
+    pub sites: Sites,
+}
+
+/// What only an installation on AWS uses.
+pub struct Services {
+    /// Step Functions.
+    pub workflows: Workflows,
+    /// Secrets Manager.
+    pub secrets: Secrets,
+    /// The account of the credentials in use; asked for on first need.
+    pub identity: Identity,
+}
+
+/// Whose credentials are in use.
+pub struct Identity(aws_sdk_sts::Client);
+
+impl Identity {
+    /// The account's 12 digits; `None` when STS does not say.
+    pub async fn account(&self) -> Option<String> {
+        match self.0.get_caller_identity().send().await {
+            Ok(answer) => answer.account,
+            Err(error) => {
+                tracing::error!(error = chain(&error), "STS does not say whose credentials these are");
+                None
+            }
+        }
+    }
+}
+
+/// The storage of the local profile.
+pub fn local(endpoints: &Endpoints, table_prefix: &str) -> Storage {
     let credentials =
         Credentials::new(&endpoints.access_key_id, &endpoints.secret_access_key, None, None, "bouncer-local");
     let shared = SdkConfig::builder()
@@ -36,8 +76,64 @@ pub fn local(endpoints: &Endpoints, table_prefix: &str) -> (Store, Objects) {
         .timeout_config(timeouts())
         .build();
     let dynamodb = aws_sdk_dynamodb::config::Builder::from(&shared).endpoint_url(&endpoints.records).build();
-    let store = Store::new(aws_sdk_dynamodb::Client::from_conf(dynamodb), table_prefix);
-    (store, Objects::new(shared, Some(endpoints.objects.clone())))
+    let endpoint = Some(endpoints.objects.clone());
+    Storage {
+        store: Store::new(aws_sdk_dynamodb::Client::from_conf(dynamodb), table_prefix),
+        objects: Objects::new(shared.clone(), endpoint.clone()),
+        sites: Sites::new(shared, endpoint, None),
+    }
+}
+
+/// The services of an account, as the standard AWS settings name it: environment, profile files, container or
+/// instance role; `AWS_ENDPOINT_URL` and its kin lead elsewhere.
+pub async fn from_environment(table_prefix: &str, external_id: Option<String>) -> (Storage, Services) {
+    let shared = aws_config::from_env().retry_config(retries()).timeout_config(timeouts()).load().await;
+    let storage = Storage {
+        store: Store::new(aws_sdk_dynamodb::Client::new(&shared), table_prefix),
+        objects: Objects::new(shared.clone(), None),
+        sites: Sites::new(shared.clone(), None, external_id),
+    };
+    let services = Services {
+        workflows: Workflows::new(&shared),
+        secrets: Secrets::new(&shared),
+        identity: Identity(aws_sdk_sts::Client::new(&shared)),
+    };
+    (storage, services)
+}
+
+/// Where the projects are, beyond what the standard AWS settings say.
+#[derive(Debug, Clone, Default)]
+pub struct StoreOptions {
+    /// The DynamoDB API, instead of the environment's or AWS's own.
+    pub endpoint_url: Option<String>,
+    /// The region, instead of the environment's or the AWS profile's.
+    pub region: Option<String>,
+    /// The full name of the projects table.
+    pub projects_table: String,
+}
+
+/// No region is set anywhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no AWS region is set")]
+pub struct NoRegion;
+
+/// The projects table of an account, with the credentials, region and endpoint that the standard AWS settings
+/// (environment and shared files) name.
+pub async fn store_from_environment(options: &StoreOptions) -> Result<Store, NoRegion> {
+    let mut loader = aws_config::from_env().retry_config(retries()).timeout_config(timeouts());
+    if let Some(region) = &options.region {
+        loader = loader.region(Region::new(region.clone()));
+    }
+    let shared = loader.load().await;
+    if shared.region().is_none() {
+        return Err(NoRegion);
+    }
+    let mut dynamodb = aws_sdk_dynamodb::config::Builder::from(&shared);
+    if let Some(url) = &options.endpoint_url {
+        dynamodb = dynamodb.endpoint_url(url);
+    }
+    let client = aws_sdk_dynamodb::Client::from_conf(dynamodb.build());
+    Ok(Store::new(client, "bouncer-").with_table(Table::Projects, &options.projects_table))
 }
 
 fn retries() -> RetryConfig {

@@ -4,7 +4,7 @@ use super::Cli;
 use super::error::CliError;
 use super::exit::Exit;
 use clap::CommandFactory as _;
-use std::io;
+use std::io::{self, Write as _};
 
 /// Shown below the help.
 pub const EXAMPLES: &str = "\
@@ -22,6 +22,12 @@ pub struct CompletionsArgs {
 
 /// Runs the command.
 pub fn run(args: CompletionsArgs) -> Result<Exit, CliError> {
-    clap_complete::generate(args.shell, &mut Cli::command(), "bouncer", &mut io::stdout());
-    Ok(Exit::Done)
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "bouncer", &mut script);
+    match io::stdout().write_all(&script) {
+        // Whoever reads has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Done),
+        Err(error) => Err(CliError::failed(format!("The script could not be written: {error}."))),
+        Ok(()) => Ok(Exit::Done),
+    }
 }

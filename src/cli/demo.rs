@@ -14,7 +14,7 @@ use super::watch::{self, StatusView};
 use super::{Context, serve, signals};
 use crate::model::caller::Role;
 use crate::model::request::Verdict;
-use crate::server::{ServeError, ServeOptions};
+use crate::server::local::{ServeError, ServeOptions, serve};
 use live::Page;
 use script::{Round, Script};
 use serde::Serialize;
@@ -116,7 +116,7 @@ impl Server {
             allowed_hosts: vec![],
             approval_window: APPROVAL_WINDOW,
         };
-        let task = tokio::spawn(crate::server::serve(options, shutdown.clone(), announce));
+        let task = tokio::spawn(serve(options, shutdown.clone(), announce));
         match ready.await {
             Ok(url) => Ok(Self { url, shutdown, task }),
             // The server gave up before it was ready; its own error says why.

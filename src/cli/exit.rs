@@ -31,7 +31,7 @@ Exit codes:
   3  denied by an approver
   4  expired, or gave up waiting
   5  partly deployed
-  6  conflict: already handled, or another deploy is running";
+  6  conflict: somebody or something else was first";
 
 impl Exit {
     /// How a deploy that has ended so counts. `deploy_status` is the member of its result, where there is one.

@@ -20,11 +20,13 @@ mod serve;
 mod signals;
 mod watch;
 
+use crate::server::lambda;
 use clap::Parser as _;
 use connection::Connection;
 use error::CliError;
 use exit::Exit;
 use output::Printer;
+pub use output::plain;
 use progress::Progress;
 use std::io;
 use std::process::ExitCode;
@@ -64,6 +66,9 @@ enum Command {
     /// Run the server: records, storage, workflows, HTTP and MCP in one process
     #[command(after_help = serve::EXAMPLES)]
     Serve(serve::ServeArgs),
+    /// Run as the Lambda function that infra/template.yaml makes; Lambda itself starts the program so
+    #[command(after_help = "Lambda starts the program without arguments: bouncer lambda is then meant.")]
+    Lambda,
     /// Add and show projects: where a site goes
     #[command(subcommand)]
     Project(project::ProjectCommand),
@@ -100,7 +105,7 @@ struct Context {
 
 /// Runs the program.
 pub fn main() -> ExitCode {
-    let Cli { options, command } = Cli::parse();
+    let Cli { options, command } = parse();
     if options.no_color {
         anstream::ColorChoice::Never.write_global();
     }
@@ -119,6 +124,15 @@ pub fn main() -> ExitCode {
         .into()
 }
 
+/// Lambda starts its `bootstrap` without arguments.
+fn parse() -> Cli {
+    let arguments: Vec<_> = std::env::args_os().collect();
+    if arguments.len() <= 1 && std::env::var_os(lambda::RUNTIME_VARIABLE).is_some() {
+        return Cli::parse_from(["bouncer", "lambda"]);
+    }
+    Cli::parse_from(arguments)
+}
+
 fn run(context: &Context, command: Command) -> Result<Exit, CliError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -134,6 +148,10 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, CliError>
     match command {
         Command::Demo(args) => demo::run(context, args).await,
         Command::Serve(args) => serve::run(context, args).await,
+        Command::Lambda => {
+            let outcome = lambda::run().await;
+            outcome.map(|()| Exit::Done).map_err(|error| CliError::failed(serve::sentence(&error)))
+        }
         Command::Project(command) => project::run(context, command).await,
         Command::Frontend(command) => frontend::run(context, command).await,
         Command::Request(command) => request::run(context, command).await,
@@ -148,7 +166,8 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, CliError>
 /// Logs go to stderr; BOUNCER_LOG sets what is logged, in the syntax of RUST_LOG.
 fn start_log(command: &Command) {
     let default = match command {
-        Command::Serve(_) => "info",
+        // The storage's own protocol library reports every refused request as an error.
+        Command::Serve(_) | Command::Lambda => "info,s3s=off",
         // A tool's error is the caller's to read; the protocol library need not log it as well.
         Command::Mcp => "warn,rmcp=error",
         Command::Demo(_) => "error",
@@ -156,7 +175,11 @@ fn start_log(command: &Command) {
     };
     let wanted = std::env::var("BOUNCER_LOG").ok().filter(|text| !text.is_empty());
     let filter = EnvFilter::builder().parse_lossy(wanted.as_deref().unwrap_or(default));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(false).compact().init();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(false);
+    match command {
+        Command::Lambda => log.json().flatten_event(true).init(),
+        _ => log.compact().init(),
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@ use super::Context;
 use super::error::CliError;
 use super::exit::Exit;
 use super::signals;
-use crate::server::{ServeOptions, serve};
+use crate::server::hosted;
+use crate::server::local::{ServeOptions, serve};
 use std::net::SocketAddr;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -21,9 +22,21 @@ The log goes to stderr; BOUNCER_LOG sets what is logged, for example BOUNCER_LOG
 /// Where a server listens unless told otherwise.
 const DEFAULT_LISTEN: &str = "127.0.0.1:8420";
 
+/// Where records, objects and workflows are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum ProfileArg {
+    /// In this process, on the data folder
+    Local,
+    /// In an AWS account, as infra/template.yaml makes them; credentials and region come from the standard settings
+    Aws,
+}
+
 /// The arguments.
 #[derive(Debug, clap::Args)]
 pub struct ServeArgs {
+    /// Where records, objects and workflows are
+    #[arg(long, value_enum, default_value_t = ProfileArg::Local)]
+    profile: ProfileArg,
     /// The address to listen on; port 0 takes a free one
     #[arg(long, value_name = "HOST:PORT", default_value = DEFAULT_LISTEN)]
     listen: SocketAddr,
@@ -37,6 +50,23 @@ pub struct ServeArgs {
 
 /// Runs the command until it is told to stop.
 pub async fn run(context: &Context, args: ServeArgs) -> Result<Exit, CliError> {
+    match args.profile {
+        ProfileArg::Local => run_local(context, args).await,
+        ProfileArg::Aws => run_hosted(context, args).await,
+    }
+}
+
+async fn run_hosted(context: &Context, args: ServeArgs) -> Result<Exit, CliError> {
+    let (shutdown, (announce, ready)) = (CancellationToken::new(), oneshot::channel());
+    let announcement = async {
+        let Ok(url) = ready.await else { return };
+        context.progress.note(&format!("Bouncer listens on {url}, for the installation in your AWS account"));
+    };
+    let running = hosted::serve(args.listen, &args.allowed_hosts, args.approval_window, shutdown.clone(), announce);
+    until_stopped(async { tokio::join!(running, announcement).0 }, &shutdown).await
+}
+
+async fn run_local(context: &Context, args: ServeArgs) -> Result<Exit, CliError> {
     let data_dir = context.connection.data_dir()?;
     let credentials = data_dir.join("credentials.json");
     let is_fresh = !credentials.exists();
@@ -56,13 +86,20 @@ pub async fn run(context: &Context, args: ServeArgs) -> Result<Exit, CliError> {
             context.progress.note(&format!("API keys were made for you: {}", credentials.display()));
         }
     };
+    until_stopped(async { tokio::join!(serve(options, shutdown.clone(), announce), announcement).0 }, &shutdown).await
+}
+
+/// Runs a server until it ends by itself or is told to; told twice, it stops at once.
+async fn until_stopped<E: std::error::Error>(
+    running: impl Future<Output = Result<(), E>>,
+    shutdown: &CancellationToken,
+) -> Result<Exit, CliError> {
     let stopping = async {
         signals::interrupted().await;
         shutdown.cancel();
         // Whoever asks twice does not want to wait for what is still going on.
         signals::interrupted().await;
     };
-    let running = async { tokio::join!(serve(options, shutdown.clone(), announce), announcement).0 };
     tokio::select! {
         outcome = running => outcome.map(|()| Exit::Done).map_err(|error| CliError::failed(sentence(&error))),
         () = stopping => {

@@ -66,8 +66,8 @@ struct ResultView {
     #[serde(default)]
     failed_files: Vec<FailedFile>,
     release_id: Option<String>,
-    error: Option<String>,
-    reason: Option<String>,
+    error_summary: Option<String>,
+    cf_invalidation_error: Option<String>,
     #[serde(default)]
     urls: Value,
 }
@@ -148,10 +148,13 @@ impl Render for StatusView {
         if let Some(result) = &self.result {
             result.render(out)?;
         }
-        for url in self.urls() {
-            write_field(out, "live at", Some(url))?;
+        if matches!(self.exit(), Exit::Done | Exit::Partial) {
+            for url in self.urls() {
+                write_field(out, "live at", Some(url))?;
+            }
         }
-        write_field(out, "why", self.error_summary.as_deref())?;
+        let told = self.result.as_ref().is_some_and(|result| result.error_summary.is_some());
+        write_field(out, "why", self.error_summary.as_deref().filter(|_| !told))?;
         write_field(out, "took", self.duration_seconds.map(duration).as_deref())
     }
 }
@@ -164,7 +167,8 @@ impl Render for ResultView {
             write_field(out, "files", Some(&text))?;
         }
         write_field(out, "release", self.release_id.as_deref())?;
-        write_field(out, "why", self.error.as_deref().or(self.reason.as_deref()))?;
+        write_field(out, "why", self.error_summary.as_deref())?;
+        write_field(out, "CDN", self.cf_invalidation_error.as_deref())?;
         for failed in &self.failed_files {
             write_field(out, "failed", Some(&format!("{}: {}", failed.filename, failed.reason)))?;
         }

@@ -8,7 +8,7 @@ use super::asl::{Definition, Event, Execution, IllegalEvent};
 use super::definition_text;
 use super::rows::{ApplyError, encode};
 use crate::flow::ports::{Engine, EngineError, ExecutionStatus, Machine, TaskToken, Tasks};
-use crate::model::{canonical, time};
+use crate::model::{canonical, time::Time};
 use crate::store::executions::ExecutionRow;
 use crate::store::{Store, StoreError};
 use async_trait::async_trait;
@@ -180,7 +180,7 @@ impl Engine for LocalEngine {
         let text = self.texts.get(&machine).ok_or_else(|| unavailable(format!("no file for {}", machine.name())))?;
         let definition = self.definition(text);
         let definition = definition.map_err(|refusal| unavailable(format!("{}: {refusal}", machine.name())))?;
-        let execution = Execution::start(machine.name(), name, input, &definition.start_at, time::now());
+        let execution = Execution::start(machine.name(), name, input, &definition.start_at, Time::now().timestamp());
         if execution.size() > MAX_SNAPSHOT_BYTES {
             return Err(unavailable(format!("the input of {name} is larger than an execution can hold")));
         }

@@ -12,6 +12,7 @@ pub mod asl;
 mod driver;
 pub mod local;
 mod rows;
+pub mod step_functions;
 pub mod tasks;
 
 use crate::flow::ports::Machine;

@@ -3,7 +3,7 @@
 use super::asl::{Definition, Event, Execution, IllegalEvent, Moment, Refusal, advance};
 use super::local::{LocalEngine, lock};
 use crate::flow::ports::ExecutionStatus;
-use crate::model::time;
+use crate::model::time::Time;
 use crate::store::StoreError;
 use crate::store::executions::{ExecutionRow, RUNNING};
 use std::sync::Arc;
@@ -49,7 +49,7 @@ impl LocalEngine {
 
     /// Stores what becomes of an execution when the event happens to it.
     pub(super) async fn apply(&self, loaded: &Loaded, event: Event) -> Result<Loaded, ApplyError> {
-        let moment = Moment { now: time::now(), nonce: nonce() };
+        let moment = Moment { now: Time::now().timestamp(), nonce: nonce() };
         let execution = advance(&loaded.definition, &loaded.execution, event, &moment)?;
         let snapshot = encode(&execution)?;
         let row = loaded.row.followed_by(status_text(execution.status()), snapshot, moment.now);

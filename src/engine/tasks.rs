@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use serde::Deserialize;
 use serde_json::Value;
 use std::sync::Arc;
+use tokio::time::Instant;
 
 /// What a state machine sends to a task.
 #[derive(Debug, Deserialize)]
@@ -19,8 +20,17 @@ enum Payload {
     Expire { request_id: RequestId },
     #[serde(rename = "frontend.publish")]
     Publish { request_id: RequestId, cursor: Value },
+    #[serde(rename = "frontend.invalidate")]
+    Invalidate { request_id: RequestId },
+    #[serde(rename = "frontend.check_invalidation")]
+    CheckInvalidation { request_id: RequestId, checks: u32 },
     #[serde(rename = "frontend.complete")]
-    Complete { request_id: RequestId },
+    Complete {
+        request_id: RequestId,
+        // Executions that an earlier version started say nothing of it.
+        #[serde(default)]
+        state: Value,
+    },
     #[serde(rename = "frontend.fail")]
     Fail { request_id: RequestId, state: Value },
 }
@@ -35,11 +45,9 @@ impl TaskRunner {
     pub fn new(app: Arc<App>) -> Self {
         Self { app }
     }
-}
 
-#[async_trait]
-impl Tasks for TaskRunner {
-    async fn run(&self, payload: Value) -> Result<Value, TaskError> {
+    /// Runs one task, which begins nothing long after `deadline`.
+    pub async fn run_until(&self, payload: Value, deadline: Instant) -> Result<Value, TaskError> {
         let payload: Payload = serde_json::from_value(payload)
             .map_err(|error| TaskError { name: "Bouncer.UnknownTask", cause: error.to_string() })?;
         let app = &self.app;
@@ -47,10 +55,21 @@ impl Tasks for TaskRunner {
             Payload::Ask { request_id, token } => approval::ask(app, &request_id, &token).await,
             Payload::Expire { request_id } => approval::expire(app, &request_id).await,
             Payload::Publish { request_id, cursor } => {
-                Ok(serde_json::to_value(frontend::publish(app, &request_id, cursor).await?)?)
+                Ok(serde_json::to_value(frontend::publish(app, &request_id, cursor, deadline).await?)?)
             }
-            Payload::Complete { request_id } => frontend::complete(app, &request_id).await,
+            Payload::Invalidate { request_id } => frontend::invalidate(app, &request_id).await,
+            Payload::CheckInvalidation { request_id, checks } => {
+                frontend::check_invalidation(app, &request_id, checks).await
+            }
+            Payload::Complete { request_id, state } => frontend::complete(app, &request_id, &state).await,
             Payload::Fail { request_id, state } => frontend::fail(app, &request_id, &state).await,
         }
+    }
+}
+
+#[async_trait]
+impl Tasks for TaskRunner {
+    async fn run(&self, payload: Value) -> Result<Value, TaskError> {
+        self.run_until(payload, Instant::now() + self.app.settings.publish.slice).await
     }
 }

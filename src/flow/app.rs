@@ -2,9 +2,11 @@
 
 use super::ports::Engine;
 use crate::aws::objects::Objects;
+use crate::aws::sites::Sites;
 use crate::store::Store;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
 /// The outside world of the use cases.
 pub struct App {
@@ -12,10 +14,14 @@ pub struct App {
     pub store: Store,
     /// Objects, with Bouncer's own credentials.
     pub objects: Objects,
+    /// The projects' buckets and distributions.
+    pub sites: Sites,
     /// The state machines.
     pub engine: Arc<dyn Engine>,
     /// What the installation is configured to do.
     pub settings: Settings,
+    /// Room for file content on its way, in KiB, shared by every publish of this process.
+    pub transfer_room: Semaphore,
 }
 
 /// Where Bouncer runs.
@@ -23,6 +29,8 @@ pub struct App {
 pub enum Profile {
     /// One process with embedded storage.
     Local,
+    /// An AWS account.
+    Aws,
 }
 
 impl Profile {
@@ -30,6 +38,7 @@ impl Profile {
     pub fn as_str(self) -> &'static str {
         match self {
             Profile::Local => "local",
+            Profile::Aws => "aws",
         }
     }
 }
@@ -39,12 +48,14 @@ impl Profile {
 pub struct Settings {
     /// Where Bouncer runs.
     pub profile: Profile,
-    /// The account whose staging bucket is used: 12 digits.
+    /// The account that Bouncer runs in: 12 digits.
     pub account: String,
+    /// The bucket that holds blobs, manifests and uploads.
+    pub staging_bucket: String,
     /// How long a frontend deploy waits for a decision unless it asks otherwise, in seconds.
     pub approval_window: u64,
-    /// The address under which the server serves published sites, without a trailing `/`.
-    pub public_url: String,
+    /// The address under which the local server shows published sites, without a trailing `/`.
+    pub public_url: Option<String>,
     /// Bounds on what is accepted.
     pub limits: Limits,
     /// How a publish works.
@@ -54,7 +65,7 @@ pub struct Settings {
 impl Settings {
     /// The bucket that holds blobs, manifests and uploads.
     pub fn staging_bucket(&self) -> String {
-        format!("bouncer-uploads-{}", self.account)
+        self.staging_bucket.clone()
     }
 }
 
@@ -94,13 +105,14 @@ impl Default for Limits {
     }
 }
 
+/// KiB of file content that may be on their way at once, over all publishes of a process.
+pub const TRANSFER_ROOM_KIB: usize = 24 << 10;
+
 /// How a publish works.
 #[derive(Debug, Clone)]
 pub struct PublishSettings {
     /// Files in flight at once.
     pub concurrency: usize,
-    /// Bytes of file content in memory at once.
-    pub memory_bytes: u64,
     /// How long one slice may take before it hands over to the next.
     pub slice: Duration,
     /// Seconds for which a deploy holds its project without a sign of life.
@@ -109,6 +121,6 @@ pub struct PublishSettings {
 
 impl Default for PublishSettings {
     fn default() -> Self {
-        Self { concurrency: 64, memory_bytes: 24 << 20, slice: Duration::from_secs(600), lease_seconds: 60 }
+        Self { concurrency: 64, slice: Duration::from_secs(60), lease_seconds: 60 }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::app::App;
 use super::frontend;
-use super::ports::{EngineError, TaskError, TaskToken};
+use super::ports::{EngineError, ExecutionStatus, Machine, TaskError, TaskToken};
 use super::projects::require;
 use crate::model::caller::{Caller, Role};
 use crate::model::error::{ErrorCode, UserError};
@@ -109,14 +109,18 @@ pub async fn decide(
         .store
         .transition(&request, event, |row| {
             row.finished_at = (verdict == Verdict::Deny).then_some(now);
-            row.decision = Some(decision);
+            row.decision = Some(decision.clone());
         })
         .await;
     let decided = match decided {
         Ok(decided) => decided,
         Err(TransitionError::Store(StoreError::Conflict) | TransitionError::Illegal(_)) => {
-            let now_stored = app.store.request(&request.request_id).await?.ok_or_else(UserError::system)?;
-            return Err(already_handled(&now_stored, now));
+            let stored = app.store.request(&request.request_id).await?.ok_or_else(UserError::system)?;
+            // A write whose answer was lost is sent again and then meets itself.
+            if stored.decision.as_ref() != Some(&decision) {
+                return Err(already_handled(&stored, Time::now()));
+            }
+            stored
         }
         Err(TransitionError::Store(error)) => return Err(error.into()),
     };
@@ -186,11 +190,26 @@ pub async fn recover(app: &App) -> Result<(), UserError> {
     const AT_ONCE: usize = 10_000;
     for status in [Status::PendingApproval, Status::Approved, Status::Running] {
         for request in app.store.requests_in(status, AT_ONCE).await? {
-            frontend::ensure_started(app, &request).await?;
-            wake(app, &request).await;
+            // One request that cannot be taken up must not keep the others, and the server, from starting.
+            if let Err(error) = take_up(app, &request).await {
+                tracing::error!(request_id = %request.request_id, %error, "a request could not be taken up again");
+            }
         }
     }
     Ok(())
+}
+
+async fn take_up(app: &App, request: &Request) -> Result<(), TaskError> {
+    frontend::ensure_started(app, request)
+        .await
+        .map_err(|error| TaskError { name: "Bouncer.NotStarted", cause: error.message })?;
+    let id = request.request_id.as_str();
+    let runs = app.engine.describe(Machine::FrontendDeploy, id).await? == ExecutionStatus::Running;
+    if runs || request.status == Status::PendingApproval {
+        wake(app, request).await;
+        return Ok(());
+    }
+    frontend::close_orphan(app, request).await
 }
 
 /// A request that this caller may see.

@@ -62,13 +62,19 @@ impl From<serde_json::Error> for UserError {
 /// The error name that the state machines retry.
 pub(super) const UNAVAILABLE: &str = "Bouncer.Unavailable";
 
+/// A task's error: what it holds for the log goes there, what a user may read goes on.
+fn task_error(name: &'static str, sentence: &str, detail: &dyn std::error::Error) -> TaskError {
+    tracing::warn!(error = %detail, name, "a task failed");
+    TaskError { name, cause: sentence.to_owned() }
+}
+
 impl From<StoreError> for TaskError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unreadable { .. } => TaskError { name: "Bouncer.Unreadable", cause: error.to_string() },
+            StoreError::Unreadable { .. } => task_error("Bouncer.Unreadable", "A record cannot be read.", &error),
             // A conflict means that another run of the same task was first: the next try sees what it did.
             StoreError::Conflict | StoreError::Unavailable { .. } => {
-                TaskError { name: UNAVAILABLE, cause: error.to_string() }
+                task_error(UNAVAILABLE, "The records cannot be reached.", &error)
             }
         }
     }
@@ -78,26 +84,31 @@ impl From<TransitionError> for TaskError {
     fn from(error: TransitionError) -> Self {
         match error {
             TransitionError::Store(error) => error.into(),
-            TransitionError::Illegal(error) => TaskError { name: "Bouncer.IllegalState", cause: error.to_string() },
+            TransitionError::Illegal(error) => {
+                task_error("Bouncer.IllegalState", "The request is in another state by now.", &error)
+            }
         }
     }
 }
 
 impl From<ObjectError> for TaskError {
     fn from(error: ObjectError) -> Self {
-        let name = if error.is_transient() { UNAVAILABLE } else { "Bouncer.Storage" };
-        TaskError { name, cause: error.to_string() }
+        if error.is_transient() {
+            task_error(UNAVAILABLE, "The object storage cannot be reached.", &error)
+        } else {
+            task_error("Bouncer.Storage", "A document in the staging bucket cannot be used.", &error)
+        }
     }
 }
 
 impl From<EngineError> for TaskError {
     fn from(error: EngineError) -> Self {
-        TaskError { name: UNAVAILABLE, cause: error.to_string() }
+        task_error(UNAVAILABLE, "The workflow engine cannot be reached.", &error)
     }
 }
 
 impl From<serde_json::Error> for TaskError {
     fn from(error: serde_json::Error) -> Self {
-        TaskError { name: "Bouncer.Unreadable", cause: error.to_string() }
+        task_error("Bouncer.Unreadable", "A record cannot be read.", &error)
     }
 }

@@ -110,11 +110,11 @@ pub struct AddProject {
     pub bucket: String,
     /// A name for people.
     pub name: Option<String>,
-    /// The CloudFront distribution before the bucket.
+    /// The CloudFront distribution before the bucket; stays as it is when absent, "" removes it.
     pub distribution: Option<String>,
-    /// The bucket's region (us-east-1).
+    /// The bucket's region; stays as it is when absent (us-east-1 at first).
     pub region: Option<String>,
-    /// The role that writes the bucket and invalidates the distribution.
+    /// The role that writes the bucket and invalidates the distribution; stays as it is when absent, "" removes it.
     pub role: Option<String>,
     /// The project's own ordered cache rules, before the built-in ones.
     pub cache_rules: Option<Vec<CacheRule>>,
@@ -128,15 +128,19 @@ pub async fn add(app: &App, caller: &Caller, args: AddProject) -> Result<OneProj
     let project_id = parse_id(&args.project)?;
     let before = app.store.project(&project_id).await?;
     let previous = before.clone();
+    let target = previous.as_ref().and_then(|p| p.frontend.clone());
     let after = Project {
         project_id: project_id.clone(),
         name: args.name.or_else(|| previous.as_ref().and_then(|p| p.name.clone())),
         enabled: args.enabled.or(previous.as_ref().map(|p| p.enabled)).unwrap_or(true),
         frontend: Some(FrontendTarget {
             bucket: args.bucket,
-            distribution_id: args.distribution,
-            region: args.region.unwrap_or_else(|| DEFAULT_REGION.to_owned()),
-            deploy_role_arn: args.role,
+            distribution_id: kept_or_cleared(
+                args.distribution,
+                target.as_ref().and_then(|t| t.distribution_id.clone()),
+            ),
+            region: args.region.or_else(|| target.as_ref().map(|t| t.region.clone())).unwrap_or_else(default_region),
+            deploy_role_arn: kept_or_cleared(args.role, target.and_then(|t| t.deploy_role_arn)),
         }),
         frontend_cache_rules: args
             .cache_rules
@@ -166,16 +170,29 @@ pub async fn add(app: &App, caller: &Caller, args: AddProject) -> Result<OneProj
         Some(before) => app.store.update_project(before, &after).await?,
         None => app.store.create_project(&after).await?,
     }
-    Ok(OneProject { status: "ok", project: after.into(), created: Some(before.is_none()) })
+    let stored = app.store.project(&project_id).await?.unwrap_or(after);
+    Ok(OneProject { status: "ok", project: stored.into(), created: Some(before.is_none()) })
+}
+
+/// What a caller says of an optional field: nothing keeps it, a blank text clears it.
+fn kept_or_cleared(said: Option<String>, before: Option<String>) -> Option<String> {
+    match said {
+        None => before,
+        Some(text) if text.trim().is_empty() => None,
+        said => said,
+    }
+}
+
+fn default_region() -> String {
+    DEFAULT_REGION.to_owned()
 }
 
 /// Two projects in one bucket would overwrite each other's pages.
 async fn refuse_shared_bucket(app: &App, project: &Project) -> Result<(), UserError> {
-    let bucket = project.frontend.as_ref().map(|target| target.bucket.as_str());
+    let bucket = project.bucket();
     let others = app.store.projects().await?;
-    let Some(other) = others.iter().find(|other| {
-        other.project_id != project.project_id && other.frontend.as_ref().map(|t| t.bucket.as_str()) == bucket
-    }) else {
+    let Some(other) = others.iter().find(|other| other.project_id != project.project_id && other.bucket() == bucket)
+    else {
         return Ok(());
     };
     Err(UserError::new(

@@ -98,15 +98,12 @@ impl App {
         }
     }
 
-    /// Stores the list of files for which upload addresses were handed out.
-    pub async fn write_issued<T: Serialize>(&self, request: &RequestId, issued: &T) -> Result<Sha256, UserError> {
-        let text = canonical::to_string(issued)?;
-        let sha256 = Sha256::of(text.as_bytes());
-        self.write_document(&issued_key(request), text).await?;
-        Ok(sha256)
+    /// Stores the keys that a batch of uploads consists of.
+    pub async fn write_issued<T: Serialize>(&self, request: &RequestId, issued: &T) -> Result<(), UserError> {
+        Ok(self.write_document(&issued_key(request), canonical::to_string(issued)?).await?)
     }
 
-    /// Reads the list of files for which upload addresses were handed out.
+    /// Reads the keys that a batch of uploads consists of.
     pub async fn read_issued<T: DeserializeOwned>(&self, request: &RequestId) -> Result<T, ObjectError> {
         self.read_document(&issued_key(request)).await
     }

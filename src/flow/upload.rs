@@ -21,6 +21,8 @@ use std::time::Duration;
 const DEFAULT_SECONDS: u64 = 900;
 /// How long an upload's row is kept after its addresses have expired.
 const KEPT_SECONDS: u64 = 7 * 24 * 3600;
+/// Objects larger than this are listed without their digest: one call must not read gigabytes.
+const HASHED_BYTES: u64 = 64 << 20;
 /// Objects read and hashed at once.
 const CONCURRENT_READS: usize = 8;
 
@@ -73,8 +75,8 @@ pub async fn request(
     app.check_account(args.account.as_deref())?;
     let path = cleaned(&args.filename)?;
     let id = RequestId::random();
-    let upload = Upload::new(app, &id, &path, &args.content_type, seconds, host).await?;
     let request = row(app, caller, &id, seconds, args.reason, args.source, 1);
+    let upload = Upload::new(app, &request, &path, &args.content_type, seconds, host).await?;
     app.store.create_request(&request).await?;
     Ok(UploadReady {
         status: "ready",
@@ -163,15 +165,15 @@ pub async fn request_batch(
     let seconds = checked_window(args.expires_in)?;
     app.check_account(args.account.as_deref())?;
     let id = RequestId::random_batch();
+    let request = row(app, caller, &id, seconds, args.reason, args.source, args.files.len());
     let mut names = BTreeSet::new();
     let mut uploads = Vec::with_capacity(args.files.len());
     for file in &args.files {
         let path = made_different(cleaned(&file.filename)?, &mut names)?;
-        uploads.push(Upload::new(app, &id, &path, &file.content_type, seconds, host).await?);
+        uploads.push(Upload::new(app, &request, &path, &file.content_type, seconds, host).await?);
     }
     let keys: Vec<&str> = uploads.iter().map(|upload| upload.s3_key.as_str()).collect();
     app.write_issued(&id, &keys).await?;
-    let request = row(app, caller, &id, seconds, args.reason, args.source, uploads.len());
     app.store.create_request(&request).await?;
     Ok(BatchReady {
         status: "ready",
@@ -186,7 +188,7 @@ pub async fn request_batch(
 impl Upload {
     async fn new(
         app: &App,
-        id: &RequestId,
+        request: &Request,
         path: &SitePath,
         content_type: &str,
         seconds: u64,
@@ -199,7 +201,7 @@ impl Upload {
             ));
         }
         let bucket = app.settings.staging_bucket();
-        let key = format!("{}/{id}/{path}", Time::now().day());
+        let key = format!("{}{path}", prefix(request));
         let terms = UploadTerms {
             content_type: Some(content_type.to_owned()),
             sha256: None,
@@ -257,7 +259,7 @@ pub struct Arrival {
     /// Bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,
-    /// Of the bytes, in hexadecimal.
+    /// Of the bytes, in hexadecimal; absent for files over 64 MiB.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
 }
@@ -286,8 +288,7 @@ pub async fn confirm(app: &App, caller: &Caller, args: ConfirmUpload) -> Result<
         Some(files) => files.into_iter().map(|file| in_batch(file.s3_key, &issued)).collect::<Result<_, _>>()?,
     };
     let bucket = app.settings.staging_bucket();
-    let prefix = format!("{}/{id}/", request.created_at.day());
-    let listing = app.objects.list(&bucket, &prefix).await?;
+    let listing = app.objects.list(&bucket, &prefix(&request)).await?;
     let sizes: HashMap<String, u64> = listing.into_iter().map(|object| (object.key, object.size)).collect();
     let results: Vec<Arrival> = futures::stream::iter(wanted)
         .map(|key| arrival(app, &bucket, sizes.get(&key).copied(), key))
@@ -312,8 +313,17 @@ fn in_batch(key: String, issued: &[String]) -> Result<String, UserError> {
 
 async fn arrival(app: &App, bucket: &str, size: Option<u64>, key: String) -> Result<Arrival, UserError> {
     let Some(size) = size else { return Ok(Arrival { s3_key: key, exists: false, size: None, sha256: None }) };
-    let (sha256, _) = app.objects.open(bucket, &key).await?.digest(bucket).await?;
-    Ok(Arrival { s3_key: key, exists: true, size: Some(size), sha256: Some(sha256.to_string()) })
+    let sha256 = if size <= HASHED_BYTES {
+        Some(app.objects.open(bucket, &key).await?.digest(bucket).await?.0.to_string())
+    } else {
+        None
+    };
+    Ok(Arrival { s3_key: key, exists: true, size: Some(size), sha256 })
+}
+
+/// The folder of a request's uploads, named by the day it was made.
+fn prefix(request: &Request) -> String {
+    format!("{}/{}/", request.created_at.day(), request.request_id)
 }
 
 fn checked_window(seconds: Option<u64>) -> Result<u64, UserError> {
@@ -396,6 +406,7 @@ fn row(
         started_at: None,
         finished_at: None,
         progress: None,
+        visible: false,
         result: None,
     }
 }

@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{LocalError, private_file};
 
+/// The file's name in the data folder.
+const FILE: &str = "storage.json";
+
 /// An AWS access key pair that only this data folder knows.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StorageCredentials {
@@ -27,6 +30,14 @@ impl fmt::Debug for StorageCredentials {
 }
 
 impl StorageCredentials {
+    /// Reads the credentials of a data folder; `None` when no server has been started on it.
+    ///
+    /// # Errors
+    /// When the file cannot be read or understood.
+    pub fn load(data_dir: &Path) -> Result<Option<Self>, LocalError> {
+        Ok(Settings::load(data_dir)?.map(|settings| settings.content.credentials))
+    }
+
     fn random() -> io::Result<Self> {
         let mut bytes = [0_u8; 48];
         OsRng.try_fill_bytes(&mut bytes).map_err(io::Error::other)?;
@@ -53,20 +64,27 @@ pub(super) struct Settings {
 impl Settings {
     /// Reads the file, or makes new credentials when the folder is new. Nothing is written before [`Self::keep`].
     pub(super) fn load_or_create(data_dir: &Path) -> Result<Self, LocalError> {
-        let path = data_dir.join("storage.json");
+        if let Some(settings) = Self::load(data_dir)? {
+            return Ok(settings);
+        }
+        let path = data_dir.join(FILE);
+        let credentials = StorageCredentials::random().map_err(LocalError::file(&path))?;
+        Ok(Self { path, content: Content { credentials, objects_port: None }, saved: false })
+    }
+
+    /// Reads the file; `None` when it is not there.
+    fn load(data_dir: &Path) -> Result<Option<Self>, LocalError> {
+        let path = data_dir.join(FILE);
         match fs::read(&path) {
             Ok(bytes) => match serde_json::from_slice(&bytes) {
-                Ok(content) => Ok(Self { path, content, saved: true }),
+                Ok(content) => Ok(Some(Self { path, content, saved: true })),
                 // Only the place: the text of the error may quote the value, which may be the secret.
                 Err(error) => {
                     let reason = format!("line {}, column {}", error.line(), error.column());
                     Err(LocalError::Settings { path, reason })
                 }
             },
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let credentials = StorageCredentials::random().map_err(LocalError::file(&path))?;
-                Ok(Self { path, content: Content { credentials, objects_port: None }, saved: false })
-            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(LocalError::File { path, source: error }),
         }
     }

@@ -27,32 +27,30 @@ pub struct CacheRules(Vec<(GlobMatcher, String)>);
 
 /// A rule that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the cache rule '{pattern}' is not valid: {reason}")]
+#[error("the cache rule '{pattern}' is not valid: expected {expected}")]
 pub struct InvalidRule {
+    /// The rule's place in the list, counted from 0.
+    pub index: usize,
     /// The rule's pattern.
     pub pattern: String,
-    /// What is wrong with it.
-    pub reason: String,
+    /// What it should be.
+    pub expected: String,
 }
 
 impl CacheRules {
-    /// Checks a project's rules.
+    /// Makes a project's rules ready; the first one that cannot be used is the error.
     pub fn compile(rules: &[CacheRule]) -> Result<Self, InvalidRule> {
-        let invalid = |rule: &CacheRule, reason: String| InvalidRule { pattern: rule.pattern.clone(), reason };
-        rules
-            .iter()
-            .map(|rule| {
-                let glob = GlobBuilder::new(&rule.pattern)
-                    .literal_separator(true)
-                    .build()
-                    .map_err(|error| invalid(rule, error.kind().to_string()))?;
-                if !is_header_value(&rule.cache_control) {
-                    return Err(invalid(rule, "its cache_control is no header value".into()));
-                }
-                Ok((glob.compile_matcher(), rule.cache_control.clone()))
-            })
-            .collect::<Result<_, _>>()
-            .map(Self)
+        rules.iter().enumerate().map(|(index, rule)| compile(index, rule)).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Every rule that cannot be used.
+    pub fn faults(rules: &[CacheRule]) -> Vec<InvalidRule> {
+        rules.iter().enumerate().filter_map(|(index, rule)| compile(index, rule).err()).collect()
+    }
+
+    /// Whether a value promises that the bytes behind a name never change.
+    pub fn is_immutable(cache_control: &str) -> bool {
+        cache_control.split(',').any(|directive| directive.trim().eq_ignore_ascii_case("immutable"))
     }
 
     /// The `Cache-Control` of a file.
@@ -64,6 +62,21 @@ impl CacheRules {
             None => NO_CACHE,
         }
     }
+}
+
+fn compile(index: usize, rule: &CacheRule) -> Result<(GlobMatcher, String), InvalidRule> {
+    let invalid = |expected: String| InvalidRule { index, pattern: rule.pattern.clone(), expected };
+    if rule.pattern.is_empty() {
+        return Err(invalid("a pattern such as fonts/** or *.json".into()));
+    }
+    let glob = GlobBuilder::new(&rule.pattern)
+        .literal_separator(true)
+        .build()
+        .map_err(|error| invalid(format!("a glob ({})", error.kind())))?;
+    if !is_header_value(&rule.cache_control) {
+        return Err(invalid("its cache_control to be a header value: printable ASCII, not blank".into()));
+    }
+    Ok((glob.compile_matcher(), rule.cache_control.clone()))
 }
 
 /// The `Content-Type` by a file's extension; text types say that they are UTF-8.
@@ -117,8 +130,15 @@ mod tests {
         assert_eq!(rules.cache_control(&path("fonts/a/b.woff2")), "max-age=60");
         assert_eq!(rules.cache_control(&path("data.json")), "max-age=5");
         assert_eq!(rules.cache_control(&path("index.html")), "no-store");
-        assert!(CacheRules::compile(&[rule("a[", "x")]).is_err());
-        assert!(CacheRules::compile(&[rule("a", "x\r\nSet-Cookie: y")]).is_err());
+    }
+
+    #[test]
+    fn every_rule_that_cannot_be_used_is_named() {
+        let rule = |pattern: &str, value: &str| CacheRule { pattern: pattern.into(), cache_control: value.into() };
+        let rules = [rule("a[", "x"), rule("*.json", "no-cache"), rule("a", "x\r\nSet-Cookie: y"), rule("", "x")];
+        assert_eq!(CacheRules::compile(&rules).unwrap_err().index, 0);
+        let places: Vec<usize> = CacheRules::faults(&rules).into_iter().map(|fault| fault.index).collect();
+        assert_eq!(places, [0, 2, 3]);
     }
 
     #[test]

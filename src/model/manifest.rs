@@ -52,10 +52,12 @@ impl Manifest {
         &self.0
     }
 
-    /// The files in the order in which they are published: what pages refer to, pages, the entry page.
-    pub fn in_publish_order(&self) -> Vec<&Entry> {
-        let mut entries: Vec<&Entry> = self.0.iter().collect();
-        entries.sort_by_key(|entry| (Phase::of(&entry.path), &entry.path));
+    /// The files in the order in which they are published over an earlier site, each with its phase.
+    pub fn in_publish_order(&self, earlier: &Manifest) -> Vec<(Phase, &Entry)> {
+        let before: HashMap<&SitePath, &Entry> = earlier.0.iter().map(|entry| (&entry.path, entry)).collect();
+        let mut entries: Vec<(Phase, &Entry)> =
+            self.0.iter().map(|entry| (Phase::of(entry, before.get(&entry.path).copied()), entry)).collect();
+        entries.sort_by_key(|(phase, entry)| (*phase, &entry.path));
         entries
     }
 
@@ -98,12 +100,15 @@ impl From<Manifest> for Vec<Entry> {
     }
 }
 
-/// The steps of a publish; between two of them stands a barrier.
+/// The steps of a publish; between two of them stands a barrier. Until the first one has ended a visitor gets the whole
+/// earlier site.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
-    /// Everything that pages may refer to.
+    /// Files that no earlier page refers to, and files that are put back as they were.
     Assets,
+    /// Files that earlier pages may refer to, with other bytes: written right before the pages that want them so.
+    Replacements,
     /// Pages other than the entry page.
     Pages,
     /// The entry page.
@@ -112,17 +117,24 @@ pub enum Phase {
 
 impl Phase {
     /// Every phase, in order.
-    pub const ALL: [Phase; 3] = [Phase::Assets, Phase::Pages, Phase::Index];
+    pub const ALL: [Phase; 4] = [Phase::Assets, Phase::Replacements, Phase::Pages, Phase::Index];
 
-    /// When a file is published.
-    pub fn of(path: &SitePath) -> Self {
-        if path.is_index() {
+    /// When a file is published, given what is under its path so far.
+    pub fn of(entry: &Entry, before: Option<&Entry>) -> Self {
+        if entry.path.is_index() {
             Phase::Index
-        } else if path.is_page() {
+        } else if entry.path.is_page() {
             Phase::Pages
+        } else if before.is_some_and(|before| before != entry) {
+            Phase::Replacements
         } else {
             Phase::Assets
         }
+    }
+
+    /// Whether a visitor may get something of the new site from this phase on.
+    pub fn is_visible(self) -> bool {
+        self > Phase::Assets
     }
 }
 
@@ -207,15 +219,29 @@ mod tests {
     }
 
     #[test]
-    fn the_entry_page_is_last() {
+    fn what_visitors_see_changes_last() {
+        let earlier = Manifest::new(vec![entry("style.css", "1", "x"), entry("same.js", "1", "x")]).unwrap();
         let site = Manifest::new(vec![
             entry("index.html", "1", "x"),
             entry("z.html", "1", "x"),
             entry("zz.js", "1", "x"),
+            entry("same.js", "1", "x"),
+            entry("style.css", "2", "x"),
             entry("blog/index.html", "1", "x"),
         ])
         .unwrap();
-        let order: Vec<&str> = site.in_publish_order().iter().map(|entry| entry.path.as_str()).collect();
-        assert_eq!(order, ["zz.js", "blog/index.html", "z.html", "index.html"]);
+        let order: Vec<(Phase, &str)> =
+            site.in_publish_order(&earlier).iter().map(|(phase, entry)| (*phase, entry.path.as_str())).collect();
+        assert_eq!(
+            order,
+            [
+                (Phase::Assets, "same.js"),
+                (Phase::Assets, "zz.js"),
+                (Phase::Replacements, "style.css"),
+                (Phase::Pages, "blog/index.html"),
+                (Phase::Pages, "z.html"),
+                (Phase::Index, "index.html"),
+            ]
+        );
     }
 }

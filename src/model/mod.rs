@@ -7,6 +7,7 @@ pub mod error;
 pub mod headers;
 pub mod history;
 pub mod ids;
+pub mod invalidation;
 pub mod manifest;
 pub mod paths;
 pub mod plan;

@@ -23,7 +23,7 @@ pub enum Step {
 impl From<Phase> for Step {
     fn from(phase: Phase) -> Self {
         match phase {
-            Phase::Assets => Step::PublishingAssets,
+            Phase::Assets | Phase::Replacements => Step::PublishingAssets,
             Phase::Pages | Phase::Index => Step::PublishingPages,
         }
     }

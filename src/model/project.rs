@@ -4,9 +4,32 @@ use super::headers::{CacheRule, CacheRules};
 use super::ids::{ProjectId, ReleaseId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 /// The region a project's bucket is in when its row names none.
 pub const DEFAULT_REGION: &str = "us-east-1";
+/// The longest name of a project, in characters.
+const MAX_NAME: usize = 100;
+/// The attributes of a row that say what a project is called and where its frontend goes.
+pub const FRONTEND_FIELDS: [&str; 7] = [
+    "name",
+    "enabled",
+    "frontend_bucket",
+    "frontend_distribution_id",
+    "frontend_region",
+    "frontend_deploy_role_arn",
+    "frontend_cache_rules",
+];
+
+/// What a row says that lacks one of [`FRONTEND_FIELDS`]; `None` where absence is a value of its own.
+pub fn meaning_of_absence(field: &str) -> Option<Value> {
+    match field {
+        "enabled" => Some(json!(enabled())),
+        "frontend_region" => Some(json!(DEFAULT_REGION)),
+        "frontend_cache_rules" => Some(json!([])),
+        _ => None,
+    }
+}
 
 /// A row of `bouncer-projects`, as far as frontends need it. Other attributes of the row stay untouched.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,44 +84,60 @@ impl Project {
         self.name.as_deref().unwrap_or(self.project_id.as_str())
     }
 
+    /// The bucket that is served; `None` without a frontend.
+    pub fn bucket(&self) -> Option<&str> {
+        self.frontend.as_ref().map(|target| target.bucket.as_str())
+    }
+
     /// Checks every field; the answer lists each fault with its field.
     pub fn faults(&self) -> Vec<FieldFault> {
-        let mut faults = Vec::new();
-        let mut check = |field: &'static str, value: &str, good: bool, expected: &'static str| {
-            if !good {
-                faults.push(FieldFault { field, value: value.to_owned(), expected: expected.to_owned() });
-            }
-        };
-        if let Some(target) = &self.frontend {
-            check(
-                "frontend_bucket",
-                &target.bucket,
-                is_bucket_name(&target.bucket),
-                "an S3 bucket name: 3 to 63 characters of a-z, 0-9, '-' and '.', starting and ending with a letter or digit",
-            );
-            check("frontend_region", &target.region, is_region(&target.region), "an AWS region such as us-east-1");
-            if let Some(id) = &target.distribution_id {
-                check(
-                    "frontend_distribution_id",
-                    id,
-                    is_distribution_id(id),
-                    "a CloudFront distribution id such as E2EXAMPLE1ABC: 'E' and 8 to 20 capital letters or digits",
-                );
-            }
-            if let Some(arn) = &target.deploy_role_arn {
-                check(
-                    "frontend_deploy_role_arn",
-                    arn,
-                    is_role_arn(arn),
-                    "the ARN of an IAM role: arn:aws:iam::<12 digits>:role/<name>",
-                );
-            }
-        }
-        if let Err(error) = CacheRules::compile(&self.frontend_cache_rules) {
-            faults.push(FieldFault { field: "frontend_cache_rules", value: error.pattern, expected: error.reason });
-        }
-        faults
+        field_faults(self.name.as_deref(), self.frontend.as_ref(), &self.frontend_cache_rules)
     }
+}
+
+/// Checks the fields of a project that is still being put together.
+pub fn field_faults(name: Option<&str>, target: Option<&FrontendTarget>, rules: &[CacheRule]) -> Vec<FieldFault> {
+    let mut faults = Vec::new();
+    let mut check = |field: &'static str, value: &str, good: bool, expected: &'static str| {
+        if !good {
+            faults.push(FieldFault { field, item: None, value: value.to_owned(), expected: expected.to_owned() });
+        }
+    };
+    if let Some(name) = name {
+        check("name", name, is_name(name), "1 to 100 characters in one line, not all of them blank");
+    }
+    if let Some(target) = target {
+        check(
+            "frontend_bucket",
+            &target.bucket,
+            is_bucket_name(&target.bucket),
+            "an S3 bucket name: 3 to 63 characters of a-z, 0-9, '-' and '.', starting and ending with a letter or digit",
+        );
+        check("frontend_region", &target.region, is_region(&target.region), "an AWS region such as us-east-1");
+        if let Some(id) = &target.distribution_id {
+            check(
+                "frontend_distribution_id",
+                id,
+                is_distribution_id(id),
+                "a CloudFront distribution id such as E2EXAMPLE1ABC: 'E' and 8 to 20 capital letters or digits",
+            );
+        }
+        if let Some(arn) = &target.deploy_role_arn {
+            check(
+                "frontend_deploy_role_arn",
+                arn,
+                is_role_arn(arn),
+                "the ARN of an IAM role: arn:aws:iam::<12 digits>:role/<name>",
+            );
+        }
+    }
+    faults.extend(CacheRules::faults(rules).into_iter().map(|rule| FieldFault {
+        field: "frontend_cache_rules",
+        item: Some(rule.index),
+        value: rule.pattern,
+        expected: rule.expected,
+    }));
+    faults
 }
 
 /// A field whose value cannot be right.
@@ -107,10 +146,18 @@ impl Project {
 pub struct FieldFault {
     /// The row's attribute.
     pub field: &'static str,
+    /// In a list, which item of it, counted from 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub item: Option<usize>,
     /// What it holds.
     pub value: String,
     /// What it should hold.
     pub expected: String,
+}
+
+/// A name that fits on a line wherever a project is shown.
+pub fn is_name(name: &str) -> bool {
+    !name.trim().is_empty() && name.chars().count() <= MAX_NAME && !name.chars().any(char::is_control)
 }
 
 /// The naming rules of S3 for general purpose buckets.
@@ -172,6 +219,67 @@ mod tests {
         {
             assert!(!is_bucket_name(bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn names() {
+        assert!(is_name("Shop") && is_name("Größe 日本") && is_name(&"ä".repeat(100)));
+        for bad in ["", "  ", "two\nlines", "\u{1b}[31mred", &"a".repeat(101)] {
+            assert!(!is_name(bad), "{bad:?}");
+        }
+    }
+
+    fn whole_project() -> Project {
+        Project {
+            project_id: ProjectId::parse("shop").unwrap(),
+            name: Some("Shop".into()),
+            enabled: false,
+            frontend: Some(FrontendTarget {
+                bucket: "shop-site".into(),
+                distribution_id: Some("E2EXAMPLE1ABC".into()),
+                region: "eu-west-1".into(),
+                deploy_role_arn: Some("arn:aws:iam::123456789012:role/deploy".into()),
+            }),
+            frontend_cache_rules: vec![CacheRule { pattern: "*.json".into(), cache_control: "no-cache".into() }],
+            current_release: None,
+        }
+    }
+
+    #[test]
+    fn the_list_of_fields_is_the_row() {
+        let Value::Object(row) = serde_json::to_value(whole_project()).unwrap() else { unreachable!() };
+        let mut fields: Vec<&str> = FRONTEND_FIELDS.into_iter().chain(["project_id"]).collect();
+        fields.sort_unstable();
+        let mut attributes: Vec<&str> = row.keys().map(String::as_str).collect();
+        attributes.sort_unstable();
+        assert_eq!(fields, attributes);
+    }
+
+    #[test]
+    fn an_absent_field_means_what_reading_makes_of_it() {
+        let row = json!({"project_id": "shop", "frontend_bucket": "shop-site"});
+        let read: Project = serde_json::from_value(row).unwrap();
+        let full = FRONTEND_FIELDS.into_iter().fold(
+            json!({"project_id": "shop", "frontend_bucket": "shop-site"}),
+            |mut row, field| {
+                if let Some(value) = meaning_of_absence(field) {
+                    row[field] = value;
+                }
+                row
+            },
+        );
+        assert_eq!(read, serde_json::from_value(full).unwrap());
+    }
+
+    #[test]
+    fn every_fault_is_named_with_its_place() {
+        assert_eq!(whole_project().faults(), []);
+        let mut project = whole_project();
+        project.name = Some("\t".into());
+        project.frontend.as_mut().unwrap().bucket = "Shop".into();
+        project.frontend_cache_rules.push(CacheRule { pattern: "a[".into(), cache_control: "x".into() });
+        let places: Vec<_> = project.faults().into_iter().map(|fault| (fault.field, fault.item)).collect();
+        assert_eq!(places, [("name", None), ("frontend_bucket", None), ("frontend_cache_rules", Some(1))]);
     }
 
     #[test]

@@ -228,6 +228,9 @@ pub struct Request {
     /// How far the work is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<Progress>,
+    /// Whether visitors may get something of the deploy: set before the first file is overwritten, never taken back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub visible: bool,
     /// How it ended: the shape that the tools' contract gives for the action.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<Value>,

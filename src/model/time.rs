@@ -36,6 +36,11 @@ impl Time {
         u64::try_from(self.0.duration_since(now.0).as_millis()).unwrap_or(0).div_ceil(1000)
     }
 
+    /// The same for calculations.
+    pub fn timestamp(self) -> Timestamp {
+        self.0
+    }
+
     /// Seconds since 1970, the form of DynamoDB's `ttl`.
     pub fn epoch_seconds(self) -> i64 {
         self.0.as_second()
@@ -64,16 +69,6 @@ impl From<Time> for String {
     fn from(time: Time) -> String {
         time.to_string()
     }
-}
-
-/// The present, cut to milliseconds so that a stored time reads back equal.
-pub fn now() -> Timestamp {
-    Time::now().0
-}
-
-/// `time` plus some seconds; stays at the end of representable time instead of overflowing.
-pub fn after(time: Timestamp, seconds: u64) -> Timestamp {
-    Time(time).plus_seconds(seconds).0
 }
 
 #[cfg(test)]

@@ -1,9 +1,14 @@
 //! What every request passes first: the right Host and Origin, a bound on large bodies, and a key where one is needed.
 
 use super::tools::Context;
+use crate::aws::secrets::Secrets;
 use crate::flow::app::App;
-use crate::model::caller::ApiKey;
+use crate::flow::keys::new_key;
+use crate::model::caller::{ApiKey, Caller, KEY_PREFIX, Role};
+use crate::model::digest::Sha256;
 use crate::model::error::{ErrorCode, UserError};
+use crate::store::StoreError;
+use crate::store::keys::KeyRecord;
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
@@ -13,7 +18,7 @@ use serde_json::json;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
-use tokio::sync::Semaphore;
+use tokio::sync::{OnceCell, Semaphore};
 
 /// Bodies above this share a few places, so that many large calls at once cannot fill the memory.
 const LARGE_BODY_BYTES: u64 = 1 << 20;
@@ -21,11 +26,17 @@ const LARGE_BODIES_AT_ONCE: usize = 4;
 
 /// The names under which this server may be reached.
 #[derive(Debug, Clone)]
-pub(super) struct Hosts(BTreeSet<String>);
+pub(super) enum Hosts {
+    /// These. A page elsewhere could make its own name lead to this address, so any other name is refused.
+    Named(BTreeSet<String>),
+    /// Whatever name AWS routed here: nobody else can make a name lead to a function.
+    AsRouted,
+}
 
 impl Hosts {
-    /// Loopback, the address listened on, and what the operator adds.
-    pub(super) fn new(listen: IpAddr, added: &[String]) -> Self {
+    /// Loopback, the address listened on, and what the operator adds; `*.example.com` stands for every name that ends
+    /// so.
+    pub(super) fn named(listen: IpAddr, added: &[String]) -> Self {
         let mut hosts: BTreeSet<String> = ["localhost", "127.0.0.1", "[::1]"].map(str::to_owned).into();
         if !listen.is_unspecified() {
             hosts.insert(match listen {
@@ -34,23 +45,40 @@ impl Hosts {
             });
         }
         hosts.extend(added.iter().map(|host| host.to_ascii_lowercase()));
-        Self(hosts)
+        Self::Named(hosts)
     }
 
-    fn allow(&self, host: &str) -> bool {
-        self.0.contains(&host.to_ascii_lowercase())
+    fn allow_host(&self, host: &str) -> bool {
+        let host = host.to_ascii_lowercase();
+        match self {
+            Hosts::Named(hosts) => {
+                hosts.iter().any(|name| name.strip_prefix('*').map_or(*name == host, |suffix| host.ends_with(suffix)))
+            }
+            Hosts::AsRouted => true,
+        }
+    }
+
+    /// A page of this server, or of a host that is named in full: `*.example.com` may hold pages of strangers.
+    fn allow_origin(&self, origin: &str, host: &str) -> bool {
+        let named = match self {
+            Hosts::Named(hosts) => hosts.contains(&origin.to_ascii_lowercase()),
+            Hosts::AsRouted => false,
+        };
+        named || origin.eq_ignore_ascii_case(host)
     }
 }
 
 /// Refuses a foreign Host or Origin: a page on another site must not reach this server through a visitor's browser.
 pub(super) async fn hosts(State(hosts): State<Hosts>, mut request: Request, next: Next) -> Response {
-    let Some(host) = host_of(&request).filter(|host| hosts.allow(host)) else {
-        return foreign("Host", "Start the server with --allow-host NAME to serve it under another name.");
+    let Some(host) = host_of(&request).filter(|host| hosts.allow_host(host)) else {
+        return foreign("Host", "Start the server with --allowed-host NAME to serve it under another name.");
     };
     if let Some(origin) = request.headers().get(header::ORIGIN) {
         let origin = origin.to_str().ok().and_then(|text| text.parse::<Uri>().ok());
-        let allowed =
-            origin.as_ref().and_then(|uri| uri.authority()).is_some_and(|authority| hosts.allow(authority.host()));
+        let allowed = origin
+            .as_ref()
+            .and_then(|uri| uri.authority())
+            .is_some_and(|authority| hosts.allow_origin(authority.host(), &host));
         if !allowed {
             return foreign("Origin", "Call from a page of this server, or without a browser.");
         }
@@ -97,13 +125,80 @@ pub(super) async fn large_bodies(State(places): State<LargeBodies>, request: Req
     next.run(request).await
 }
 
+/// What finding a caller needs.
+#[derive(Clone)]
+pub(super) struct Keys {
+    pub app: Arc<App>,
+    pub first_key: FirstKey,
+}
+
+/// The admin key that an installation is born with, kept in a secret. It becomes a row like any other the first time it
+/// is used, and can be revoked like any other.
+#[derive(Clone)]
+pub(super) struct FirstKey(Option<Arc<BornWith>>);
+
+struct BornWith {
+    secrets: Secrets,
+    secret_id: String,
+    hash: OnceCell<Option<Sha256>>,
+}
+
+impl FirstKey {
+    /// For installations that make their keys themselves.
+    pub(super) fn none() -> Self {
+        Self(None)
+    }
+
+    /// The key in a secret: JSON with a member `admin`, which is the key without its prefix.
+    pub(super) fn in_secret(secrets: Secrets, secret_id: String) -> Self {
+        Self(Some(Arc::new(BornWith { secrets, secret_id, hash: OnceCell::new() })))
+    }
+
+    /// Makes the row of the first key, if this is it.
+    async fn adopt(&self, app: &App, key: &ApiKey) -> Result<Option<Caller>, StoreError> {
+        let Some(born) = &self.0 else { return Ok(None) };
+        if *born.hash.get_or_init(|| born.read()).await != Some(key.hash()) {
+            return Ok(None);
+        }
+        let record = KeyRecord { key_hash: key.hash(), ..new_key("first admin", Role::Admin).0 };
+        match app.store.create_key(&record).await {
+            // The row decides: it may have been made by another process, or be revoked.
+            Ok(()) | Err(StoreError::Conflict) => app.store.caller(key).await,
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl BornWith {
+    /// The key's hash; `None` when the secret cannot be read, which is then not tried again by this process.
+    async fn read(&self) -> Option<Sha256> {
+        #[derive(serde::Deserialize)]
+        struct Born {
+            admin: String,
+        }
+        let text = match self.secrets.read(&self.secret_id).await {
+            Ok(text) => text,
+            Err(error) => {
+                tracing::error!(%error, "the first admin key cannot be read");
+                return None;
+            }
+        };
+        let born: Born = serde_json::from_str(&text).ok()?;
+        ApiKey::from_text(&format!("{KEY_PREFIX}{}", born.admin)).map(|key| key.hash())
+    }
+}
+
 /// Finds the caller by the bearer key and puts it beside the request.
-pub(super) async fn key(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+pub(super) async fn key(State(keys): State<Keys>, mut request: Request, next: Next) -> Response {
     let over_mcp = request.uri().path().starts_with("/mcp");
     let Some(key) = bearer(request.headers()) else {
         return unauthorized(over_mcp, "The request carries no API key.");
     };
-    match app.store.caller(&key).await {
+    let known = match keys.app.store.caller(&key).await {
+        Ok(None) => keys.first_key.adopt(&keys.app, &key).await,
+        known => known,
+    };
+    match known {
         Ok(Some(caller)) => {
             let host = request.extensions().get::<ReachedAs>().map(|reached| reached.0.clone());
             request.extensions_mut().insert(Context { caller, host });

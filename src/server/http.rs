@@ -8,12 +8,15 @@ use crate::flow::status::health;
 use crate::model::error::{ErrorCode, UserError};
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{Extension, Path, State};
+use axum::extract::{DefaultBodyLimit, Extension, Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router, routing};
 use serde_json::{Value, json};
 use std::sync::Arc;
+
+/// The largest body of a decision.
+const MAX_DECISION_BYTES: usize = 64 << 10;
 
 /// What the handlers share.
 #[derive(Clone)]
@@ -22,13 +25,17 @@ pub(super) struct Api {
     pub tools: Arc<Tools>,
 }
 
-/// The routes that need a key.
-pub(super) fn routes() -> Router<Api> {
+/// The tools.
+pub(super) fn tools() -> Router<Api> {
+    Router::new().route("/v1/tools", routing::get(list_tools)).route("/v1/tools/{name}", routing::post(call_tool))
+}
+
+/// The approver's decision and the server's health, which wait behind no tool call.
+pub(super) fn control() -> Router<Api> {
     Router::new()
-        .route("/v1/tools", routing::get(list_tools))
-        .route("/v1/tools/{name}", routing::post(call_tool))
         .route("/v1/requests/{request_id}/decision", routing::post(decide))
         .route("/v1/health", routing::get(report_health))
+        .layer(DefaultBodyLimit::max(MAX_DECISION_BYTES))
 }
 
 /// `GET /healthz`: alive; needs no key and tells nothing else.

@@ -1,6 +1,8 @@
 //! What can go wrong with a record.
 
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use std::error::Error;
 
 /// A record could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -21,7 +23,7 @@ pub enum StoreError {
     Unavailable {
         /// The table's full name.
         table: String,
-        /// DynamoDB's error code, or the kind of transport failure.
+        /// DynamoDB's error code, or the kind of transport failure; [`StoreError::NO_CREDENTIALS`] before any transport.
         code: String,
         /// DynamoDB's message. For the log only.
         message: String,
@@ -29,15 +31,19 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// The code of a call that was not made, because nothing gave credentials for it.
+    pub const NO_CREDENTIALS: &str = "NoCredentials";
+
     /// Sorts an SDK error: a failed condition is a conflict, anything else means the table is unavailable.
     pub(crate) fn from_sdk<E, R>(table: &str, error: SdkError<E, R>) -> Self
     where
-        E: ProvideErrorMetadata + std::error::Error + 'static,
+        E: ProvideErrorMetadata + Error + 'static,
         R: std::fmt::Debug + 'static,
     {
         let code = match &error {
             SdkError::ServiceError(service) => service.err().code().unwrap_or("ServiceError"),
             SdkError::TimeoutError(_) => "Timeout",
+            _ if causes(&error).any(|cause| cause.is::<CredentialsError>()) => Self::NO_CREDENTIALS,
             SdkError::DispatchFailure(_) => "DispatchFailure",
             SdkError::ResponseError(_) => "ResponseError",
             _ => "ConstructionFailure",
@@ -45,14 +51,20 @@ impl StoreError {
         if code == "ConditionalCheckFailedException" {
             return StoreError::Conflict;
         }
-        StoreError::Unavailable {
-            table: table.to_owned(),
-            code: code.to_owned(),
-            message: aws_sdk_dynamodb::error::DisplayErrorContext(&error).to_string(),
-        }
+        let message = match error.as_service_error().and_then(ProvideErrorMetadata::message) {
+            Some(message) => message.to_owned(),
+            // Not the error as the SDK shows it whole: that would quote the answer, and with it what a row holds.
+            None => causes(&error).map(ToString::to_string).collect::<Vec<_>>().join(": "),
+        };
+        StoreError::Unavailable { table: table.to_owned(), code: code.to_owned(), message }
     }
 
     pub(crate) fn unreadable(table: &str, reason: impl std::fmt::Display) -> Self {
         StoreError::Unreadable { table: table.to_owned(), reason: reason.to_string() }
     }
+}
+
+/// An error and what lies behind it, from the outermost inwards.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
 }

@@ -46,12 +46,22 @@ impl Store {
         serde_dynamo::from_item(item).map_err(|error| StoreError::unreadable(&self.table(table), error))
     }
 
+    /// A row of a list. One that cannot be read is left out and reported: it must not hide all the others.
+    fn decode_listed<T: DeserializeOwned>(&self, table: Table, item: Item) -> Option<T> {
+        self.decode(table, item).inspect_err(|error| tracing::error!(%error, "a row is left out of a list")).ok()
+    }
+
     /// Reads one row as it is now.
     pub(super) async fn get<T: DeserializeOwned>(
         &self,
         table: Table,
         key: (&str, &str),
     ) -> Result<Option<T>, StoreError> {
+        self.get_item(table, key).await?.map(|item| self.decode(table, item)).transpose()
+    }
+
+    /// Reads one row as it is now, whatever it holds.
+    pub(super) async fn get_item(&self, table: Table, key: (&str, &str)) -> Result<Option<Item>, StoreError> {
         let name = self.table(table);
         let answer = self
             .client
@@ -62,7 +72,7 @@ impl Store {
             .send()
             .await
             .map_err(|error| StoreError::from_sdk(&name, error))?;
-        answer.item.map(|item| self.decode(table, item)).transpose()
+        Ok(answer.item)
     }
 
     /// Writes a whole row if the condition holds.
@@ -98,14 +108,23 @@ impl Store {
         after: &T,
         condition: Condition,
     ) -> Result<(), StoreError> {
-        let before = self.encode(table, before)?;
-        let after = self.encode(table, after)?;
-        let attributes: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
-        let changed: Vec<(&String, Option<&AttributeValue>)> = attributes
-            .into_iter()
-            .filter(|attribute| before.get(*attribute) != after.get(*attribute))
-            .map(|attribute| (attribute, after.get(attribute)))
-            .collect();
+        let (before, after) = (self.encode(table, before)?, self.encode(table, after)?);
+        self.set(table, key, &difference(&before, &after), condition).await
+    }
+
+    /// The same, and removes an attribute that neither form knows.
+    pub(super) async fn update_and_remove<T: Serialize>(
+        &self,
+        table: Table,
+        key: (&str, &str),
+        (before, after): (&T, &T),
+        removed: &str,
+        condition: Condition,
+    ) -> Result<(), StoreError> {
+        let (before, after) = (self.encode(table, before)?, self.encode(table, after)?);
+        let removed = removed.to_owned();
+        let mut changed = difference(&before, &after);
+        changed.push((&removed, None));
         self.set(table, key, &changed, condition).await
     }
 
@@ -182,9 +201,7 @@ impl Store {
                 .send()
                 .await
                 .map_err(|error| StoreError::from_sdk(&name, error))?;
-            for item in page.items.unwrap_or_default() {
-                rows.push(self.decode(table, item)?);
-            }
+            rows.extend(page.items.unwrap_or_default().into_iter().filter_map(|item| self.decode_listed(table, item)));
             start = page.last_evaluated_key.filter(|key| !key.is_empty());
             if start.is_none() || rows.len() >= limit {
                 return Ok(rows);
@@ -194,6 +211,11 @@ impl Store {
 
     /// All rows of a small table.
     pub(super) async fn scan<T: DeserializeOwned>(&self, table: Table) -> Result<Vec<T>, StoreError> {
+        Ok(self.scan_items(table).await?.into_iter().filter_map(|item| self.decode_listed(table, item)).collect())
+    }
+
+    /// All rows of a small table, whatever they hold.
+    pub(super) async fn scan_items(&self, table: Table) -> Result<Vec<Item>, StoreError> {
         let name = self.table(table);
         let mut rows = Vec::new();
         let mut start = None;
@@ -207,13 +229,21 @@ impl Store {
                 .send()
                 .await
                 .map_err(|error| StoreError::from_sdk(&name, error))?;
-            for item in page.items.unwrap_or_default() {
-                rows.push(self.decode(table, item)?);
-            }
+            rows.extend(page.items.unwrap_or_default());
             start = page.last_evaluated_key.filter(|key| !key.is_empty());
             if start.is_none() {
                 return Ok(rows);
             }
         }
     }
+}
+
+/// The attributes in which two forms of a row differ, with their later values.
+fn difference<'a>(before: &'a Item, after: &'a Item) -> Vec<(&'a String, Option<&'a AttributeValue>)> {
+    let attributes: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    attributes
+        .into_iter()
+        .filter(|attribute| before.get(*attribute) != after.get(*attribute))
+        .map(|attribute| (attribute, after.get(attribute)))
+        .collect()
 }

@@ -19,16 +19,28 @@ pub use tables::Table;
 pub struct Store {
     client: Client,
     prefix: String,
+    renamed: Vec<(Table, String)>,
 }
 
 impl Store {
     /// Over a client, with the prefix of every table's name (default `bouncer-`).
     pub fn new(client: Client, prefix: impl Into<String>) -> Self {
-        Self { client, prefix: prefix.into() }
+        Self { client, prefix: prefix.into(), renamed: Vec::new() }
+    }
+
+    /// Gives one table a full name of its own.
+    #[must_use]
+    pub fn with_table(mut self, table: Table, name: impl Into<String>) -> Self {
+        self.renamed.retain(|(renamed, _)| *renamed != table);
+        self.renamed.push((table, name.into()));
+        self
     }
 
     /// The full name of a table.
     pub fn table(&self, table: Table) -> String {
-        format!("{}{}", self.prefix, table.suffix())
+        match self.renamed.iter().find(|(renamed, _)| *renamed == table) {
+            Some((_, name)) => name.clone(),
+            None => format!("{}{}", self.prefix, table.suffix()),
+        }
     }
 }

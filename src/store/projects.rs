@@ -1,14 +1,38 @@
 //! `bouncer-projects`: what a project is, and which release its visitors get.
 
-use super::items::{Condition, text};
+use super::items::{Condition, Item, text};
 use super::{Store, StoreError, Table};
 use crate::model::ids::{ProjectId, ReleaseId};
 use crate::model::project::Project;
 use aws_sdk_dynamodb::types::AttributeValue;
+use serde_json::Value;
 use std::collections::BTreeSet;
 
 const KEY: &str = "project_id";
 const UNSETTLED: &str = "unsettled_releases";
+const POINTER: &str = "current_release";
+
+/// A row of the table as it was read. Unlike a [`Project`] it can hold anything, and it remembers exactly what was there.
+#[derive(Debug, Clone)]
+pub struct ProjectRow {
+    project_id: String,
+    item: Item,
+}
+
+impl ProjectRow {
+    /// The row's key; not necessarily a valid project id.
+    pub fn project_id(&self) -> &str {
+        &self.project_id
+    }
+
+    /// What an attribute holds; `None` when the row has no such attribute.
+    pub fn get(&self, attribute: &str) -> Option<Value> {
+        let value = self.item.get(attribute)?;
+        let json = serde_dynamo::from_attribute_value(value.clone());
+        // What JSON cannot say can still be shown.
+        Some(json.unwrap_or_else(|_| Value::String(format!("{value:?}"))))
+    }
+}
 
 impl Store {
     /// Stores a new project; a conflict means that there is one of this id.
@@ -19,7 +43,13 @@ impl Store {
     /// Changes a project, if its release pointer is still where it was read.
     pub async fn update_project(&self, before: &Project, after: &Project) -> Result<(), StoreError> {
         let condition = pointer_is(before.current_release.as_ref());
-        self.update(Table::Projects, (KEY, before.project_id.as_str()), before, after, condition).await
+        let key = (KEY, before.project_id.as_str());
+        if before.bucket() == after.bucket() {
+            return self.update(Table::Projects, key, before, after, condition).await;
+        }
+        // What lies in another bucket is not known, so nothing in it may be taken for a file of a release.
+        let moved = Project { current_release: None, ..after.clone() };
+        self.update_and_remove(Table::Projects, key, (before, &moved), UNSETTLED, condition).await
     }
 
     /// Reads a project as it is now.
@@ -32,6 +62,46 @@ impl Store {
         let mut projects: Vec<Project> = self.scan(Table::Projects).await?;
         projects.sort_by(|a, b| a.project_id.cmp(&b.project_id));
         Ok(projects)
+    }
+
+    /// All rows by id, those too that are no valid projects.
+    pub async fn project_rows(&self) -> Result<Vec<ProjectRow>, StoreError> {
+        let items = self.scan_items(Table::Projects).await?.into_iter();
+        let mut rows = items.map(|item| self.project_row_of(item)).collect::<Result<Vec<_>, _>>()?;
+        rows.sort_by(|a, b| a.project_id.cmp(&b.project_id));
+        Ok(rows)
+    }
+
+    /// Reads one row as it is now.
+    pub async fn project_row(&self, id: &ProjectId) -> Result<Option<ProjectRow>, StoreError> {
+        let item = self.get_item(Table::Projects, (KEY, id.as_str())).await?;
+        item.map(|item| self.project_row_of(item)).transpose()
+    }
+
+    /// Sets attributes of a row, and removes those without a value, if the row is still there and the attributes
+    /// `unchanged` hold what was read. Its other attributes stay as they are.
+    pub async fn change_project_row(
+        &self,
+        row: &ProjectRow,
+        changes: &[(&str, Option<Value>)],
+        unchanged: &[&str],
+    ) -> Result<(), StoreError> {
+        let unreadable = |error: serde_dynamo::Error| StoreError::unreadable(&self.table(Table::Projects), error);
+        let mut values = Vec::with_capacity(changes.len());
+        for (attribute, value) in changes {
+            let value = value.as_ref().map(serde_dynamo::to_attribute_value).transpose().map_err(unreadable)?;
+            values.push(((*attribute).to_owned(), value));
+        }
+        let attributes: Vec<(&String, Option<&AttributeValue>)> =
+            values.iter().map(|(attribute, value)| (attribute, value.as_ref())).collect();
+        self.set(Table::Projects, (KEY, &row.project_id), &attributes, still_holds(row, unchanged)).await
+    }
+
+    fn project_row_of(&self, item: Item) -> Result<ProjectRow, StoreError> {
+        match item.get(KEY) {
+            Some(AttributeValue::S(id)) => Ok(ProjectRow { project_id: id.clone(), item }),
+            _ => Err(StoreError::unreadable(&self.table(Table::Projects), "a row has no project_id")),
+        }
     }
 
     /// Notes that a release is about to be written to the bucket. Until the pointer moves, the bucket may hold files
@@ -74,25 +144,62 @@ impl Store {
             .collect()
     }
 
-    /// Points the project to a release whose files are all in the bucket, if it still points to `from`.
+    /// Points the project to a release whose files are all in its bucket, if it still points to `from` and still has
+    /// that bucket. Of the unsettled releases only those go that the publish made up for; another may have begun.
     pub async fn settle_release(
         &self,
         id: &ProjectId,
+        bucket: &str,
         from: Option<&ReleaseId>,
         to: &ReleaseId,
+        made_up_for: &BTreeSet<ReleaseId>,
     ) -> Result<(), StoreError> {
-        let value = text(to.as_str());
-        let attributes = [(&"current_release".to_owned(), Some(&value)), (&UNSETTLED.to_owned(), None)];
-        self.set(Table::Projects, (KEY, id.as_str()), &attributes, pointer_is(from)).await
+        let name = self.table(Table::Projects);
+        let settled = made_up_for.iter().chain([to]).map(ToString::to_string).collect::<BTreeSet<_>>();
+        let mut request = self
+            .client
+            .update_item()
+            .table_name(&name)
+            .key(KEY, text(id.as_str()))
+            .update_expression("SET #pointer = :to DELETE #u :settled")
+            .expression_attribute_names("#pointer", POINTER)
+            .expression_attribute_names("#u", UNSETTLED)
+            .expression_attribute_values(":to", text(to.as_str()))
+            .expression_attribute_values(":settled", AttributeValue::Ss(settled.into_iter().collect()))
+            .expression_attribute_values(":bucket", text(bucket));
+        request = match from {
+            Some(from) => request
+                .condition_expression("frontend_bucket = :bucket AND #pointer = :from")
+                .expression_attribute_values(":from", text(from.as_str())),
+            None => request.condition_expression("frontend_bucket = :bucket AND attribute_not_exists(#pointer)"),
+        };
+        request.send().await.map(|_| ()).map_err(|error| StoreError::from_sdk(&name, error))
     }
+}
+
+fn still_holds(row: &ProjectRow, attributes: &[&str]) -> Condition {
+    let mut terms = vec!["attribute_exists(project_id)".to_owned()];
+    terms.extend(attributes.iter().enumerate().map(|(index, attribute)| match row.item.get(*attribute) {
+        Some(_) => format!("#c{index} = :c{index}"),
+        None => format!("attribute_not_exists(#c{index})"),
+    }));
+    let empty = Condition::new(terms.join(" AND "));
+    attributes.iter().enumerate().fold(empty, |condition, (index, attribute)| {
+        let condition = condition.name(&format!("#c{index}"), attribute);
+        match row.item.get(*attribute) {
+            Some(value) => condition.value(&format!(":c{index}"), value.clone()),
+            None => condition,
+        }
+    })
 }
 
 fn pointer_is(release: Option<&ReleaseId>) -> Condition {
     match release {
-        Some(release) => Condition::new("#pointer = :from")
-            .name("#pointer", "current_release")
-            .value(":from", text(release.as_str())),
-        None => Condition::new("attribute_exists(project_id) AND attribute_not_exists(#pointer)")
-            .name("#pointer", "current_release"),
+        Some(release) => {
+            Condition::new("#pointer = :from").name("#pointer", POINTER).value(":from", text(release.as_str()))
+        }
+        None => {
+            Condition::new("attribute_exists(project_id) AND attribute_not_exists(#pointer)").name("#pointer", POINTER)
+        }
     }
 }

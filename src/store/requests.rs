@@ -5,6 +5,7 @@ use super::{Store, StoreError, Table};
 use crate::model::ids::RequestId;
 use crate::model::progress::Progress;
 use crate::model::request::{Event, IllegalTransition, Request, Status};
+use crate::model::time::Time;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 const KEY: &str = "request_id";
@@ -43,8 +44,15 @@ impl Store {
         let mut after = request.clone();
         after.status = request.status.after(event)?;
         edit(&mut after);
-        let condition =
-            Condition::new("#from = :from").name("#from", "status").value(":from", text(request.status.as_str()));
+        let unchanged = "#from = :from";
+        let condition = match event {
+            // A decision must still be in time when it is written, however long ago the press was checked. Times are
+            // stored so that their texts compare as they do.
+            Event::Approve | Event::Deny => Condition::new(format!("{unchanged} AND expires_at > :now"))
+                .value(":now", text(Time::now().to_string())),
+            _ => Condition::new(unchanged),
+        };
+        let condition = condition.name("#from", "status").value(":from", text(request.status.as_str()));
         self.update(Table::Requests, (KEY, request.request_id.as_str()), request, &after, condition).await?;
         Ok(after)
     }
@@ -55,6 +63,14 @@ impl Store {
         let running =
             Condition::new("#s = :running").name("#s", "status").value(":running", text(Status::Running.as_str()));
         self.set(Table::Requests, (KEY, id.as_str()), &[(&"progress".to_owned(), Some(&value))], running).await
+    }
+
+    /// Notes that visitors may get something of a running deploy from now on; a conflict means that it no longer runs.
+    pub async fn set_visible(&self, id: &RequestId) -> Result<(), StoreError> {
+        let running =
+            Condition::new("#s = :running").name("#s", "status").value(":running", text(Status::Running.as_str()));
+        let visible = AttributeValue::Bool(true);
+        self.set(Table::Requests, (KEY, id.as_str()), &[(&"visible".to_owned(), Some(&visible))], running).await
     }
 
     /// Writes the report of a running request before it ends; a conflict means that it no longer runs.

@@ -29,6 +29,11 @@ impl Table {
     pub const ALL: [Table; 6] =
         [Table::Projects, Table::Requests, Table::History, Table::Locks, Table::Keys, Table::Executions];
 
+    /// The tables that a profile uses; those of the local engine are not on AWS.
+    pub fn used(with_local_engine: bool) -> impl Iterator<Item = Table> {
+        Self::ALL.into_iter().filter(move |table| with_local_engine || *table != Table::Executions)
+    }
+
     /// The table's name without the prefix.
     pub fn suffix(self) -> &'static str {
         match self {

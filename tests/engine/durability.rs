@@ -1,101 +1,18 @@
 //! The engine dies at any point, and another one on the same records carries on.
 
-use super::simulator::hide_tokens;
+use super::tour::{Calls, distinct, expected_ending, run};
 use super::world::{Do, MACHINE, Running, World, callback, engine_on, machine, task, until};
-use bouncer::flow::ports::{Engine, EngineError, ExecutionStatus, TaskError, TaskToken, Tasks};
+use bouncer::flow::ports::{Engine as _, EngineError, ExecutionStatus, TaskToken, Tasks};
 use futures::future::join_all;
 use serde_json::{Value, json};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use tokio_util::sync::CancellationToken;
-
-/// A loop, a wait, a task that fails once, and a task that waits for its token.
-fn tour() -> String {
-    machine(
-        "Begin",
-        json!({
-            "Begin": { "Type": "Pass", "Result": { "result": { "n": 0 } }, "ResultPath": "$.add", "Next": "Add" },
-            "Add": task("add", json!({ "Next": "Enough" })),
-            "Enough": {
-                "Type": "Choice",
-                "Choices": [{ "Variable": "$.add.result.n", "NumericLessThan": 3, "Next": "Pause" }],
-                "Default": "Ask",
-            },
-            "Pause": { "Type": "Wait", "Seconds": 0, "Next": "Add" },
-            "Ask": callback("ask", json!({ "TimeoutSeconds": 60, "Next": "Shaky" })),
-            "Shaky": task("shaky", json!({ "Retry": [{ "ErrorEquals": ["Test.Shaky"], "IntervalSeconds": 1 }], "Next": "Broken" })),
-            "Broken": task("broken", json!({ "Catch": [{ "ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Done" }], "End": true })),
-            "Done": { "Type": "Succeed" },
-        }),
-    )
-}
-
-type Calls = Arc<Mutex<Vec<Value>>>;
-
-/// The engine whose tokens a task completes, once there is one.
-type Completes = Arc<Mutex<Option<Arc<dyn Engine>>>>;
-
-/// Does the tour's tasks. Like the product's, they can be run twice: what they answer depends on the payload alone.
-/// The call of this number never ends, if there is one.
-fn guide(calls: &Calls, hang_at: Option<usize>) -> (Arc<dyn Tasks>, Completes) {
-    let calls = calls.clone();
-    let handle = Completes::default();
-    let completes = handle.clone();
-    let tasks = Do::new(move |payload: Value| {
-        let number = {
-            let mut calls = calls.lock().unwrap();
-            calls.push(payload.clone());
-            calls.len() - 1
-        };
-        let engine = completes.lock().unwrap().clone();
-        async move {
-            if hang_at == Some(number) {
-                std::future::pending::<()>().await;
-            }
-            match payload["task"].as_str().unwrap() {
-                "add" => Ok(json!({ "n": payload["input"]["add"]["result"]["n"].as_u64().unwrap() + 1 })),
-                "ask" => {
-                    let token = TaskToken(payload["token"].as_str().unwrap().to_owned());
-                    engine.expect("an engine").complete_task(&token, json!({ "outcome": "approved" })).await.unwrap();
-                    Ok(Value::Null)
-                }
-                "shaky" if payload["retry"] == 0 => Err(TaskError { name: "Test.Shaky", cause: "once".into() }),
-                "shaky" => Ok(json!("steady")),
-                _ => Err(TaskError { name: "Test.Broken", cause: "always".into() }),
-            }
-        }
-    });
-    (tasks, handle)
-}
-
-fn run(world: &World, calls: &Calls, hang_at: Option<usize>) -> Running {
-    let engine = world.engine(&tour());
-    let (tasks, handle) = guide(calls, hang_at);
-    *handle.lock().unwrap() = Some(engine.clone());
-    Running::new(engine, tasks)
-}
-
-/// The calls without tokens, a repeated one once.
-fn distinct(calls: &Calls) -> Vec<Value> {
-    let mut calls = calls.lock().unwrap().clone();
-    calls.iter_mut().for_each(hide_tokens);
-    calls.dedup();
-    calls
-}
-
-fn expected_ending() -> Value {
-    json!({ "succeeded": {
-        "add": { "result": { "n": 3 } },
-        "ask": { "outcome": "approved" },
-        "shaky": { "result": "steady" },
-        "error": { "Error": "Test.Broken", "Cause": "{\"errorMessage\":\"always\",\"errorType\":\"Test.Broken\"}" },
-    } })
-}
 
 async fn undisturbed() -> (Vec<Value>, u64) {
     let world = World::new().await;
     let calls = Calls::default();
-    let running = run(&world, &calls, None);
+    let running = run(&world.store, &calls, None);
     running.start("tour", json!({})).await;
     assert_eq!(world.ending("tour").await, expected_ending());
     running.kill().await;
@@ -112,11 +29,11 @@ async fn killed_at_every_stored_step_the_same_happens() {
         async move {
             let world = World::new().await;
             let calls = Calls::default();
-            let first = run(&world, &calls, None);
+            let first = run(&world.store, &calls, None);
             first.start("tour", json!({})).await;
             until("the step is stored", || async { (world.revision("tour").await >= revision).then_some(()) }).await;
             first.kill().await;
-            let second = run(&world, &calls, None);
+            let second = run(&world.store, &calls, None);
             assert_eq!(world.ending("tour").await, expected_ending(), "killed at {revision}");
             second.kill().await;
             assert_eq!(distinct(&calls), expected, "killed at {revision}");
@@ -133,11 +50,11 @@ async fn killed_in_every_task_the_same_task_runs_again() {
         async move {
             let world = World::new().await;
             let calls = Calls::default();
-            let first = run(&world, &calls, Some(number));
+            let first = run(&world.store, &calls, Some(number));
             first.start("tour", json!({})).await;
             until("the task runs", || async { (calls.lock().unwrap().len() > number).then_some(()) }).await;
             first.kill().await;
-            let second = run(&world, &calls, None);
+            let second = run(&world.store, &calls, None);
             assert_eq!(world.ending("tour").await, expected_ending(), "killed in call {number}");
             second.kill().await;
             let made = calls.lock().unwrap().clone();
@@ -346,29 +263,35 @@ async fn an_execution_keeps_the_machine_it_was_started_with() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_waiting_executions_cost_little() {
     let (world, calls) = (World::new().await, Calls::default());
-    let running = Running::new(world.engine(&ask()), note(&calls));
+    let states = json!({
+        "Ask": callback("ask", json!({ "Next": "After" })),
+        "After": task("after", json!({ "ResultPath": "$", "End": true })),
+    });
+    let definition = machine("Ask", states);
+    let running = Running::new(world.engine(&definition), note(&calls));
     for n in 0..1_000 {
-        running.start(&format!("run-{n}"), json!({ "request_id": format!("req-{n}") })).await;
+        running.start(&format!("run-{n:03}"), json!({ "request_id": format!("req-{n}") })).await;
     }
     until("all have asked", || async { (calls.lock().unwrap().len() == 1_000).then_some(()) }).await;
-    let waits = async |n: u64| world.revision(&format!("run-{n}")).await == 3;
-    until("the last one waits", || async { waits(999).await.then_some(()) }).await;
+    until("the last one waits", || async { (world.revision("run-999").await == 3).then_some(()) }).await;
     running.kill().await;
+    let mut tokens: Vec<_> =
+        calls.lock().unwrap().iter().map(|call| TaskToken(call["token"].as_str().unwrap().to_owned())).collect();
+    tokens.sort_by(|a, b| a.0.cmp(&b.0));
 
     let before = resident_kib();
-    let running = Running::new(world.engine(&ask()), note(&Calls::default()));
-    let tokens: Vec<_> =
-        calls.lock().unwrap().iter().map(|call| TaskToken(call["token"].as_str().unwrap().to_owned())).collect();
-    // Drivers begin in the order of their starts, so when the last one answers the others wait.
-    running.engine.complete_task(&tokens[999], json!(1)).await.unwrap();
+    let running = Running::new(world.engine(&definition), note(&Calls::default()));
     let name_of = |token: &TaskToken| token.0.split(':').nth(1).unwrap().to_owned();
-    world.ending(&name_of(&tokens[999])).await;
+    let ended = json!({ "succeeded": { "result": null } });
+    // Drivers begin in the order of their starts, so when the last one carries on all others wait.
+    running.engine.complete_task(&tokens[999], json!(1)).await.unwrap();
+    assert_eq!(world.ending("run-999").await, ended);
     let grown = resident_kib().saturating_sub(before);
     println!("999 waiting executions: {grown} KiB");
     assert!(grown < 16 * 1024, "{grown} KiB");
     for token in tokens.iter().step_by(50) {
         running.engine.complete_task(token, json!(1)).await.unwrap();
-        assert_eq!(world.ending(&name_of(token)).await, json!({ "succeeded": { "ask": 1 } }));
+        assert_eq!(world.ending(&name_of(token)).await, ended);
     }
     running.kill().await;
 }

@@ -9,4 +9,5 @@ mod resume;
 mod script;
 mod simulator;
 mod timers;
+mod tour;
 mod world;

@@ -1,6 +1,7 @@
 //! Engines on real records: the embedded DynamoDB endpoint on a temporary folder.
 
 use async_trait::async_trait;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use bouncer::engine::asl::Execution;
 use bouncer::engine::local::{LocalEngine, Settings};
@@ -79,6 +80,8 @@ pub fn store_at(records: SocketAddr, credentials: &StorageCredentials) -> Store 
         .region(Region::new("us-east-1"))
         .endpoint_url(format!("http://{records}"))
         .credentials_provider(keys)
+        // Tests lose answers on purpose and should not wait a second for each.
+        .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(5)))
         .build();
     Store::new(aws_sdk_dynamodb::Client::from_conf(config), "bouncer-")
 }

@@ -8,3 +8,5 @@ mod multipart;
 mod objects;
 mod records;
 mod support;
+
+pub use support::dynamodb_client;

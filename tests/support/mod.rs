@@ -12,13 +12,16 @@ mod redact;
 mod selftest;
 mod server;
 mod site;
+mod storage;
 mod wait;
 
 pub use cli::Cli;
 pub use http::{answer, text};
 pub use mcporter::{Mcporter, Transport};
 pub use node::{Forwarder, run_node_tool};
+pub use process::Finished;
 pub use redact::redact;
-pub use server::{Role, Server};
+pub use server::{Options, Role, Server};
 pub use site::{Site, SiteFile};
+pub use storage::{Storage, Stored};
 pub use wait::wait_until;

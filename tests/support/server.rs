@@ -24,7 +24,17 @@ pub struct Server {
     url: String,
     keys: Credentials,
     client: reqwest::Client,
+    options: Options,
     folder: TempDir,
+}
+
+/// How a server is started, where that differs from the usual.
+#[derive(Clone, Default)]
+pub struct Options {
+    /// Further arguments of `bouncer serve`.
+    pub arguments: &'static [&'static str],
+    /// No file of the server can grow beyond so many KiB, as if the disk were full then.
+    pub file_limit_kib: Option<u32>,
 }
 
 /// D/credentials.json
@@ -45,6 +55,11 @@ struct Address {
 impl Server {
     /// Starts the binary on an empty data folder and waits until it answers.
     pub async fn start() -> Self {
+        Self::start_with(Options::default()).await
+    }
+
+    /// As [`Server::start`], with options.
+    pub async fn start_with(options: Options) -> Self {
         let folder = TempDir::with_prefix("bouncer-test-").expect("a temporary folder");
         std::fs::create_dir(folder.path().join("data")).expect("the data folder");
         let client = reqwest::Client::builder()
@@ -52,17 +67,23 @@ impl Server {
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .expect("an HTTP client");
-        let (child, url) = spawn(folder.path(), &client).await;
+        let (child, url) = spawn(folder.path(), &options, &client).await;
         let keys = read_json(&folder.path().join("data/credentials.json")).expect("credentials.json is there");
-        Self { child: Some(child), url, keys, client, folder }
+        Self { child: Some(child), url, keys, client, options, folder }
     }
 
     /// Stops the server if it runs, and starts it again on the same data folder.
     pub async fn restart(&mut self) {
         self.stop();
-        let (child, url) = spawn(self.folder.path(), &self.client).await;
+        let (child, url) = spawn(self.folder.path(), &self.options, &self.client).await;
         self.child = Some(child);
         self.url = url;
+    }
+
+    /// As [`Server::restart`], with other options from now on.
+    pub async fn restart_with(&mut self, options: Options) {
+        self.options = options;
+        self.restart().await;
     }
 
     /// Asks the process to end (SIGTERM) and waits until it has; returns its exit code, `None` when it was not running.
@@ -90,6 +111,11 @@ impl Server {
         self.folder.path().join("data")
     }
 
+    /// The server's process id.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().expect("the server runs").id()
+    }
+
     /// `http://127.0.0.1:PORT`; another port after every start.
     pub fn url(&self) -> &str {
         &self.url
@@ -109,11 +135,11 @@ impl Server {
     }
 
     /// A temporary folder of this server's test, for clients' homes and the like.
-    pub(super) fn scratch(&self) -> &Path {
+    pub fn scratch(&self) -> &Path {
         self.folder.path()
     }
 
-    pub(super) fn client(&self) -> &reqwest::Client {
+    pub fn client(&self) -> &reqwest::Client {
         &self.client
     }
 }
@@ -132,14 +158,15 @@ impl Drop for Server {
 }
 
 /// Starts the process and waits until it serves; returns it with its address.
-async fn spawn(folder: &Path, client: &reqwest::Client) -> (Child, String) {
+async fn spawn(folder: &Path, options: &Options, client: &reqwest::Client) -> (Child, String) {
     let data = folder.join("data");
     let log = File::options().create(true).append(true).open(log_file(folder)).expect("the log file");
-    let mut child = process::isolated(env!("CARGO_BIN_EXE_bouncer"), folder)
+    let mut child = command(folder, options)
         .arg("serve")
         .arg("--data-dir")
         .arg(&data)
         .args(["--listen", "127.0.0.1:0"])
+        .args(options.arguments)
         .stdin(Stdio::null())
         .stdout(log.try_clone().expect("the log file, again"))
         .stderr(log)
@@ -159,6 +186,16 @@ async fn spawn(folder: &Path, client: &reqwest::Client) -> (Child, String) {
     })
     .await;
     (child, url)
+}
+
+fn command(folder: &Path, options: &Options) -> Command {
+    const PROGRAM: &str = env!("CARGO_BIN_EXE_bouncer");
+    let Some(kib) = options.file_limit_kib else { return process::isolated(PROGRAM, folder) };
+    // With its signal ignored, a write beyond the limit fails as one to a full disk does. sh counts in 512 bytes.
+    let script = format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"", kib * 2);
+    let mut command = process::isolated("sh", folder);
+    command.args(["-c", &script, PROGRAM]);
+    command
 }
 
 fn terminate(child: &Child) {

@@ -1,12 +1,14 @@
 //! The tools over HTTP: every rule of their contract, tried from outside.
 
 mod arguments;
+mod changed_meanwhile;
 mod decisions;
 mod frontend;
 mod frontend_presigned;
 mod frontend_refusals;
 mod http;
 mod queries;
+mod races;
 mod staging;
 
 use std::time::Duration;
@@ -19,13 +21,13 @@ use crate::support::{Role, Server, Site, SiteFile, text};
 
 pub use arguments::{REQUIRED, arguments_without, sample_arguments};
 
-type Answer = (u16, Value);
+pub type Answer = (u16, Value);
 
 /// The codes of a request that was understood and is not acceptable.
 const NOT_ACCEPTABLE: &[&str] = &["VALIDATION_ERROR", "INVALID_PARAM"];
 
 /// The body of an answer that is no failure.
-fn accepted((status, body): Answer) -> Value {
+pub fn accepted((status, body): Answer) -> Value {
     assert_eq!(status, 200, "{body:#}");
     assert_ne!(body["status"], "error", "{body:#}");
     body
@@ -66,7 +68,7 @@ async fn ask_frontend(server: &Server, project: &str, site: &Site) -> Value {
 }
 
 /// Approves a request and waits for its end.
-async fn approve(server: &Server, request_id: &Value) -> Value {
+pub async fn approve(server: &Server, request_id: &Value) -> Value {
     accepted(server.decide(Role::Approver, text(request_id), "approve").await);
     server.ended(text(request_id)).await
 }
@@ -81,7 +83,7 @@ pub async fn upload_all(ready: &Value, site: &Site) {
 }
 
 /// Sends `bytes` to one presigned URL, with the method and headers that came with it; the HTTP status of storage.
-async fn put(issued: &Value, bytes: Vec<u8>) -> u16 {
+pub async fn put(issued: &Value, bytes: Vec<u8>) -> u16 {
     put_to(text(&issued["presigned_url"]), issued, bytes).await
 }
 
@@ -96,7 +98,7 @@ async fn put_to(url: &str, issued: &Value, bytes: Vec<u8>) -> u16 {
 }
 
 /// Checks that every file of `site` is served as it is, and returns nothing else.
-async fn assert_serves(server: &Server, project: &str, site: &Site) {
+pub async fn assert_serves(server: &Server, project: &str, site: &Site) {
     for SiteFile { path, bytes } in site.files() {
         let response = server.visit(project, path).await;
         assert_eq!(response.status(), 200, "{path}");

@@ -17,8 +17,8 @@ use super::definition::{Definition, Kind, PassResult, State, Task, Then, Timeout
 use super::execution::{Callback, Completion, Doing, Ending, Execution, Failure, MAX_SNAPSHOT_BYTES, Position, Visit};
 use super::paths::{Path, ResultPath, Scope};
 use crate::flow::ports::TaskToken;
+use crate::model::canonical;
 use crate::model::digest::Sha256;
-use crate::model::{canonical, time};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -259,7 +259,7 @@ impl Step<'_> {
         };
         Ok(self.doing(Doing::Running {
             payload,
-            deadline: seconds.map(|seconds| time::after(self.moment.now, seconds)),
+            deadline: seconds.map(|seconds| later(self.moment.now, std::time::Duration::from_secs(seconds))),
             callback,
         }))
     }
@@ -267,8 +267,8 @@ impl Step<'_> {
     fn end_of_wait(&self, until: &Until, scope: Scope<'_>) -> Result<Timestamp, Failure> {
         let now = self.moment.now;
         match until {
-            Until::Seconds(seconds) => Ok(time::after(now, u64::from(*seconds))),
-            Until::SecondsPath(path) => Ok(time::after(now, seconds_at(path, scope)?)),
+            Until::Seconds(seconds) => Ok(later(now, std::time::Duration::from_secs(u64::from(*seconds)))),
+            Until::SecondsPath(path) => Ok(later(now, std::time::Duration::from_secs(seconds_at(path, scope)?))),
             Until::Timestamp(time) => Ok(*time),
             Until::TimestampPath(path) => {
                 let time = path.get(scope)?.as_str().and_then(|text| text.parse().ok());

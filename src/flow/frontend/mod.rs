@@ -3,16 +3,20 @@
 pub mod diff;
 mod files;
 pub mod inline;
+mod invalidate;
 mod outcome;
 mod plan;
 pub mod presigned;
 mod publish;
 mod report;
+mod slice;
 mod transfer;
 
 pub use files::FileToDiff;
+pub use invalidate::{check_invalidation, invalidate};
+pub(crate) use outcome::close_orphan;
 pub use outcome::{FrontendResult, complete, fail};
 pub use plan::PendingAnswer;
 pub(crate) use plan::ensure_started;
 pub use publish::publish;
-pub use report::{DeployOutcome, FailedFile};
+pub use report::{DeployOutcome, FailedFile, InvalidationView};

@@ -1,8 +1,8 @@
 //! How a deploy ends in the records: the tasks `frontend.complete` and `frontend.fail`. Both may run twice.
 
 use super::publish::{history_row, load};
-use super::report::{DeployOutcome, FailedFile, Report};
-use crate::flow::app::{App, Profile};
+use super::report::{DeployOutcome, FailedFile, InvalidationView, Report};
+use crate::flow::app::App;
 use crate::flow::ports::TaskError;
 use crate::model::history::DeployStatus;
 use crate::model::ids::{ReleaseId, RequestId};
@@ -30,8 +30,14 @@ pub struct FrontendResult {
     /// The release; absent when none went live.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub release_id: Option<ReleaseId>,
-    /// "skipped": there is no distribution.
-    pub cf_invalidation: &'static str,
+    /// The CDN's invalidation; "skipped" when none was needed, "failed" when it could not be made.
+    pub cf_invalidation: InvalidationOutcome,
+    /// Whether the files are live but the CDN may still give old ones.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub cf_invalidation_failed: bool,
+    /// Why, and how to make up for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cf_invalidation_error: Option<String>,
     /// Where the site is.
     pub urls: Vec<String>,
     /// Why it failed, in one sentence.
@@ -39,11 +45,26 @@ pub struct FrontendResult {
     pub error_summary: Option<String>,
 }
 
-/// Closes a deploy that is live.
-pub async fn complete(app: &App, id: &RequestId) -> Result<Value, TaskError> {
+/// What came of the invalidation.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub enum InvalidationOutcome {
+    /// CloudFront has it.
+    Made(InvalidationView),
+    /// "skipped" or "failed".
+    Not(&'static str),
+}
+
+const SKIPPED: InvalidationOutcome = InvalidationOutcome::Not("skipped");
+
+/// Closes a deploy that is live. `state` is the execution's data, which tells of a failed invalidation.
+pub async fn complete(app: &App, id: &RequestId, state: &Value) -> Result<Value, TaskError> {
     let request = load(app, id).await?;
     let report = report_of(&request);
     let release_id = release_of(&request);
+    let made = report.as_ref().and_then(|report| report.invalidation.clone());
+    let failed = cause_of(state, "/invalidation_error").filter(|_| made.is_none());
+    let distribution = request.plan.as_ref().and_then(|plan| plan.target.distribution_id.clone()).unwrap_or_default();
     let result = FrontendResult {
         deploy_status: DeployOutcome::Deployed,
         deployed_count: report.as_ref().map_or(0, |report| report.deployed_count),
@@ -52,7 +73,18 @@ pub async fn complete(app: &App, id: &RequestId) -> Result<Value, TaskError> {
         unchanged_count: report.map_or(0, |report| report.unchanged_count),
         removed_count: 0,
         release_id,
-        cf_invalidation: "skipped",
+        cf_invalidation_failed: failed.is_some(),
+        cf_invalidation_error: failed.as_ref().map(|cause| {
+            format!(
+                "{cause} The files are live; drop the old answers with: \
+                 aws cloudfront create-invalidation --distribution-id {distribution} --paths '/*'"
+            )
+        }),
+        cf_invalidation: match (made, &failed) {
+            (Some(made), _) => InvalidationOutcome::Made(made),
+            (None, Some(_)) => InvalidationOutcome::Not("failed"),
+            (None, None) => SKIPPED,
+        },
         urls: urls(app, &request),
         error_summary: None,
     };
@@ -62,13 +94,21 @@ pub async fn complete(app: &App, id: &RequestId) -> Result<Value, TaskError> {
 /// Closes a deploy that did not go live, or not wholly. `state` is the execution's data when it gave up.
 pub async fn fail(app: &App, id: &RequestId, state: &Value) -> Result<Value, TaskError> {
     let request = load(app, id).await?;
-    if request.status.has_ended() && request.status != Status::Failed {
-        return Ok(json!({}));
+    if is_live(app, &request).await? {
+        // It gave up after the pointer had moved: what visitors get decides.
+        return complete(app, id, state).await;
     }
-    let report = report_of(&request)
-        .filter(|report| report.deploy_status != DeployOutcome::Deployed)
-        .unwrap_or_else(|| Report::nothing_written(cause_of(state)));
-    let summary = report.error.clone().unwrap_or_else(|| cause_of(state));
+    let why = || {
+        let cause = cause_of(state, "/error");
+        let cause = cause.unwrap_or_else(|| "The deploy stopped for an unknown reason.".to_owned());
+        if request.visible { cause } else { format!("{cause} The site is as it was.") }
+    };
+    let report = report_of(&request).filter(|report| report.deploy_status != DeployOutcome::Deployed);
+    let mut report = report.unwrap_or_else(|| Report::failed(request.visible, 0, why()));
+    if request.visible {
+        // A later attempt may have failed before the pages that an earlier one had written.
+        report.deploy_status = DeployOutcome::PartialDeploy;
+    }
     let result = FrontendResult {
         deploy_status: report.deploy_status,
         deployed_count: report.deployed_count,
@@ -77,11 +117,28 @@ pub async fn fail(app: &App, id: &RequestId, state: &Value) -> Result<Value, Tas
         unchanged_count: report.unchanged_count,
         removed_count: 0,
         release_id: None,
-        cf_invalidation: "skipped",
+        cf_invalidation: SKIPPED,
+        cf_invalidation_failed: false,
+        cf_invalidation_error: None,
         urls: urls(app, &request),
-        error_summary: Some(summary),
+        error_summary: Some(report.error.unwrap_or_else(why)),
     };
     close(app, &request, Event::Fail, DeployStatus::Failed, result).await
+}
+
+/// After a start: a request whose execution has ended without closing it is closed as what visitors get says.
+pub(crate) async fn close_orphan(app: &App, request: &Request) -> Result<(), TaskError> {
+    let cause = json!({ "errorMessage": "The workflow ended without recording why." }).to_string();
+    let state = json!({ "error": { "Error": "Bouncer.Orphaned", "Cause": cause } });
+    fail(app, &request.request_id, &state).await.map(|_| ())
+}
+
+/// Whether the project's pointer is at the release of this request.
+async fn is_live(app: &App, request: &Request) -> Result<bool, TaskError> {
+    let Some(project) = &request.project else { return Ok(false) };
+    let project = app.store.project(project).await?;
+    let pointer = project.and_then(|project| project.current_release);
+    Ok(pointer.is_some() && pointer == release_of(request))
 }
 
 /// The request, then the history, then the lease: the record of the truth first. A repeated call does what is left.
@@ -104,12 +161,19 @@ async fn close(
             })
             .await?
     };
-    if closed.started_at.is_some()
+    let ended_so = matches!(
+        (closed.status, status),
+        (Status::Completed, DeployStatus::Success) | (Status::Failed, DeployStatus::Failed)
+    );
+    if ended_so
+        && closed.started_at.is_some()
         && let Some(mut deploy) = history_row(&closed, status)
     {
+        // The stored result, not this call's: a repeated call may know less of why.
+        let said = |name: &str| closed.result.as_ref().and_then(|result| result.get(name)?.as_str());
         deploy.finished_at = closed.finished_at;
-        deploy.release_id = result.release_id;
-        deploy.error_summary = result.error_summary;
+        deploy.release_id = said("release_id").and_then(|id| ReleaseId::parse(id).ok());
+        deploy.error_summary = said("error_summary").map(str::to_owned);
         app.store.end_deploy(&deploy).await?;
     }
     if let Some(project) = &closed.project {
@@ -125,7 +189,7 @@ async fn close(
     Ok(json!({}))
 }
 
-fn report_of(request: &Request) -> Option<Report> {
+pub(super) fn report_of(request: &Request) -> Option<Report> {
     serde_json::from_value(request.result.clone()?).ok()
 }
 
@@ -133,15 +197,26 @@ fn release_of(request: &Request) -> Option<ReleaseId> {
     request.plan.as_ref().map(|plan| ReleaseId::derive(&plan.manifest, &request.request_id))
 }
 
-fn cause_of(state: &Value) -> String {
-    let cause =
-        state.pointer("/error/Cause").and_then(Value::as_str).unwrap_or("The deploy stopped for an unknown reason.");
-    cause.chars().take(500).collect()
+/// Why the execution took the way it took, in a sentence for users; `at` is where its `Catch` put the error.
+fn cause_of(state: &Value, at: &str) -> Option<String> {
+    let error = state.pointer(at)?;
+    let (name, cause) = (error.get("Error").and_then(Value::as_str), error.get("Cause")?.as_str()?);
+    tracing::warn!(name, cause, "an execution took the way of failure");
+    // A task's own cause arrives as the JSON text that a function's failure is. Its sentences are written for users;
+    // what engine and runtime say of themselves is not.
+    let said = serde_json::from_str::<Value>(cause).ok();
+    let said = said.as_ref().and_then(|said| said.get("errorMessage")?.as_str());
+    let sentence = match (name, said) {
+        (Some("States.Timeout"), _) => "A step took too long and was given up.",
+        (Some(name), Some(said)) if name.starts_with("Bouncer.") && name != "Bouncer.Panic" => said,
+        _ => "The deploy stopped because of an internal error; the server's log says more.",
+    };
+    Some(sentence.chars().take(500).collect())
 }
 
 fn urls(app: &App, request: &Request) -> Vec<String> {
-    match (app.settings.profile, &request.project) {
-        (Profile::Local, Some(project)) => vec![format!("{}/sites/{project}/", app.settings.public_url)],
+    match (&app.settings.public_url, &request.project) {
+        (Some(public_url), Some(project)) => vec![format!("{public_url}/sites/{project}/")],
         _ => vec![],
     }
 }

@@ -1,7 +1,7 @@
 //! From checked files to a request that waits for a decision: the plan, its hash, one conditional write, one start.
 
 use crate::flow::app::App;
-use crate::flow::ports::Machine;
+use crate::flow::ports::{EngineError, Machine};
 use crate::model::caller::Caller;
 use crate::model::error::{ErrorCode, UserError};
 use crate::model::ids::RequestId;
@@ -129,14 +129,19 @@ pub(super) async fn submit(
         started_at: None,
         finished_at: None,
         progress: None,
+        visible: false,
         result: None,
         request_id,
     };
     let request = match ready {
-        None => {
-            app.store.create_request(&request).await?;
-            request
-        }
+        None => match app.store.create_request(&request).await {
+            Ok(()) => request,
+            // A write whose answer was lost is sent again and then meets itself.
+            Err(StoreError::Conflict) if app.store.request(&request.request_id).await?.as_ref() == Some(&request) => {
+                request
+            }
+            Err(error) => return Err(error.into()),
+        },
         Some(ready) => match app.store.transition(&ready, Event::Submit, |row| *row = request.clone()).await {
             Ok(stored) => stored,
             // The same confirmation came twice: the first one counts, and both get its answer.
@@ -146,9 +151,23 @@ pub(super) async fn submit(
             Err(TransitionError::Store(error)) => return Err(error.into()),
         },
     };
-    ensure_started(app, &request).await?;
+    if let Err(error) = ensure_started(app, &request).await {
+        return Err(take_back(app, &request, error).await);
+    }
     tracing::info!(request_id = %request.request_id, project = %project.project_id, phase = "pending", "asked for a decision");
     pending_answer(&request)
+}
+
+/// A request must not wait for a decision when its caller was told that it failed. If it cannot be withdrawn either,
+/// the caller learns its id.
+async fn take_back(app: &App, request: &Request, error: UserError) -> UserError {
+    match app.store.transition(request, Event::Withdraw, |row| row.finished_at = Some(Time::now())).await {
+        Ok(_) => error,
+        Err(failure) => {
+            tracing::error!(request_id = %request.request_id, %failure, "a request without execution could not be withdrawn");
+            error.with("request_id", json!(request.request_id))
+        }
+    }
 }
 
 /// Starts the request's execution; one that runs already is left alone.
@@ -157,7 +176,11 @@ pub(crate) async fn ensure_started(app: &App, request: &Request) -> Result<(), U
         "request_id": request.request_id,
         "window_seconds": request.expires_at.seconds_since(request.created_at).max(1),
     });
-    Ok(app.engine.start(Machine::FrontendDeploy, request.request_id.as_str(), input).await?)
+    match app.engine.start(Machine::FrontendDeploy, request.request_id.as_str(), input).await {
+        // The name is the request's own, so whatever input an earlier version gave it, it is this request's execution.
+        Ok(()) | Err(EngineError::AlreadyExists(_)) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The answer that a stored request gives.

@@ -83,11 +83,18 @@ pub async fn request(
     args: RequestPresigned,
     host: Option<&str>,
 ) -> Result<UploadsReady, UserError> {
+    Wording {
+        reason: args.reason.clone().unwrap_or_default(),
+        source: args.source.clone(),
+        trust_scope: None,
+        approval_window: None,
+    }
+    .check(app)?;
     let (project, _) = deployable(app, &args.project).await?;
     let checked = files::check_uploads(&args.files, &app.settings.limits)?;
     let stored = app.stored_blobs(&project.project_id).await?;
     let request_id = RequestId::random();
-    let issued = app.write_issued(&request_id, &listed(&args.files)).await?;
+    let issued = hash_of(&args.files)?;
     let now = Time::now();
     let expires_at = now.plus_seconds(UPLOAD_SECONDS);
 
@@ -142,6 +149,7 @@ pub async fn request(
         started_at: None,
         finished_at: None,
         progress: None,
+        visible: false,
         result: None,
     };
     app.store.create_request(&request).await?;
@@ -212,12 +220,6 @@ pub async fn confirm(app: &App, caller: &Caller, args: ConfirmDeploy) -> Result<
     let checked = files::check_uploads(&args.files, &app.settings.limits)?;
     let arrived = arrivals(app, &project.project_id, &request.request_id, checked).await?;
     let manifest = files::manifest(&project, arrived)?;
-    if manifest.total_size() > app.settings.limits.presigned_total_bytes {
-        return Err(UserError::validation(
-            format!("The files have {} bytes in all, more than is accepted.", manifest.total_size()),
-            "Leave out what the site does not need.",
-        ));
-    }
     submit(app, caller, &project, target, &manifest, wording, Some(request)).await
 }
 
@@ -274,6 +276,15 @@ async fn arrivals(
     }
     if !missing.is_empty() {
         return Err(not_arrived(missing));
+    }
+    let read_sizes = to_read.iter().filter_map(|file| staged.get(&staged_key(request, &file.path)));
+    let total =
+        arrived.iter().map(|(_, _, size)| size).chain(read_sizes).fold(0u64, |sum, size| sum.saturating_add(*size));
+    if total > app.settings.limits.presigned_total_bytes {
+        return Err(UserError::validation(
+            format!("The files have {total} bytes in all, more than is accepted."),
+            "Leave out what the site does not need.",
+        ));
     }
     let read: Vec<(CheckedFile, Sha256, u64)> = futures::stream::iter(to_read)
         .map(|file| adopt(app, &bucket, project, request, file))

@@ -20,6 +20,13 @@ pub enum DeployOutcome {
     DeployFailed,
 }
 
+impl DeployOutcome {
+    /// Of a deploy that did not go live: `visible` says whether a visitor may get something of it.
+    pub(super) fn of_failure(visible: bool) -> Self {
+        if visible { DeployOutcome::PartialDeploy } else { DeployOutcome::DeployFailed }
+    }
+}
+
 /// What the publish task leaves for the task that closes the request.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Report {
@@ -30,6 +37,20 @@ pub(super) struct Report {
     pub failed_files: Vec<FailedFile>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// Whether files of the current release had to be put back, so that more answers changed than the manifests tell.
+    #[serde(default)]
+    pub repairs: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invalidation: Option<InvalidationView>,
+}
+
+/// An invalidation of the CDN's cache.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct InvalidationView {
+    /// Its id at CloudFront.
+    pub id: String,
+    /// "InProgress" or "Completed".
+    pub status: String,
 }
 
 /// A file that could not be written, and why.
@@ -42,16 +63,23 @@ pub struct FailedFile {
 }
 
 impl Report {
-    /// Nothing written, for a reason that concerns no single file.
-    pub(super) fn nothing_written(error: String) -> Self {
+    /// Files written and found unchanged; how it ended is said by the caller.
+    pub(super) fn new(deploy_status: DeployOutcome, deployed_count: u64, unchanged_count: u64) -> Self {
         Self {
-            deploy_status: DeployOutcome::DeployFailed,
-            deployed_count: 0,
-            unchanged_count: 0,
+            deploy_status,
+            deployed_count,
+            unchanged_count,
             failed_count: 0,
             failed_files: vec![],
-            error: Some(error),
+            error: None,
+            repairs: false,
+            invalidation: None,
         }
+    }
+
+    /// Not live, for a reason that concerns no single file.
+    pub(super) fn failed(visible: bool, written: u64, error: String) -> Self {
+        Self { error: Some(error), ..Self::new(DeployOutcome::of_failure(visible), written, 0) }
     }
 
     /// Names the files that could not be written.
@@ -75,6 +103,11 @@ pub(super) fn reason(error: &ObjectError) -> String {
         ObjectError::AccessDenied { bucket, .. } => format!("access to the bucket '{bucket}' was denied"),
         ObjectError::WrongBytes { .. } => "the stored bytes are not the approved ones".into(),
         ObjectError::Unavailable { .. } => "the object storage could not be reached".into(),
+        ObjectError::Refused { code, bucket, .. }
+            if code == "PermanentRedirect" || code == "AuthorizationHeaderMalformed" =>
+        {
+            format!("the bucket '{bucket}' is in another region than the project's frontend_region says")
+        }
         ObjectError::Refused { code, .. } => format!("the object storage refused it ({code})"),
     }
 }

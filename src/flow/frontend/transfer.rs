@@ -8,7 +8,6 @@ use crate::model::manifest::Entry;
 use crate::model::paths::SitePath;
 use futures::StreamExt as _;
 use std::sync::atomic::{AtomicU64, Ordering};
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 /// Files up to this size travel through memory, so that the SDK can repeat the put by itself.
@@ -40,19 +39,18 @@ pub(super) struct Batch {
 /// Writes to one site's bucket.
 pub(super) struct Transfer<'a> {
     app: &'a App,
-    site: Objects,
+    site: &'a Objects,
     bucket: &'a str,
     project: &'a ProjectId,
-    memory: Semaphore,
 }
 
 impl<'a> Transfer<'a> {
-    pub(super) fn new(app: &'a App, site: Objects, bucket: &'a str, project: &'a ProjectId) -> Self {
-        let kib = usize::try_from(app.settings.publish.memory_bytes / KIB).unwrap_or(usize::MAX >> 4);
-        Self { app, site, bucket, project, memory: Semaphore::new(kib) }
+    pub(super) fn new(app: &'a App, site: &'a Objects, bucket: &'a str, project: &'a ProjectId) -> Self {
+        Self { app, site, bucket, project }
     }
 
-    /// Moves files in their order until the list, the time or the first failure ends it.
+    /// Moves files in their order until the list, the time or the first failure ends it. The first file is moved
+    /// whatever the time, so that every slice gets further.
     pub(super) async fn run(&self, files: &[&Entry], deadline: Instant, tally: &Tally) -> Batch {
         let mut batch = Batch::default();
         let mut in_flight = futures::stream::FuturesUnordered::new();
@@ -60,7 +58,7 @@ impl<'a> Transfer<'a> {
         loop {
             while in_flight.len() < self.app.settings.publish.concurrency
                 && batch.failures.is_empty()
-                && Instant::now() < deadline
+                && (batch.taken == 0 || Instant::now() < deadline)
                 && let Some(entry) = waiting.next()
             {
                 batch.taken += 1;
@@ -81,7 +79,7 @@ impl<'a> Transfer<'a> {
         let weight = if entry.size <= BUFFERED_BYTES { entry.size } else { STREAM_BUFFER_BYTES };
         let permits = u32::try_from(weight.div_ceil(KIB)).unwrap_or(u32::MAX);
         // The semaphore is never closed, so this cannot fail; going on without the permit would only cost memory.
-        let _memory = self.memory.acquire_many(permits).await.ok();
+        let _room = self.app.transfer_room.acquire_many(permits).await.ok();
         if entry.size <= BUFFERED_BYTES {
             return self.copy_buffered(entry).await;
         }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 /// Arguments of `bouncer_list_pending`.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct ListPending {
-    /// Only requests whose source has this text.
+    /// Only requests of exactly this source.
     pub source: Option<String>,
     /// At most so many: 1 to 100 (20).
     pub limit: Option<u64>,

@@ -31,7 +31,8 @@ impl Fault {
     fn disk_is_full(&self) -> bool {
         match self {
             Self::File(error) => {
-                matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+                use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+                matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
             }
             Self::Index(error) => error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull),
             _ => false,

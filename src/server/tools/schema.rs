@@ -39,9 +39,28 @@ fn object<T: JsonSchema>() -> Map<String, Value> {
         Value::Object(schema) => schema,
         _ => Map::new(),
     };
+    schema.values_mut().for_each(drop_number_formats);
     schema.insert("type".into(), json!("object"));
     schema.remove("title");
     schema.remove("$schema");
     schema.remove("description");
     schema
+}
+
+/// Removes `format` from numbers: `uint64` and its like are Rust's words, which clients warn about.
+fn drop_number_formats(schema: &mut Value) {
+    match schema {
+        Value::Object(members) => {
+            if members
+                .get("format")
+                .and_then(Value::as_str)
+                .is_some_and(|format| format.trim_start_matches('u').starts_with("int"))
+            {
+                members.remove("format");
+            }
+            members.values_mut().for_each(drop_number_formats);
+        }
+        Value::Array(items) => items.iter_mut().for_each(drop_number_formats),
+        _ => {}
+    }
 }

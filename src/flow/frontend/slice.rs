@@ -1,0 +1,258 @@
+//! One slice of a publish: what is left to write, written phase by phase, and the pointer moved when nothing is left.
+
+use super::publish::moved_on;
+use super::report::{DeployOutcome, Report, reason};
+use super::transfer::{Tally, Transfer};
+use crate::aws::objects::{ObjectError, Objects};
+use crate::flow::app::App;
+use crate::flow::errors::UNAVAILABLE;
+use crate::flow::ports::TaskError;
+use crate::model::ids::ReleaseId;
+use crate::model::manifest::{Entry, Manifest, Phase};
+use crate::model::paths::SitePath;
+use crate::model::plan::FrontendPlan;
+use crate::model::progress::{Progress, Step};
+use crate::model::project::Project;
+use crate::model::request::Request;
+use crate::store::StoreError;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How often progress is written.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Where the next slice goes on. Small, because it travels through the state machine.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Cursor {
+    /// The last file written, in publish order; all before it are written.
+    after: Option<(Phase, SitePath)>,
+    /// Files written by earlier slices.
+    pub files: u64,
+    /// Their bytes.
+    bytes: u64,
+}
+
+/// What the state machine goes by.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Slice {
+    outcome: &'static str,
+    cursor: Option<Cursor>,
+}
+
+pub(super) const DEPLOYED: Slice = Slice { outcome: "deployed", cursor: None };
+pub(super) const FAILED: Slice = Slice { outcome: "failed", cursor: None };
+
+/// What a slice finds to do.
+struct Todo<'a> {
+    /// The files to write, in publish order.
+    files: Vec<(Phase, &'a Entry)>,
+    /// Whether some of them are files of the current release that the bucket does not hold as it should.
+    repairs: bool,
+    /// Releases that began and never went live, whose files this slice looked out for.
+    unsettled: BTreeSet<ReleaseId>,
+}
+
+/// One slice's surroundings.
+pub(super) struct Work<'a> {
+    pub app: &'a App,
+    pub request: &'a Request,
+    pub plan: &'a FrontendPlan,
+    pub release_id: &'a ReleaseId,
+    pub manifest: &'a Manifest,
+    pub site: Objects,
+    pub deadline: Instant,
+}
+
+impl Work<'_> {
+    pub(super) async fn run(&self, project: &Project, cursor: Cursor) -> Result<Slice, TaskError> {
+        if cursor == Cursor::default() {
+            self.write_progress(Step::Comparing, &Tally::default(), (0, 0)).await?;
+        }
+        let todo = match self.todo(project).await {
+            Ok(todo) => todo,
+            Err(error) if error.is_transient() => return Err(error.into()),
+            Err(error) => {
+                tracing::warn!(request_id = %self.request.request_id, %error, "the bucket cannot be compared");
+                let sentence = format!("The bucket could not be compared: {}.", reason(&error));
+                return self.give_up(Report::failed(self.request.visible, cursor.files, sentence)).await;
+            }
+        };
+        let unchanged = (self.manifest.entries().len() - todo.files.len()) as u64;
+        let total = (todo.files.len() as u64, todo.files.iter().map(|(_, entry)| entry.size).sum::<u64>());
+        let tally = Tally { files: cursor.files.into(), bytes: cursor.bytes.into() };
+        let transfer = Transfer::new(self.app, &self.site, &self.plan.target.bucket, &self.plan.project);
+        // Whether a visitor may get something of this release by now.
+        let mut shown = self.request.visible;
+        let mut after = cursor.after;
+
+        for phase in Phase::ALL {
+            let files: Vec<&Entry> = todo
+                .files
+                .iter()
+                .filter(|(of, entry)| {
+                    *of == phase && after.as_ref().is_none_or(|(at, path)| (*at, path) < (phase, &entry.path))
+                })
+                .map(|(_, entry)| *entry)
+                .collect();
+            let Some(last) = files.last() else { continue };
+            if phase.is_visible() && !self.request.visible {
+                self.app.store.set_visible(&self.request.request_id).await?;
+            }
+            let batch = tokio::select! {
+                batch = transfer.run(&files, self.deadline, &tally) => batch,
+                error = self.report_progress(phase, &tally, total) => return Err(error),
+            };
+            shown |= phase.is_visible() && batch.taken > batch.failures.len();
+            let (written, bytes) = (tally.files.load(Ordering::Relaxed), tally.bytes.load(Ordering::Relaxed));
+            if !batch.failures.is_empty() {
+                // The barrier: what comes later is not begun.
+                return self.stop(&batch.failures, shown, written, unchanged).await;
+            }
+            if batch.taken < files.len() {
+                let reached = batch.taken.checked_sub(1).and_then(|index| files.get(index));
+                let after = reached.map(|entry| (phase, entry.path.clone())).or(after);
+                return Ok(Slice { outcome: "again", cursor: Some(Cursor { after, files: written, bytes }) });
+            }
+            after = Some((phase, last.path.clone()));
+        }
+        self.write_progress(Step::Finishing, &tally, total).await?;
+        self.settle(tally.files.load(Ordering::Relaxed), unchanged, &todo).await
+    }
+
+    /// The files to write: all but those that are in the bucket for sure.
+    async fn todo(&self, project: &Project) -> Result<Todo<'_>, ObjectError> {
+        let base = self.app.site_of(&self.plan.project, project.current_release.as_ref()).await?;
+        let mut sizes: HashMap<&str, Option<u64>> =
+            self.manifest.entries().iter().map(|entry| (entry.path.as_str(), None)).collect();
+        // Of a bucket with a million foreign keys only those of the manifest are kept in mind.
+        self.site
+            .list_each(&self.plan.target.bucket, "", |object| {
+                if let Some(size) = sizes.get_mut(object.key.as_str()) {
+                    *size = Some(object.size);
+                }
+            })
+            .await?;
+        let unsettled = self.unsettled().await?;
+        let doubtful = self.doubtful(&base, &unsettled).await?;
+        let known: HashMap<&SitePath, &Entry> = base.entries().iter().map(|entry| (&entry.path, entry)).collect();
+        let is_there = |entry: &Entry| {
+            known.get(&entry.path) == Some(&entry)
+                && sizes.get(entry.path.as_str()) == Some(&Some(entry.size))
+                && !doubtful.contains(&entry.path)
+        };
+        let files: Vec<(Phase, &Entry)> =
+            self.manifest.in_publish_order(&base).into_iter().filter(|(_, entry)| !is_there(entry)).collect();
+        let repairs = files.iter().any(|(_, entry)| known.get(&entry.path) == Some(entry));
+        Ok(Todo { files, repairs, unsettled })
+    }
+
+    async fn unsettled(&self) -> Result<BTreeSet<ReleaseId>, ObjectError> {
+        let mut unsettled = self.app.store.unsettled_releases(&self.plan.project).await.map_err(|error| {
+            ObjectError::Unavailable { bucket: self.plan.target.bucket.clone(), reason: error.to_string() }
+        })?;
+        unsettled.remove(self.release_id);
+        Ok(unsettled)
+    }
+
+    /// Files that a release which never went live may have overwritten, unnoticed if the size is the same.
+    async fn doubtful(
+        &self,
+        base: &Manifest,
+        unsettled: &BTreeSet<ReleaseId>,
+    ) -> Result<HashSet<SitePath>, ObjectError> {
+        let mut doubtful = HashSet::new();
+        for release in unsettled {
+            match self.app.read_release(&self.plan.project, release).await {
+                Ok(release) => {
+                    let changes = release.manifest.changes_since(base);
+                    doubtful.extend(changes.added);
+                    doubtful.extend(changes.changed);
+                }
+                // What it wrote is not known any more, so nothing is sure.
+                Err(ObjectError::NotFound { .. }) => {
+                    doubtful.extend(self.manifest.entries().iter().map(|entry| entry.path.clone()));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(doubtful)
+    }
+
+    /// All files are in the bucket: the report is written, and the pointer moves.
+    async fn settle(&self, written: u64, unchanged: u64, todo: &Todo<'_>) -> Result<Slice, TaskError> {
+        let report = Report { repairs: todo.repairs, ..Report::new(DeployOutcome::Deployed, written, unchanged) };
+        self.write_report(&report).await?;
+        let (store, project) = (&self.app.store, &self.plan.project);
+        let (bucket, base) = (&self.plan.target.bucket, self.plan.base_release.as_ref());
+        match store.settle_release(project, bucket, base, self.release_id, &todo.unsettled).await {
+            Ok(()) => Ok(DEPLOYED),
+            // A repeated slice finds its own pointer; anybody else's means that the lease was lost.
+            Err(StoreError::Conflict) => match store.project(project).await? {
+                Some(now) if now.current_release.as_ref() == Some(self.release_id) => Ok(DEPLOYED),
+                _ => Err(moved_on("Another release went live, or the bucket was changed, at the same time")),
+            },
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Files could not be written. If all of them may succeed on another try, the engine is told so.
+    async fn stop(
+        &self,
+        failures: &[(SitePath, ObjectError)],
+        shown: bool,
+        written: u64,
+        unchanged: u64,
+    ) -> Result<Slice, TaskError> {
+        for (path, error) in failures {
+            tracing::warn!(request_id = %self.request.request_id, %path, %error, "a file could not be published");
+        }
+        let report = Report::new(DeployOutcome::of_failure(shown), written, unchanged).with_failures(failures);
+        if failures.iter().all(|(_, error)| error.is_transient()) {
+            self.write_report(&report).await?;
+            return Err(TaskError { name: UNAVAILABLE, cause: report.error.unwrap_or_default() });
+        }
+        self.give_up(report).await
+    }
+
+    async fn give_up(&self, report: Report) -> Result<Slice, TaskError> {
+        self.write_report(&report).await?;
+        Ok(FAILED)
+    }
+
+    async fn write_report(&self, report: &Report) -> Result<(), TaskError> {
+        Ok(self.app.store.set_result(&self.request.request_id, &serde_json::to_value(report)?).await?)
+    }
+
+    /// Writes progress once a second while a phase runs; ends only with an error that forbids going on.
+    async fn report_progress(&self, phase: Phase, tally: &Tally, total: (u64, u64)) -> TaskError {
+        let mut ticks = tokio::time::interval(TICK);
+        loop {
+            ticks.tick().await;
+            if let Err(error) = self.write_progress(phase.into(), tally, total).await {
+                return error;
+            }
+        }
+    }
+
+    async fn write_progress(&self, step: Step, tally: &Tally, total: (u64, u64)) -> Result<(), TaskError> {
+        let progress = Progress {
+            step,
+            files_done: tally.files.load(Ordering::Relaxed),
+            files_total: total.0,
+            bytes_done: tally.bytes.load(Ordering::Relaxed),
+            bytes_total: total.1,
+        };
+        match self.app.store.set_progress(&self.request.request_id, &progress).await {
+            Err(StoreError::Conflict) => Err(moved_on("The request was ended meanwhile")),
+            // Progress is for the eye; the work does not stop for it.
+            Err(error) => {
+                tracing::warn!(%error, "progress could not be written");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! An installation on AWS: the same use cases over the account's services. Settings come from the environment, as
+//! `infra/template.yaml` writes it.
+
+use super::{TABLE_PREFIX, guard, listen, router};
+use crate::aws;
+use crate::engine::step_functions::StepFunctions;
+use crate::flow::app::{App, Limits, Profile, PublishSettings, Settings, TRANSFER_ROOM_KIB};
+use crate::flow::ports::Machine;
+use axum::Router;
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, oneshot};
+use tokio_util::sync::CancellationToken;
+
+/// How long a frontend deploy waits for a decision, in seconds.
+const APPROVAL_WINDOW: u64 = 600;
+
+/// Why an installation could not be opened or served.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs)] // The messages say what the names mean.
+pub enum HostedError {
+    #[error("the environment variable {0} is not set; infra/template.yaml sets it for the functions it makes")]
+    Missing(&'static str),
+    #[error("the account is not known: set BOUNCER_ACCOUNT, or give credentials that STS knows")]
+    NoAccount,
+    #[error("cannot listen on {address}: {source}; choose another address with --listen")]
+    Listen { address: SocketAddr, source: io::Error },
+    #[error("the server stopped: {0}")]
+    Serving(io::Error),
+}
+
+/// An opened installation.
+pub struct Installation {
+    /// What its use cases work with.
+    pub app: Arc<App>,
+    first_key: guard::FirstKey,
+}
+
+impl Installation {
+    /// Reads the environment. `approval_window` (seconds) is what a command line says of it; beyond that,
+    /// `BOUNCER_STATE_MACHINE_FRONTEND_DEPLOY` (an ARN) is required; `BOUNCER_STAGING_BUCKET`, `BOUNCER_TABLE_PREFIX`,
+    /// `BOUNCER_ACCOUNT`, `BOUNCER_EXTERNAL_ID`, `BOUNCER_APPROVAL_WINDOW` (seconds) and `BOUNCER_BOOTSTRAP_SECRET_ARN`
+    /// are not.
+    pub async fn from_environment(approval_window: Option<u64>) -> Result<Self, HostedError> {
+        let machines = machines()?;
+        let prefix = variable("BOUNCER_TABLE_PREFIX").unwrap_or_else(|| TABLE_PREFIX.to_owned());
+        let (storage, services) = aws::from_environment(&prefix, variable("BOUNCER_EXTERNAL_ID")).await;
+        let account = match variable("BOUNCER_ACCOUNT") {
+            Some(account) => account,
+            None => services.identity.account().await.ok_or(HostedError::NoAccount)?,
+        };
+        let staging_bucket = variable("BOUNCER_STAGING_BUCKET").unwrap_or_else(|| format!("bouncer-uploads-{account}"));
+        let window = approval_window.or_else(|| variable("BOUNCER_APPROVAL_WINDOW").and_then(|text| text.parse().ok()));
+        let first_key = match variable("BOUNCER_BOOTSTRAP_SECRET_ARN") {
+            Some(secret) => guard::FirstKey::in_secret(services.secrets, secret),
+            None => guard::FirstKey::none(),
+        };
+        let app = App {
+            store: storage.store,
+            objects: storage.objects,
+            sites: storage.sites,
+            engine: Arc::new(StepFunctions::new(services.workflows, machines)),
+            settings: Settings {
+                profile: Profile::Aws,
+                account,
+                staging_bucket,
+                approval_window: window.unwrap_or(APPROVAL_WINDOW),
+                public_url: None,
+                limits: Limits::default(),
+                publish: PublishSettings::default(),
+            },
+            transfer_room: Semaphore::new(TRANSFER_ROOM_KIB),
+        };
+        Ok(Self { app: Arc::new(app), first_key })
+    }
+
+    /// The HTTP surface behind an address that AWS routes: under the names of `BOUNCER_ALLOWED_HOSTS`, or under any.
+    pub fn routed(&self) -> Router {
+        let hosts = match variable("BOUNCER_ALLOWED_HOSTS") {
+            Some(_) => named(IpAddr::V4(Ipv4Addr::LOCALHOST), &[]),
+            None => guard::Hosts::AsRouted,
+        };
+        router(self.app.clone(), hosts, self.first_key.clone())
+    }
+}
+
+/// Serves an installation from a host with AWS credentials until `shutdown`. Its tasks run in the function.
+pub async fn serve(
+    address: SocketAddr,
+    allowed_hosts: &[String],
+    approval_window: u64,
+    shutdown: CancellationToken,
+    ready: oneshot::Sender<String>,
+) -> Result<(), HostedError> {
+    let installation = Installation::from_environment(Some(approval_window)).await?;
+    let listener = TcpListener::bind(address).await.map_err(|source| HostedError::Listen { address, source })?;
+    let bound = listener.local_addr().map_err(HostedError::Serving)?;
+    let hosts = named(address.ip(), allowed_hosts);
+    let router = router(installation.app, hosts, installation.first_key);
+    // Whoever waits for readiness may have gone; that stops nothing.
+    let _ = ready.send(format!("http://{bound}"));
+    listen::until(listener, router, shutdown).await.map_err(HostedError::Serving)
+}
+
+fn named(listen: IpAddr, allowed_hosts: &[String]) -> guard::Hosts {
+    let more = variable("BOUNCER_ALLOWED_HOSTS").unwrap_or_default();
+    let more = more.split(',').map(str::trim).filter(|host| !host.is_empty()).map(str::to_owned);
+    let hosts: Vec<String> = allowed_hosts.iter().cloned().chain(more).collect();
+    guard::Hosts::named(listen, &hosts)
+}
+
+fn machines() -> Result<HashMap<Machine, String>, HostedError> {
+    Machine::ALL
+        .into_iter()
+        .map(|machine| {
+            let name = match machine {
+                Machine::FrontendDeploy => "BOUNCER_STATE_MACHINE_FRONTEND_DEPLOY",
+            };
+            variable(name).map(|arn| (machine, arn)).ok_or(HostedError::Missing(name))
+        })
+        .collect()
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.trim().is_empty())
+}

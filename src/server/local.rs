@@ -1,0 +1,185 @@
+//! The local profile: one process with embedded storage and the engine inside.
+
+use super::credentials::{Credentials, CredentialsError};
+use super::{TABLE_PREFIX, files, guard, listen, router};
+use crate::aws;
+use crate::engine::local::LocalEngine;
+use crate::engine::tasks::TaskRunner;
+use crate::flow::app::{App, Limits, Profile, PublishSettings, Settings, TRANSFER_ROOM_KIB};
+use crate::flow::approval;
+use crate::local::{self, LocalError};
+use crate::model::error::UserError;
+use crate::store::StoreError;
+use serde::{Deserialize, Serialize};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, oneshot};
+use tokio_util::sync::CancellationToken;
+
+/// The account of the local profile: there is none, so the number is none.
+const LOCAL_ACCOUNT: &str = "000000000000";
+
+/// How to serve the local profile.
+#[derive(Debug, Clone)]
+pub struct ServeOptions {
+    /// Where records, objects and keys are kept.
+    pub data_dir: PathBuf,
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Names beside loopback and the listening address under which the server is reached.
+    pub allowed_hosts: Vec<String>,
+    /// How long a frontend deploy waits for a decision, in seconds.
+    pub approval_window: u64,
+}
+
+/// Why the server could not start or go on.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs)] // The messages say what the names mean.
+pub enum ServeError {
+    #[error(transparent)]
+    Local(#[from] LocalError),
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
+    #[error("the records could not be prepared: {0}")]
+    Store(#[from] StoreError),
+    #[error("the object storage could not be prepared: {0}")]
+    Objects(#[from] aws::objects::ObjectError),
+    #[error("what was left by an earlier run could not be taken up: {0}")]
+    Recovery(UserError),
+    #[error("cannot listen on {address}: {source}; choose another address with --listen")]
+    Listen { address: SocketAddr, source: io::Error },
+    #[error("the server stopped: {0}")]
+    Serving(io::Error),
+    #[error("{} cannot be written: {source}", path.display())]
+    File { path: PathBuf, source: io::Error },
+}
+
+/// `server.json`: where the server of a data folder answers.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ServerFile {
+    /// The base URL, for programs on the same machine.
+    pub url: String,
+    /// The server's process.
+    pub pid: u32,
+    /// The DynamoDB API of its embedded storage; another address at every start.
+    pub records_url: String,
+    /// The S3 API of its embedded storage.
+    pub objects_url: String,
+}
+
+impl ServerFile {
+    /// The file's place in a data folder.
+    pub fn path(data_dir: &Path) -> PathBuf {
+        data_dir.join("server.json")
+    }
+
+    /// Reads the file of a data folder; `None` when no server has written one.
+    pub fn load(data_dir: &Path) -> Option<Self> {
+        serde_json::from_slice(&std::fs::read(Self::path(data_dir)).ok()?).ok()
+    }
+}
+
+/// Serves the local profile until `shutdown`. `ready` is told the base URL once requests are answered.
+pub async fn serve(
+    options: ServeOptions,
+    shutdown: CancellationToken,
+    ready: oneshot::Sender<String>,
+) -> Result<(), ServeError> {
+    let storage_stop = CancellationToken::new();
+    let storage = local::start(&options.data_dir, options.listen.ip(), storage_stop.clone()).await?;
+    let outcome = serve_over(&options, &storage, shutdown, ready).await;
+    // The storage goes last: what still runs may want to write.
+    storage_stop.cancel();
+    storage.stopped().await;
+    outcome
+}
+
+async fn serve_over(
+    options: &ServeOptions,
+    storage: &local::Endpoints,
+    shutdown: CancellationToken,
+    ready: oneshot::Sender<String>,
+) -> Result<(), ServeError> {
+    let listener = TcpListener::bind(options.listen)
+        .await
+        .map_err(|source| ServeError::Listen { address: options.listen, source })?;
+    let address = listener.local_addr().map_err(ServeError::Serving)?;
+    let url = format!("http://{}", reachable(address));
+
+    let endpoints = aws::Endpoints {
+        records: format!("http://{}", storage.records),
+        objects: format!("http://{}", reachable(storage.objects)),
+        access_key_id: storage.credentials.access_key_id.clone(),
+        secret_access_key: storage.credentials.secret_access_key.clone(),
+    };
+    let aws::Storage { store, objects, sites } = aws::local(&endpoints, TABLE_PREFIX);
+    store.create_missing_tables().await?;
+    let engine = LocalEngine::new(store.clone());
+    let app = Arc::new(App {
+        store,
+        objects,
+        sites,
+        engine: engine.clone(),
+        settings: Settings {
+            profile: Profile::Local,
+            account: LOCAL_ACCOUNT.to_owned(),
+            staging_bucket: format!("bouncer-uploads-{LOCAL_ACCOUNT}"),
+            approval_window: options.approval_window,
+            public_url: Some(public_url(address, &options.allowed_hosts)),
+            limits: Limits::default(),
+            publish: PublishSettings::default(),
+        },
+        transfer_room: Semaphore::new(TRANSFER_ROOM_KIB),
+    });
+    app.objects.create_bucket(&app.settings.staging_bucket()).await?;
+    Credentials::load_or_create(&options.data_dir, &app.store).await?;
+
+    let work_stop = CancellationToken::new();
+    let work = tokio::spawn(engine.run(Arc::new(TaskRunner::new(app.clone())), work_stop.clone()));
+    approval::recover(&app).await.map_err(ServeError::Recovery)?;
+
+    let server_file = ServerFile::path(&options.data_dir);
+    let content = ServerFile {
+        url: url.clone(),
+        pid: std::process::id(),
+        records_url: endpoints.records,
+        objects_url: endpoints.objects,
+    };
+    let failed = |source| ServeError::File { path: server_file.clone(), source };
+    let bytes = serde_json::to_vec(&content).map_err(|error| failed(error.into()))?;
+    files::write_private(&server_file, &bytes).map_err(failed)?;
+
+    let hosts = guard::Hosts::named(options.listen.ip(), &options.allowed_hosts);
+    let router = router(app, hosts, guard::FirstKey::none());
+    // Whoever waits for readiness may have gone; that stops nothing.
+    let _ = ready.send(url);
+    let outcome = listen::until(listener, router, shutdown).await.map_err(ServeError::Serving);
+
+    work_stop.cancel();
+    if let Err(error) = work.await {
+        tracing::error!(%error, "the workflow engine did not stop in order");
+    }
+    // The next start writes it anew; a reader that finds it stale finds nobody listening.
+    let _ = std::fs::remove_file(&server_file);
+    outcome
+}
+
+/// An address by which this machine reaches a listener: one on all addresses is reached by loopback.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        ip if !ip.is_unspecified() => address,
+        IpAddr::V4(_) => SocketAddr::from(([127, 0, 0, 1], address.port())),
+        IpAddr::V6(_) => SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], address.port())),
+    }
+}
+
+/// Under which address sites are told to be: that of the first host name the operator gave, if there is one.
+fn public_url(address: SocketAddr, allowed_hosts: &[String]) -> String {
+    match allowed_hosts.iter().find(|host| !host.starts_with('*')) {
+        Some(host) => format!("http://{host}:{}", address.port()),
+        None => format!("http://{}", reachable(address)),
+    }
+}
