@@ -4,6 +4,7 @@
 //! folder is temporary and every port is chosen by the operating system, so tests run beside each other.
 
 mod cli;
+mod faults;
 mod http;
 mod mcporter;
 mod node;
@@ -15,6 +16,7 @@ mod site;
 mod wait;
 
 pub use cli::Cli;
+pub use faults::{Fault, FaultProxy};
 pub use http::{answer, text};
 pub use mcporter::{Mcporter, Transport};
 pub use node::{Forwarder, run_node_tool};
