@@ -2,8 +2,10 @@
 
 use http::Method;
 
-use super::world::{BUCKET, Bouncer, Ended, STAGING, World, blob, new_site, old_site};
-use crate::support::{Fault, Site};
+use super::world::{
+    BUCKET, Bouncer, DEADLINE, Ended, LARGE, STAGING, World, blob, new_site, new_site_with_large_file, old_site,
+};
+use crate::support::{Fault, Site, wait_until};
 
 /// A live site, and a deploy of the next one over a fault that stays.
 struct Failed {
@@ -17,7 +19,7 @@ struct Failed {
 impl Failed {
     async fn over(method: Method, bucket: &str, key: &str, fault: Fault) -> Self {
         let (world, bouncer) = World::with_shop().await;
-        let (old, new) = (old_site(), new_site());
+        let (old, new) = (old_site(), if key == LARGE { new_site_with_large_file() } else { new_site() });
         bouncer.deploys(&world, &old).await;
         let id = bouncer.ask(&new).await;
         world.proxy.forget();
@@ -35,13 +37,12 @@ impl Failed {
         assert!(tried.keys().all(|key| key.starts_with("assets/")), "{tried:?}");
     }
 
-    /// The lease is given back, and three deploys later every file was right each time.
+    /// The lease is given back, and after each of two more deploys every file is right.
     async fn assert_mends(self) {
         self.bouncer.assert_free().await;
         self.world.proxy.heal();
         self.bouncer.deploys(&self.world, &self.new).await;
         self.bouncer.deploys(&self.world, &self.old).await;
-        self.bouncer.deploys(&self.world, &self.new).await;
     }
 
     /// The same, the old site first: files that the failed deploy overwrote in the same size are put back.
@@ -55,9 +56,9 @@ impl Failed {
 
 #[tokio::test]
 async fn an_asset_is_denied() {
-    let failed = Failed::over(Method::PUT, BUCKET, "assets/new.js", Fault::ACCESS_DENIED).await;
-    failed.ended.assert_failed("deploy_failed", "assets/new.js: access to the bucket 'shop-site' was denied");
-    failed.ended.assert_names(&["assets/new.js"]);
+    let failed = Failed::over(Method::PUT, BUCKET, "assets/new-1.js", Fault::ACCESS_DENIED).await;
+    failed.ended.assert_failed("deploy_failed", "assets/new-1.js: access to the bucket 'shop-site' was denied");
+    failed.ended.assert_names(&["assets/new-1.js"]);
     failed.assert_old_site_whole().await;
     failed.assert_mends().await;
 }
@@ -73,8 +74,8 @@ async fn every_asset_is_denied() {
 
 #[tokio::test]
 async fn a_large_asset_is_denied() {
-    let failed = Failed::over(Method::PUT, BUCKET, "assets/large-2.png", Fault::ACCESS_DENIED).await;
-    failed.ended.assert_failed("deploy_failed", "assets/large-2.png: access");
+    let failed = Failed::over(Method::PUT, BUCKET, LARGE, Fault::ACCESS_DENIED).await;
+    failed.ended.assert_failed("deploy_failed", &format!("{LARGE}: access"));
     failed.assert_old_site_whole().await;
     failed.assert_mends_backwards().await;
 }
@@ -130,8 +131,8 @@ async fn the_entry_page_alone_is_denied() {
 
 #[tokio::test]
 async fn the_storage_says_that_the_bytes_are_wrong() {
-    let failed = Failed::over(Method::PUT, BUCKET, "assets/new.js", Fault::BAD_DIGEST).await;
-    failed.ended.assert_failed("deploy_failed", "assets/new.js: the stored bytes are not the approved ones");
+    let failed = Failed::over(Method::PUT, BUCKET, "assets/new-1.js", Fault::BAD_DIGEST).await;
+    failed.ended.assert_failed("deploy_failed", "assets/new-1.js: the stored bytes are not the approved ones");
     failed.assert_old_site_whole().await;
     failed.assert_mends().await;
 }
@@ -139,10 +140,10 @@ async fn the_storage_says_that_the_bytes_are_wrong() {
 #[tokio::test]
 async fn stored_content_was_exchanged() {
     let (world, bouncer) = World::with_shop().await;
-    let (old, new) = (old_site(), new_site());
+    let (old, new) = (old_site(), new_site_with_large_file());
     bouncer.deploys(&world, &old).await;
     let id = bouncer.ask(&new).await;
-    for path in ["assets/new.js", "assets/large-2.png"] {
+    for path in ["assets/new-1.js", LARGE] {
         let mut bytes = new.file(path).bytes.clone();
         bytes[7] ^= 1;
         world.plant(STAGING, &blob(new.file(path)), bytes).await;
@@ -150,7 +151,7 @@ async fn stored_content_was_exchanged() {
     bouncer.approve(&id).await;
     let ended = bouncer.ended(&id).await;
     ended.assert_failed("deploy_failed", "the stored bytes are not the approved ones");
-    ended.assert_names(&["assets/large-2.png", "assets/new.js"]);
+    ended.assert_names(&[LARGE, "assets/new-1.js"]);
     world.assert_holds(BUCKET, &old).await;
 }
 
@@ -160,11 +161,11 @@ async fn stored_content_is_gone() {
     let (old, new) = (old_site(), new_site());
     bouncer.deploys(&world, &old).await;
     let id = bouncer.ask(&new).await;
-    world.raw().objects.delete_object().bucket(STAGING).key(blob(new.file("assets/new.js"))).send().await.unwrap();
+    world.raw().objects.delete_object().bucket(STAGING).key(blob(new.file("assets/new-1.js"))).send().await.unwrap();
     bouncer.approve(&id).await;
     let ended = bouncer.ended(&id).await;
-    ended.assert_failed("deploy_failed", "assets/new.js: its approved content is no longer stored");
-    ended.assert_names(&["assets/new.js"]);
+    ended.assert_failed("deploy_failed", "assets/new-1.js: its approved content is no longer stored");
+    ended.assert_names(&["assets/new-1.js"]);
     world.assert_holds(BUCKET, &old).await;
     bouncer.assert_free().await;
     // Whoever asks anew brings it again.
@@ -228,7 +229,7 @@ async fn the_storage_is_away_for_long_before_the_pages() {
 
 #[tokio::test]
 async fn the_storage_is_away_for_long_between_pages() {
-    let failed = Failed::over(Method::PUT, BUCKET, "index.html", Fault::SLOW_DOWN).await;
+    let failed = Failed::over(Method::PUT, BUCKET, "index.html", Fault::INTERNAL_ERROR).await;
     failed.ended.assert_failed("partial_deploy", "index.html: the object storage could not be reached");
     failed.ended.assert_names(&["index.html"]);
     failed.assert_mends_backwards().await;
@@ -252,7 +253,10 @@ async fn the_staging_bucket_is_denied() {
 #[tokio::test]
 async fn the_credentials_stay_expired() {
     let failed = Failed::over(Method::PUT, BUCKET, "pages/*", Fault::EXPIRED_TOKEN).await;
-    failed.ended.assert_failed("partial_deploy", "pages/page-0001.html: the credentials for the bucket 'shop-site' have expired");
+    failed.ended.assert_failed(
+        "partial_deploy",
+        "pages/page-0001.html: the credentials for the bucket 'shop-site' have expired",
+    );
     failed.assert_mends().await;
 }
 
@@ -266,4 +270,21 @@ async fn asking_while_the_storage_is_away_starts_nothing() {
     assert!(error.message.contains("object storage"), "{error}");
     world.proxy.heal();
     bouncer.deploys(&world, &site).await;
+}
+
+/// A bucket that throttles slows down its own deploy and nobody else's.
+#[tokio::test]
+async fn a_throttled_bucket_holds_up_no_other_project() {
+    let (world, bouncer) = World::with_shop().await;
+    bouncer.add_project("blog", "blog-site").await;
+    let rule = world.proxy.always(Method::PUT, BUCKET, "*", Fault::SLOW_DOWN);
+    let slow = bouncer.start(&old_site()).await;
+    wait_until("the bucket to throttle", DEADLINE, async || (rule.hits() > 0).then_some(())).await;
+    let site = new_site();
+    let quick = bouncer.start_in("blog", &site).await;
+    bouncer.ended(&quick).await.assert_completed(&site);
+    world.assert_holds("blog-site", &site).await;
+    world.proxy.heal();
+    bouncer.ended(&slow).await;
+    bouncer.deploys(&world, &old_site()).await;
 }

@@ -72,7 +72,8 @@ async fn a_late_writer_is_made_up_for_by_the_next_deploy() {
     let (late_id, winner_id) = (first.start(&late).await, first.start(&winner).await);
 
     let (announcing, closing, never) = (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
-    let announced = world.proxy.first(1, Method::PUT, super::world::STAGING, "releases/*", Fault::Hold(announcing.clone()));
+    let announced =
+        world.proxy.first(1, Method::PUT, super::world::STAGING, "releases/*", Fault::Hold(announcing.clone()));
     let second = world.bouncer(publish_settings());
     let late_slice = first.slice(&late_id);
     let rest = async {

@@ -64,7 +64,7 @@ async fn upload(ready: &Value, site: &Site) {
 #[tokio::test]
 async fn one_file_larger_than_the_bound() {
     let mut site = Site::new(9, 0, 0);
-    site.put("assets/film.bin.svg", vec![7; 300 << 20]);
+    site.put("assets/film.bin.svg", vec![7; 80 << 20]);
     let Some(highest) = highest(&site).await else { return };
     assert!(highest < BOUND_KIB, "{highest} KiB above idle");
 }

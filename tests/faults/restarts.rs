@@ -158,7 +158,7 @@ async fn a_request_whose_execution_ended_is_closed_at_the_start() {
         assert_eq!(stored.status, Status::Failed, "{decided}");
         let result = stored.result.unwrap();
         assert_eq!(result["deploy_status"], "deploy_failed", "{result:#}");
-        assert_eq!(text(&result["error_summary"]), "The workflow ended without recording why.");
+        assert!(text(&result["error_summary"]).starts_with("The workflow ended without recording why."), "{result:#}");
         bouncer.assert_free().await;
         let bouncer = bouncer.at_work().await;
         bouncer.deploys(&world, &site).await;

@@ -219,8 +219,12 @@ impl Bouncer {
     }
 
     pub async fn try_ask(&self, site: &Site) -> Result<String, UserError> {
+        self.try_ask_in(SHOP, site).await
+    }
+
+    async fn try_ask_in(&self, project: &str, site: &Site) -> Result<String, UserError> {
         let args = json!({
-            "project": SHOP, "files": site.inline(), "reason": "a test", "source": "tests", "trust_scope": "tests",
+            "project": project, "files": site.inline(), "reason": "a test", "source": "tests", "trust_scope": "tests",
         });
         let args = serde_json::from_value(args).unwrap();
         Ok(frontend::inline::deploy(&self.app, &caller(Role::Agent), args).await?.request_id)
@@ -233,6 +237,13 @@ impl Bouncer {
     /// Asks and approves.
     pub async fn start(&self, site: &Site) -> RequestId {
         let id = self.ask(site).await;
+        self.approve(&id).await;
+        id
+    }
+
+    /// The same in another project.
+    pub async fn start_in(&self, project: &str, site: &Site) -> RequestId {
+        let id = RequestId::parse(self.try_ask_in(project, site).await.unwrap()).unwrap();
         self.approve(&id).await;
         id
     }
@@ -307,6 +318,10 @@ pub struct Ended {
 }
 
 impl Ended {
+    pub fn id(&self) -> RequestId {
+        RequestId::parse(text(&self.answer["request_id"])).unwrap()
+    }
+
     pub fn status(&self) -> &str {
         text(&self.answer["status"])
     }
@@ -389,11 +404,10 @@ fn headers(path: &str) -> (&'static str, &'static str) {
     (content_type, cache_control)
 }
 
-/// A site of each kind of file: pages, assets, one that pages refer to under a stable name, and a large one.
+/// A site of each kind of file: pages, assets, and one that pages refer to under a stable name.
 pub fn old_site() -> Site {
     let mut site = Site::new(1, 2, 3);
     site.put("style.css", "body { color: black }");
-    site.put("assets/large-1.png", large(1));
     site
 }
 
@@ -405,15 +419,19 @@ pub fn new_site() -> Site {
         site.put(path, same_size);
     }
     site.put("style.css", "body { color: white }");
-    site.put("assets/new.js", "export default 1;");
-    site.put("assets/large-2.png", large(2));
+    site.put("assets/new-1.js", "export default 1;");
+    site.put("assets/new-2.js", "export default 2;");
     site
 }
 
-/// More than travels through memory.
-fn large(seed: u8) -> Vec<u8> {
-    (0..1_500_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8 ^ seed).collect()
+/// The new site and a file that is too large to travel through memory.
+pub fn new_site_with_large_file() -> Site {
+    let mut site = new_site();
+    site.put(LARGE, (0..1_100_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect::<Vec<u8>>());
+    site
 }
+
+pub const LARGE: &str = "assets/large.png";
 
 /// The SDK's own clients, for what Bouncer never does.
 pub struct Raw {
@@ -443,9 +461,6 @@ impl Raw {
             .force_path_style(true)
             .credentials_provider(keys)
             .build();
-        Self {
-            records: aws_sdk_dynamodb::Client::from_conf(records),
-            objects: aws_sdk_s3::Client::from_conf(objects),
-        }
+        Self { records: aws_sdk_dynamodb::Client::from_conf(records), objects: aws_sdk_s3::Client::from_conf(objects) }
     }
 }
