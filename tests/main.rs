@@ -4,6 +4,7 @@ mod aws;
 mod cli;
 mod crash;
 mod engine;
+mod faults;
 mod house;
 mod infra;
 mod load;

@@ -5,6 +5,7 @@
 
 mod boto;
 mod cli;
+mod faults;
 mod http;
 mod mcporter;
 mod ministack;
@@ -19,6 +20,7 @@ mod wait;
 
 pub use boto::{Boto, python_tool};
 pub use cli::Cli;
+pub use faults::{Fault, FaultProxy};
 pub use http::{answer, text};
 pub use mcporter::{Mcporter, Transport};
 pub use ministack::{Ministack, kill};
