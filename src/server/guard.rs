@@ -1,4 +1,5 @@
-//! What every request passes first: the right Host and Origin, a bound on large bodies, and a key where one is needed.
+//! What every request passes first: the right Host and Origin, a key where one is needed,
+//! and a place among the requests that are worked on.
 
 use super::tools::Context;
 use crate::flow::app::App;
@@ -15,9 +16,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
-/// Bodies above this share a few places, so that many large calls at once cannot fill the memory.
-const LARGE_BODY_BYTES: u64 = 1 << 20;
-const LARGE_BODIES_AT_ONCE: usize = 4;
+/// Requests worked on at once.
+const REQUESTS_AT_ONCE: usize = 256;
 
 /// The names under which this server may be reached.
 #[derive(Debug, Clone)]
@@ -77,33 +77,34 @@ fn foreign(header: &str, suggestion: &str) -> Response {
     refusal(StatusCode::FORBIDDEN, &UserError::new(ErrorCode::Forbidden, sentence, suggestion))
 }
 
-/// Lets a few large bodies in at a time.
+/// Bounds how many requests are worked on at once; more wait.
 #[derive(Clone)]
-pub(super) struct LargeBodies(Arc<Semaphore>);
+pub(super) struct Places(Arc<Semaphore>);
 
-impl LargeBodies {
+impl Places {
     pub(super) fn new() -> Self {
-        Self(Arc::new(Semaphore::new(LARGE_BODIES_AT_ONCE)))
+        Self(Arc::new(Semaphore::new(REQUESTS_AT_ONCE)))
     }
 }
 
-/// Makes a request with a large body, or one of unknown length, wait for its place.
-pub(super) async fn large_bodies(State(places): State<LargeBodies>, request: Request, next: Next) -> Response {
-    let length = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    let has_body = length.is_some() || request.headers().contains_key(header::TRANSFER_ENCODING);
-    let large = has_body && length.is_none_or(|length: u64| length > LARGE_BODY_BYTES);
+/// Takes a place for the work itself. A request whose body still comes in has none, so that callers who are slow to
+/// say what they want keep nobody waiting.
+pub(super) async fn place(State(places): State<Places>, request: Request, next: Next) -> Response {
     // The semaphore is never closed, so the place is always given.
-    let _place = if large { places.0.acquire().await.ok() } else { None };
+    let _place = places.0.acquire().await.ok();
     next.run(request).await
 }
 
 /// Finds the caller by the bearer key and puts it beside the request.
-pub(super) async fn key(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+pub(super) async fn key(State((app, places)): State<(Arc<App>, Places)>, mut request: Request, next: Next) -> Response {
     let over_mcp = request.uri().path().starts_with("/mcp");
     let Some(key) = bearer(request.headers()) else {
         return unauthorized(over_mcp, "The request carries no API key.");
     };
-    match app.store.caller(&key).await {
+    let place = places.0.acquire().await.ok();
+    let caller = app.store.caller(&key).await;
+    drop(place);
+    match caller {
         Ok(Some(caller)) => {
             let host = request.extensions().get::<ReachedAs>().map(|reached| reached.0.clone());
             request.extensions_mut().insert(Context { caller, host });

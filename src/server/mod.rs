@@ -1,5 +1,6 @@
 //! One process that answers HTTP and MCP, runs the state machines, and in the local profile holds the storage too.
 
+mod bodies;
 mod credentials;
 mod files;
 mod guard;
@@ -30,17 +31,12 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
-use tower::limit::GlobalConcurrencyLimitLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 
 /// The account of the local profile: there is none, so the number is none.
 const LOCAL_ACCOUNT: &str = "000000000000";
 /// The start of every table's name.
 const TABLE_PREFIX: &str = "bouncer-";
-/// The largest body: 50 MB of files as base64, and room for their names.
-const MAX_BODY_BYTES: usize = 72 << 20;
-/// Requests worked on at once; more wait.
-const REQUESTS_AT_ONCE: usize = 256;
 /// How long open requests may go on after the server was told to stop.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 
@@ -190,20 +186,26 @@ async fn run_until(listener: TcpListener, router: Router, shutdown: Cancellation
 fn router(app: Arc<App>, hosts: guard::Hosts) -> Router {
     let tools = Arc::new(tools::Tools::new(app.clone()));
     let api = http::Api { app: app.clone(), tools: tools.clone() };
+    let places = guard::Places::new();
+    let place = middleware::from_fn_with_state(places.clone(), guard::place);
     let keyed = http::routes()
-        .route_service("/mcp", mcp::service(tools, MAX_BODY_BYTES))
-        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .layer(middleware::from_fn_with_state(guard::LargeBodies::new(), guard::large_bodies))
-        .layer(middleware::from_fn_with_state(app, guard::key));
-    Router::new()
-        .merge(keyed)
-        .route("/healthz", routing::get(http::alive))
+        .route_service("/mcp", mcp::service(tools, bodies::MAX_BODY_BYTES))
+        // The body is in memory, and was bounded on its way there.
+        .layer(DefaultBodyLimit::disable())
+        .layer(place.clone())
+        .layer(middleware::from_fn_with_state(bodies::LargeBodies::new(), bodies::take_in))
+        .layer(middleware::from_fn_with_state((app, places), guard::key));
+    let open = Router::new()
         .route("/sites/{project}", routing::get(sites::without_slash))
         .route("/sites/{project}/", routing::get(sites::root))
         .route("/sites/{project}/{*path}", routing::get(sites::file))
+        .layer(place);
+    Router::new()
+        .merge(keyed)
+        .merge(open)
+        .route("/healthz", routing::get(http::alive))
         .fallback(nothing_here)
         .layer(middleware::from_fn_with_state(hosts, guard::hosts))
-        .layer(GlobalConcurrencyLimitLayer::new(REQUESTS_AT_ONCE))
         .layer(CatchPanicLayer::new())
         .with_state(api)
 }

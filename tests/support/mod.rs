@@ -20,7 +20,7 @@ pub use http::{answer, text};
 pub use mcporter::{Mcporter, Transport};
 pub use node::{Forwarder, run_node_tool};
 pub use process::Finished;
-pub use redact::redact;
+pub use redact::{Sheet, redact};
 pub use server::{Options, Role, Server};
 pub use site::{Site, SiteFile};
 pub use storage::{Storage, Stored};
