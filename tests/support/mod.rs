@@ -26,7 +26,7 @@ pub use mcporter::{Mcporter, Transport};
 pub use ministack::{Ministack, kill};
 pub use node::{Forwarder, run_node_tool};
 pub use process::run_program;
-pub use redact::redact;
+pub use redact::{Sheet, redact};
 pub use server::{Credentials, Options, Role, Server};
 pub use site::{Site, SiteFile};
 pub use storage::{Storage, Stored};
