@@ -1,8 +1,10 @@
 //! Black-box tests of the whole program, in one binary.
 
+mod aws;
 mod cli;
 mod crash;
 mod engine;
+mod faults;
 mod house;
 mod infra;
 mod load;

@@ -104,10 +104,9 @@ fn known(invalidation: Option<aws_sdk_cloudfront::types::Invalidation>) -> Resul
         .ok_or_else(|| CdnError::Unavailable("the answer holds no invalidation".into()))
 }
 
-fn sort<E, R>(distribution: &str, error: SdkError<E, R>) -> CdnError
+fn sort<E>(distribution: &str, error: SdkError<E>) -> CdnError
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
-    R: std::fmt::Debug + 'static,
 {
     let code = error.code().unwrap_or_default().to_owned();
     let reason = chain(&error);
@@ -121,6 +120,10 @@ where
             CdnError::Unavailable(reason)
         }
         (_, SdkError::ServiceError(_)) if !code.is_empty() => CdnError::Refused { code, reason },
-        _ => CdnError::Unavailable(reason),
+        // Something before CloudFront may refuse in words of its own.
+        _ => match error.raw_response().map(|answer| answer.status().as_u16()) {
+            Some(403) => CdnError::AccessDenied(distribution.to_owned()),
+            _ => CdnError::Unavailable(reason),
+        },
     }
 }

@@ -38,6 +38,12 @@ pub enum ObjectError {
         /// The key.
         key: String,
     },
+    /// The credentials were good and have ended.
+    #[error("the credentials for {bucket} have expired")]
+    Expired {
+        /// The bucket.
+        bucket: String,
+    },
     /// The bytes are not those that were announced.
     #[error("the bytes of {bucket}/{key} are not the announced ones")]
     WrongBytes {
@@ -71,7 +77,7 @@ pub enum ObjectError {
 impl ObjectError {
     /// Whether another try may succeed without anybody changing anything.
     pub fn is_transient(&self) -> bool {
-        matches!(self, ObjectError::Unavailable { .. })
+        matches!(self, ObjectError::Unavailable { .. } | ObjectError::Expired { .. })
     }
 }
 
@@ -352,6 +358,7 @@ where
         ("NoSuchBucket", _) => ObjectError::NoSuchBucket(bucket),
         // HEAD answers have no body, so only the status tells.
         ("NoSuchKey" | "NotFound", _) | (_, Some(404)) => ObjectError::NotFound { bucket, key },
+        ("ExpiredToken" | "TokenRefreshRequired", _) => ObjectError::Expired { bucket },
         ("BadDigest" | "XAmzContentSHA256Mismatch" | "InvalidDigest", _) => ObjectError::WrongBytes { bucket, key },
         ("AccessDenied" | "Forbidden" | "AllAccessDisabled", _) | (_, Some(403)) => {
             ObjectError::AccessDenied { bucket, key }

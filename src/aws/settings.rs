@@ -15,6 +15,9 @@ use std::time::Duration;
 /// Attempts in all, with adaptive back-off on throttling.
 const ATTEMPTS: u32 = 5;
 
+/// The first pause between two attempts at an endpoint of this machine: what fails there has passed at once or stays.
+const LOCAL_PAUSE: Duration = Duration::from_millis(50);
+
 /// The embedded endpoints of the local profile.
 #[derive(Debug, Clone)]
 pub struct Endpoints {
@@ -72,7 +75,7 @@ pub fn local(endpoints: &Endpoints, table_prefix: &str) -> Storage {
         .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static("us-east-1"))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .retry_config(retries())
+        .retry_config(retries().with_initial_backoff(LOCAL_PAUSE))
         .timeout_config(timeouts())
         .build();
     let dynamodb = aws_sdk_dynamodb::config::Builder::from(&shared).endpoint_url(&endpoints.records).build();

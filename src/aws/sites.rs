@@ -93,6 +93,11 @@ impl Sites {
         Ok(open.entry(key).or_insert(site).clone())
     }
 
+    /// Closes a request's site; what opens it again begins with a new session of its role.
+    pub fn forget(&self, target: &FrontendTarget, request: &RequestId) {
+        self.lock().remove(&(target.clone(), request.clone()));
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(FrontendTarget, RequestId), Site>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -93,10 +93,12 @@ impl From<TransitionError> for TaskError {
 
 impl From<ObjectError> for TaskError {
     fn from(error: ObjectError) -> Self {
-        if error.is_transient() {
-            task_error(UNAVAILABLE, "The object storage cannot be reached.", &error)
-        } else {
-            task_error("Bouncer.Storage", "A document in the staging bucket cannot be used.", &error)
+        match &error {
+            ObjectError::Expired { bucket } => {
+                task_error(UNAVAILABLE, &format!("The credentials for the bucket '{bucket}' have expired."), &error)
+            }
+            _ if error.is_transient() => task_error(UNAVAILABLE, "The object storage cannot be reached.", &error),
+            _ => task_error("Bouncer.Storage", "A document in the staging bucket cannot be used.", &error),
         }
     }
 }

@@ -407,6 +407,7 @@ fn row(
         finished_at: None,
         progress: None,
         visible: false,
+        repairs: false,
         result: None,
     }
 }

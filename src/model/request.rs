@@ -231,6 +231,10 @@ pub struct Request {
     /// Whether visitors may get something of the deploy: set before the first file is overwritten, never taken back.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub visible: bool,
+    /// Whether files of the current release had to be put back, so that more answers changed than the manifests tell:
+    /// set before the first of them is written, never taken back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub repairs: bool,
     /// How it ended: the shape that the tools' contract gives for the action.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<Value>,

@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 const KEY: &str = "project_id";
 const UNSETTLED: &str = "unsettled_releases";
 const POINTER: &str = "current_release";
+const BUCKET: &str = "frontend_bucket";
 
 /// A row of the table as it was read. Unlike a [`Project`] it can hold anything, and it remembers exactly what was there.
 #[derive(Debug, Clone)]
@@ -79,7 +80,8 @@ impl Store {
     }
 
     /// Sets attributes of a row, and removes those without a value, if the row is still there and the attributes
-    /// `unchanged` hold what was read. Its other attributes stay as they are.
+    /// `unchanged` hold what was read. Its other attributes stay as they are, but a row that gets another bucket has no
+    /// current release there: what lies in that bucket is not known.
     pub async fn change_project_row(
         &self,
         row: &ProjectRow,
@@ -91,6 +93,9 @@ impl Store {
         for (attribute, value) in changes {
             let value = value.as_ref().map(serde_dynamo::to_attribute_value).transpose().map_err(unreadable)?;
             values.push(((*attribute).to_owned(), value));
+        }
+        if changes.iter().any(|(attribute, _)| *attribute == BUCKET) {
+            values.extend([POINTER, UNSETTLED].map(|attribute| (attribute.to_owned(), None)));
         }
         let attributes: Vec<(&String, Option<&AttributeValue>)> =
             values.iter().map(|(attribute, value)| (attribute, value.as_ref())).collect();

@@ -67,10 +67,19 @@ impl Store {
 
     /// Notes that visitors may get something of a running deploy from now on; a conflict means that it no longer runs.
     pub async fn set_visible(&self, id: &RequestId) -> Result<(), StoreError> {
+        self.note(id, "visible").await
+    }
+
+    /// Notes that a running deploy puts back files of the current release; a conflict means that it no longer runs.
+    pub async fn set_repairs(&self, id: &RequestId) -> Result<(), StoreError> {
+        self.note(id, "repairs").await
+    }
+
+    async fn note(&self, id: &RequestId, attribute: &str) -> Result<(), StoreError> {
         let running =
             Condition::new("#s = :running").name("#s", "status").value(":running", text(Status::Running.as_str()));
-        let visible = AttributeValue::Bool(true);
-        self.set(Table::Requests, (KEY, id.as_str()), &[(&"visible".to_owned(), Some(&visible))], running).await
+        let noted = AttributeValue::Bool(true);
+        self.set(Table::Requests, (KEY, id.as_str()), &[(&attribute.to_owned(), Some(&noted))], running).await
     }
 
     /// Writes the report of a running request before it ends; a conflict means that it no longer runs.

@@ -7,16 +7,16 @@
 use super::script::{Outcome, Script};
 use super::simulator::{Simulator, hide_tokens};
 use super::world::{Do, Running, World};
+use crate::support::{Ministack, python_tool};
 use bouncer::engine::asl::Ending;
 use bouncer::flow::ports::{Engine as _, TaskError, TaskToken};
 use futures::future::join_all;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::Command;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
 pub struct Case {
     pub name: String,
@@ -108,10 +108,10 @@ fn seen_in_simulator(case: &Case) -> Seen {
     Seen { status: status.to_owned(), output, error, cause, visits: trace.visits, calls: trace.calls }
 }
 
-#[test]
-fn the_interpreter_visits_the_states_another_engine_visits() {
+#[tokio::test]
+async fn the_interpreter_visits_the_states_another_engine_visits() {
     let cases = cases();
-    let theirs = run_in_ministack(&cases);
+    let theirs = run_in_ministack(&cases).await;
     assert_eq!(theirs.len(), cases.len());
     for case in &cases {
         let ours = seen_in_simulator(case).comparable();
@@ -170,68 +170,17 @@ async fn the_engine_does_what_the_interpreter_says() {
 
 // --- ministack --------------------------------------------------------------------------------------------------------
 
-fn tool(name: &str) -> PathBuf {
-    let path = root().join(".testenv/venv/bin").join(name);
-    assert!(path.exists(), "{} is not there; run scripts/test --setup-only", path.display());
-    path
-}
-
-struct Ministack {
-    process: Child,
-    endpoint: String,
-}
-
-impl Ministack {
-    fn start(folder: &Path) -> Self {
-        // Free now; should somebody else take it in between, the program ends and the test says so.
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let log = std::fs::File::create(folder.join("ministack.log")).unwrap();
-        let process = Command::new(tool("ministack"))
-            .current_dir(folder)
-            .env("BIND_HOST", "127.0.0.1")
-            .env("GATEWAY_PORT", port.to_string())
-            .env("IOT_MTLS_ENABLED", "0")
-            .env("SFTP_ENABLED", "0")
-            .env("SFN_WAIT_SCALE", "0")
-            .env("TMPDIR", folder)
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        let mut ministack = Self { process, endpoint: format!("http://127.0.0.1:{port}") };
-        let deadline = Instant::now() + Duration::from_secs(30);
-        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            let ended = ministack.process.try_wait().unwrap();
-            assert!(
-                ended.is_none() && Instant::now() < deadline,
-                "ministack does not answer: {}",
-                std::fs::read_to_string(folder.join("ministack.log")).unwrap_or_default()
-            );
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        ministack
-    }
-}
-
-impl Drop for Ministack {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-fn run_in_ministack(cases: &[Case]) -> BTreeMap<String, Seen> {
+async fn run_in_ministack(cases: &[Case]) -> BTreeMap<String, Seen> {
     let folder = tempfile::tempdir().unwrap();
-    let ministack = Ministack::start(folder.path());
+    let ministack = Ministack::start(&[("SFN_WAIT_SCALE", "0")]).await;
     let file = folder.path().join("cases.json");
     std::fs::write(&file, json!(cases.iter().map(|case| &case.json).collect::<Vec<_>>()).to_string()).unwrap();
-    let run = Command::new(tool("python"))
+    let run = Command::new(python_tool("python"))
         .arg(root().join("tests/engine/equivalence/run_in_ministack.py"))
-        .args([ministack.endpoint.as_ref(), file.as_os_str(), folder.path().as_os_str()])
+        .args([ministack.endpoint().as_ref(), file.as_os_str(), folder.path().as_os_str()])
         .output()
         .unwrap();
     let errors = String::from_utf8_lossy(&run.stderr);
-    assert!(run.status.success(), "{errors}{}", std::fs::read_to_string(folder.path().join("ministack.log")).unwrap());
+    assert!(run.status.success(), "{errors}");
     serde_json::from_slice(&run.stdout).unwrap_or_else(|error| panic!("{error}: {errors}"))
 }

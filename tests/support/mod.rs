@@ -3,9 +3,12 @@
 //! Nothing here knows the inside of Bouncer. Every process started here ends with the value that started it, every
 //! folder is temporary and every port is chosen by the operating system, so tests run beside each other.
 
+mod boto;
 mod cli;
+mod faults;
 mod http;
 mod mcporter;
+mod ministack;
 mod node;
 mod process;
 mod redact;
@@ -15,13 +18,16 @@ mod site;
 mod storage;
 mod wait;
 
+pub use boto::{Boto, python_tool};
 pub use cli::Cli;
+pub use faults::{Fault, FaultProxy};
 pub use http::{answer, text};
 pub use mcporter::{Mcporter, Transport};
+pub use ministack::{Ministack, kill};
 pub use node::{Forwarder, run_node_tool};
-pub use process::Finished;
-pub use redact::redact;
-pub use server::{Options, Role, Server};
+pub use process::run_program;
+pub use redact::{Sheet, redact};
+pub use server::{Credentials, Options, Role, Server};
 pub use site::{Site, SiteFile};
 pub use storage::{Storage, Stored};
 pub use wait::wait_until;

@@ -32,6 +32,13 @@ pub fn isolated(program: impl AsRef<std::ffi::OsStr>, home: &Path) -> Command {
     command
 }
 
+/// Runs a program of the machine to its end, with `home` as its home and working folder.
+pub async fn run_program(name: &str, home: &Path, arguments: &[&str], stdin: &[u8]) -> Finished {
+    let mut command = isolated(name, home);
+    command.args(arguments);
+    run(command, stdin.to_vec(), Duration::from_secs(30)).await
+}
+
 /// Runs `command` to its end, feeding it `stdin`, off the async threads.
 ///
 /// # Panics

@@ -1,5 +1,7 @@
 //! Making answers of two runs equal, for snapshots.
 
+use std::path::Path;
+
 /// What differs from run to run, and what stands for it. Order matters: longer forms first.
 const CHANGING: &[(&str, &str)] = &[
     (r"bncr_[A-Za-z0-9_-]+", "[key]"),
@@ -14,8 +16,35 @@ const CHANGING: &[(&str, &str)] = &[
     (r"\b[0-9A-HJKMNP-TV-Z]{26}\b", "[id]"),
     (r"\b[0-9a-f]{12,32}\b", "[id]"),
     (r#"("(?:[a-z]+_)?(?:seconds|ms)": )\d+(\.\d+)?"#, "$1[duration]"),
+    (r"\b\d+ min( \d+ s)?\b|\b\d+ s\b", "[duration]"),
     (r"\b\d+(\.\d+)?(ms|µs| ms|s)\b", "[duration]"),
 ];
+
+/// Answers or screens for one snapshot, each under a title.
+#[derive(Default)]
+pub struct Sheet(String);
+
+impl Sheet {
+    /// Adds a screen.
+    pub fn add(&mut self, title: &str, text: &str) {
+        self.0.push_str(&format!("=== {title} ===\n{}\n\n", text.trim_end()));
+    }
+
+    /// Adds an answer.
+    pub fn add_answer(&mut self, title: &str, (status, body): &(u16, serde_json::Value)) {
+        self.add(&format!("{title}: HTTP {status}"), &format!("{body:#}"));
+    }
+
+    /// Compares with `tests/snapshots/{path}.snap`.
+    pub fn check(self, path: &str) {
+        let (folder, name) = path.rsplit_once('/').expect("a folder and a name");
+        let mut settings = redact();
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_snapshot_path(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots").join(folder));
+        settings.set_omit_expression(true);
+        settings.bind(|| insta::assert_snapshot!(name, self.0.trim_end()));
+    }
+}
 
 /// Settings that replace ids, hashes, times, ports and durations: `redact().bind(|| insta::assert_snapshot!(text))`.
 pub fn redact() -> insta::Settings {

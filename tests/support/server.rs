@@ -18,7 +18,7 @@ pub enum Role {
     Agent,
 }
 
-/// A running server on a data folder of its own. Dropping it kills the process and removes the folder.
+/// A running server: most often one on a data folder of its own. Dropping it kills the process and removes the folder.
 pub struct Server {
     child: Option<Child>,
     url: String,
@@ -37,12 +37,12 @@ pub struct Options {
     pub file_limit_kib: Option<u32>,
 }
 
-/// D/credentials.json
-#[derive(Deserialize)]
-struct Credentials {
-    admin: String,
-    approver: String,
-    agent: String,
+/// One key for each role; the content of D/credentials.json.
+#[derive(Clone, Deserialize)]
+pub struct Credentials {
+    pub admin: String,
+    pub approver: String,
+    pub agent: String,
 }
 
 /// D/server.json
@@ -60,16 +60,47 @@ impl Server {
 
     /// As [`Server::start`], with options.
     pub async fn start_with(options: Options) -> Self {
-        let folder = TempDir::with_prefix("bouncer-test-").expect("a temporary folder");
-        std::fs::create_dir(folder.path().join("data")).expect("the data folder");
-        let client = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .expect("an HTTP client");
+        let folder = scratch_folder();
+        let client = http_client();
         let (child, url) = spawn(folder.path(), &options, &client).await;
         let keys = read_json(&folder.path().join("data/credentials.json")).expect("credentials.json is there");
         Self { child: Some(child), url, keys, client, options, folder }
+    }
+
+    /// One that runs elsewhere, as a Lambda function does. It cannot be stopped or restarted from here.
+    pub fn at(url: &str, keys: Credentials) -> Self {
+        Self {
+            child: None,
+            url: url.to_owned(),
+            keys,
+            client: http_client(),
+            options: Options::default(),
+            folder: scratch_folder(),
+        }
+    }
+
+    /// Starts the binary with the `aws` profile, which takes its settings from `environment`, and waits until it answers.
+    pub async fn hosted(environment: &[(String, String)], keys: Credentials) -> Self {
+        let folder = scratch_folder();
+        let client = http_client();
+        let mut child = process::isolated(env!("CARGO_BIN_EXE_bouncer"), folder.path())
+            .args(["serve", "--profile", "aws", "--listen", "127.0.0.1:0"])
+            .envs(environment.iter().cloned())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(File::create(log_file(folder.path())).expect("the log file"))
+            .spawn()
+            .expect("bouncer starts");
+        let url = wait_until("the server to say where it listens", DEADLINE, async || {
+            let log = std::fs::read_to_string(log_file(folder.path())).unwrap_or_default();
+            let ended = child.try_wait().expect("the server can be waited for");
+            assert!(ended.is_none(), "the server ended at once:\n{log}");
+            let after = log.split_once("Bouncer listens on ")?.1;
+            let url = after.split_once(',')?.0.to_owned();
+            client.get(format!("{url}/healthz")).send().await.ok()?.status().is_success().then_some(url)
+        })
+        .await;
+        Self { child: Some(child), url, keys, client, options: Options::default(), folder }
     }
 
     /// Stops the server if it runs, and starts it again on the same data folder.
@@ -155,6 +186,17 @@ impl Drop for Server {
             eprintln!("--- the server's log ---\n{}", self.stderr());
         }
     }
+}
+
+fn scratch_folder() -> TempDir {
+    let folder = TempDir::with_prefix("bouncer-test-").expect("a temporary folder");
+    std::fs::create_dir(folder.path().join("data")).expect("the data folder");
+    folder
+}
+
+fn http_client() -> reqwest::Client {
+    let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
+    client.build().expect("an HTTP client")
 }
 
 /// Starts the process and waits until it serves; returns it with its address.

@@ -1,5 +1,6 @@
 //! The tools over HTTP: every rule of their contract, tried from outside.
 
+mod answers;
 mod arguments;
 mod changed_meanwhile;
 mod decisions;

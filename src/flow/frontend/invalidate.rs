@@ -59,8 +59,9 @@ async fn running(app: &App, id: &RequestId) -> Result<(Request, FrontendPlan), T
 /// The answers that are no longer true. What the bucket held before the first release, or instead of the current one,
 /// is not known, so then it is everything.
 async fn wanted(app: &App, request: &Request, plan: &FrontendPlan) -> Result<Vec<String>, TaskError> {
-    let repairs = report_of(request).is_some_and(|report| report.repairs);
-    let Some(base) = plan.base_release.as_ref().filter(|_| !repairs) else { return Ok(vec![EVERYTHING.to_owned()]) };
+    let Some(base) = plan.base_release.as_ref().filter(|_| !request.repairs) else {
+        return Ok(vec![EVERYTHING.to_owned()]);
+    };
     let earlier = app.read_release(&plan.project, base).await?.manifest;
     let later = app.read_manifest(&plan.project, plan.manifest).await?;
     Ok(paths(&earlier, &later))

@@ -2,6 +2,7 @@
 
 use super::publish::{history_row, load};
 use super::report::{DeployOutcome, FailedFile, InvalidationView, Report};
+use super::slice::FAILED_WORD;
 use crate::flow::app::App;
 use crate::flow::ports::TaskError;
 use crate::model::history::DeployStatus;
@@ -105,8 +106,8 @@ pub async fn fail(app: &App, id: &RequestId, state: &Value) -> Result<Value, Tas
     };
     let report = report_of(&request).filter(|report| report.deploy_status != DeployOutcome::Deployed);
     let mut report = report.unwrap_or_else(|| Report::failed(request.visible, 0, why()));
-    if request.visible {
-        // A later attempt may have failed before the pages that an earlier one had written.
+    if request.visible && !has_given_up(state) {
+        // The report may be of an attempt before the one that wrote pages.
         report.deploy_status = DeployOutcome::PartialDeploy;
     }
     let result = FrontendResult {
@@ -131,6 +132,11 @@ pub(crate) async fn close_orphan(app: &App, request: &Request) -> Result<(), Tas
     let cause = json!({ "errorMessage": "The workflow ended without recording why." }).to_string();
     let state = json!({ "error": { "Error": "Bouncer.Orphaned", "Cause": cause } });
     fail(app, &request.request_id, &state).await.map(|_| ())
+}
+
+/// Whether the publish ended by itself, so that its report is the last word.
+fn has_given_up(state: &Value) -> bool {
+    state.pointer("/publish/outcome").and_then(Value::as_str) == Some(FAILED_WORD)
 }
 
 /// Whether the project's pointer is at the release of this request.

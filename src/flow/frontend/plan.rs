@@ -130,6 +130,7 @@ pub(super) async fn submit(
         finished_at: None,
         progress: None,
         visible: false,
+        repairs: false,
         result: None,
         request_id,
     };

@@ -150,6 +150,7 @@ pub async fn request(
         finished_at: None,
         progress: None,
         visible: false,
+        repairs: false,
         result: None,
     };
     app.store.create_request(&request).await?;

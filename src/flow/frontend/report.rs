@@ -37,9 +37,6 @@ pub(super) struct Report {
     pub failed_files: Vec<FailedFile>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// Whether files of the current release had to be put back, so that more answers changed than the manifests tell.
-    #[serde(default)]
-    pub repairs: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invalidation: Option<InvalidationView>,
 }
@@ -72,7 +69,6 @@ impl Report {
             failed_count: 0,
             failed_files: vec![],
             error: None,
-            repairs: false,
             invalidation: None,
         }
     }
@@ -101,6 +97,7 @@ pub(super) fn reason(error: &ObjectError) -> String {
         ObjectError::NotFound { .. } => "its approved content is no longer stored".into(),
         ObjectError::NoSuchBucket(bucket) => format!("the bucket '{bucket}' does not exist"),
         ObjectError::AccessDenied { bucket, .. } => format!("access to the bucket '{bucket}' was denied"),
+        ObjectError::Expired { bucket } => format!("the credentials for the bucket '{bucket}' have expired"),
         ObjectError::WrongBytes { .. } => "the stored bytes are not the approved ones".into(),
         ObjectError::Unavailable { .. } => "the object storage could not be reached".into(),
         ObjectError::Refused { code, bucket, .. }

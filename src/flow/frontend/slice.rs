@@ -43,11 +43,13 @@ pub struct Slice {
 }
 
 pub(super) const DEPLOYED: Slice = Slice { outcome: "deployed", cursor: None };
-pub(super) const FAILED: Slice = Slice { outcome: "failed", cursor: None };
+/// The outcome of a slice that wrote its report and gives up.
+pub(super) const FAILED_WORD: &str = "failed";
+pub(super) const FAILED: Slice = Slice { outcome: FAILED_WORD, cursor: None };
 
 /// What a slice finds to do.
 struct Todo<'a> {
-    /// The files to write, in publish order.
+    /// The files still to write, in publish order.
     files: Vec<(Phase, &'a Entry)>,
     /// Whether some of them are files of the current release that the bucket does not hold as it should.
     repairs: bool,
@@ -71,17 +73,24 @@ impl Work<'_> {
         if cursor == Cursor::default() {
             self.write_progress(Step::Comparing, &Tally::default(), (0, 0)).await?;
         }
-        let todo = match self.todo(project).await {
+        let todo = match self.todo(project, cursor.after.as_ref()).await {
             Ok(todo) => todo,
-            Err(error) if error.is_transient() => return Err(error.into()),
+            Err(error) if error.is_transient() => {
+                self.look_at([&error]);
+                return Err(error.into());
+            }
             Err(error) => {
                 tracing::warn!(request_id = %self.request.request_id, %error, "the bucket cannot be compared");
                 let sentence = format!("The bucket could not be compared: {}.", reason(&error));
                 return self.give_up(Report::failed(self.request.visible, cursor.files, sentence)).await;
             }
         };
-        let unchanged = (self.manifest.entries().len() - todo.files.len()) as u64;
-        let total = (todo.files.len() as u64, todo.files.iter().map(|(_, entry)| entry.size).sum::<u64>());
+        if todo.repairs && !self.request.repairs {
+            self.app.store.set_repairs(&self.request.request_id).await?;
+        }
+        let size: u64 = todo.files.iter().map(|(_, entry)| entry.size).sum();
+        let total = (cursor.files + todo.files.len() as u64, cursor.bytes + size);
+        let unchanged = (self.manifest.entries().len() as u64).saturating_sub(total.0);
         let tally = Tally { files: cursor.files.into(), bytes: cursor.bytes.into() };
         let transfer = Transfer::new(self.app, &self.site, &self.plan.target.bucket, &self.plan.project);
         // Whether a visitor may get something of this release by now.
@@ -89,14 +98,8 @@ impl Work<'_> {
         let mut after = cursor.after;
 
         for phase in Phase::ALL {
-            let files: Vec<&Entry> = todo
-                .files
-                .iter()
-                .filter(|(of, entry)| {
-                    *of == phase && after.as_ref().is_none_or(|(at, path)| (*at, path) < (phase, &entry.path))
-                })
-                .map(|(_, entry)| *entry)
-                .collect();
+            let files: Vec<&Entry> =
+                todo.files.iter().filter(|(of, _)| *of == phase).map(|(_, entry)| *entry).collect();
             let Some(last) = files.last() else { continue };
             if phase.is_visible() && !self.request.visible {
                 self.app.store.set_visible(&self.request.request_id).await?;
@@ -105,7 +108,9 @@ impl Work<'_> {
                 batch = transfer.run(&files, self.deadline, &tally) => batch,
                 error = self.report_progress(phase, &tally, total) => return Err(error),
             };
-            shown |= phase.is_visible() && batch.taken > batch.failures.len();
+            // What broke off may have been written all the same; what was refused was not.
+            let refused = batch.failures.iter().filter(|(_, error)| !error.is_transient()).count();
+            shown |= phase.is_visible() && batch.taken > refused;
             let (written, bytes) = (tally.files.load(Ordering::Relaxed), tally.bytes.load(Ordering::Relaxed));
             if !batch.failures.is_empty() {
                 // The barrier: what comes later is not begun.
@@ -119,11 +124,11 @@ impl Work<'_> {
             after = Some((phase, last.path.clone()));
         }
         self.write_progress(Step::Finishing, &tally, total).await?;
-        self.settle(tally.files.load(Ordering::Relaxed), unchanged, &todo).await
+        self.settle(tally.files.load(Ordering::Relaxed), unchanged, &todo.unsettled).await
     }
 
-    /// The files to write: all but those that are in the bucket for sure.
-    async fn todo(&self, project: &Project) -> Result<Todo<'_>, ObjectError> {
+    /// The files still to write: all but those that are in the bucket for sure, and those that earlier slices wrote.
+    async fn todo(&self, project: &Project, after: Option<&(Phase, SitePath)>) -> Result<Todo<'_>, ObjectError> {
         let base = self.app.site_of(&self.plan.project, project.current_release.as_ref()).await?;
         let mut sizes: HashMap<&str, Option<u64>> =
             self.manifest.entries().iter().map(|entry| (entry.path.as_str(), None)).collect();
@@ -143,8 +148,14 @@ impl Work<'_> {
                 && sizes.get(entry.path.as_str()) == Some(&Some(entry.size))
                 && !doubtful.contains(&entry.path)
         };
-        let files: Vec<(Phase, &Entry)> =
-            self.manifest.in_publish_order(&base).into_iter().filter(|(_, entry)| !is_there(entry)).collect();
+        let is_written =
+            |phase: Phase, entry: &Entry| after.is_some_and(|(at, path)| (*at, path) >= (phase, &entry.path));
+        let files: Vec<(Phase, &Entry)> = self
+            .manifest
+            .in_publish_order(&base)
+            .into_iter()
+            .filter(|(phase, entry)| !is_written(*phase, entry) && !is_there(entry))
+            .collect();
         let repairs = files.iter().any(|(_, entry)| known.get(&entry.path) == Some(entry));
         Ok(Todo { files, repairs, unsettled })
     }
@@ -182,12 +193,11 @@ impl Work<'_> {
     }
 
     /// All files are in the bucket: the report is written, and the pointer moves.
-    async fn settle(&self, written: u64, unchanged: u64, todo: &Todo<'_>) -> Result<Slice, TaskError> {
-        let report = Report { repairs: todo.repairs, ..Report::new(DeployOutcome::Deployed, written, unchanged) };
-        self.write_report(&report).await?;
+    async fn settle(&self, written: u64, unchanged: u64, unsettled: &BTreeSet<ReleaseId>) -> Result<Slice, TaskError> {
+        self.write_report(&Report::new(DeployOutcome::Deployed, written, unchanged)).await?;
         let (store, project) = (&self.app.store, &self.plan.project);
         let (bucket, base) = (&self.plan.target.bucket, self.plan.base_release.as_ref());
-        match store.settle_release(project, bucket, base, self.release_id, &todo.unsettled).await {
+        match store.settle_release(project, bucket, base, self.release_id, unsettled).await {
             Ok(()) => Ok(DEPLOYED),
             // A repeated slice finds its own pointer; anybody else's means that the lease was lost.
             Err(StoreError::Conflict) => match store.project(project).await? {
@@ -209,12 +219,20 @@ impl Work<'_> {
         for (path, error) in failures {
             tracing::warn!(request_id = %self.request.request_id, %path, %error, "a file could not be published");
         }
+        self.look_at(failures.iter().map(|(_, error)| error));
         let report = Report::new(DeployOutcome::of_failure(shown), written, unchanged).with_failures(failures);
         if failures.iter().all(|(_, error)| error.is_transient()) {
             self.write_report(&report).await?;
             return Err(TaskError { name: UNAVAILABLE, cause: report.error.unwrap_or_default() });
         }
         self.give_up(report).await
+    }
+
+    /// After credentials have expired the next attempt begins with new ones.
+    fn look_at<'e>(&self, errors: impl IntoIterator<Item = &'e ObjectError>) {
+        if errors.into_iter().any(|error| matches!(error, ObjectError::Expired { .. })) {
+            self.app.sites.forget(&self.plan.target, &self.request.request_id);
+        }
     }
 
     async fn give_up(&self, report: Report) -> Result<Slice, TaskError> {

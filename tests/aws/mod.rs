@@ -1,0 +1,24 @@
+//! The product as a platform owner installs it: `infra/template.yaml` deployed by CloudFormation, the real program as its
+//! functions, the real state machine. AWS is played by an emulator nobody here wrote, with identity policies, trust
+//! policies and presigned signatures enforced, so the roles of the templates are proven to suffice.
+//!
+//! What the emulator does not have, or has otherwise:
+//! - `StagingBucketPolicy` is left out of the template: it denies everything that is not TLS, and the emulator speaks
+//!   plain HTTP here.
+//! - It does not read `TimeoutSecondsPath`, so the test of expiry gives the state machine a `TimeoutSeconds`.
+//! - An invalidation is complete at once and there are never too many; tests of those put `gate::Gate` before it.
+//! - It has no metrics of executions and functions, so no alarm ever goes off; that the alarms exist is all that is seen.
+//! - A waiting `Ask` hides the error of its function, so a failing `Ask` is not shown here.
+//! - Its CloudFormation passes over the TTL, the recovery and the deletion protection of tables.
+//! - It denies calls of CloudFront in another XML than CloudFront's.
+//! - Presigned URLs are bound to their time and signature only because its `AUTH` is on.
+
+mod cdn;
+mod crash;
+mod endings;
+mod gate;
+mod installation;
+mod main_line;
+mod profiles;
+mod refused;
+mod slices;
