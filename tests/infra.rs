@@ -149,7 +149,7 @@ fn the_tables_are_those_of_the_program() {
         assert_eq!(properties["TimeToLiveSpecification"], json!({ "AttributeName": "ttl", "Enabled": true }), "{id}");
         assert_eq!(properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"], true, "{id}");
         assert_eq!(properties["SSESpecification"]["SSEEnabled"], true, "{id}");
-        assert_eq!(properties["DeletionProtectionEnabled"], json!({ "Ref": "DeletionProtection" }), "{id}");
+        assert_eq!(properties["DeletionProtectionEnabled"], json!({ "Fn::If": ["IsProtected", true, false] }), "{id}");
     }
     let by_name = |table: &Value| table["name"].as_str().unwrap().to_owned();
     found.sort_by_key(by_name);
