@@ -42,10 +42,10 @@ impl Store {
         }))
     }
 
-    /// All keys, oldest first.
+    /// All keys, oldest first; those of one moment by name.
     pub async fn keys(&self) -> Result<Vec<KeyRecord>, StoreError> {
         let mut keys: Vec<KeyRecord> = self.scan(Table::Keys).await?;
-        keys.sort_by_key(|key| key.created_at);
+        keys.sort_by(|a, b| (a.created_at, &a.name).cmp(&(b.created_at, &b.name)));
         Ok(keys)
     }
 

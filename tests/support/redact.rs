@@ -15,6 +15,7 @@ const CHANGING: &[(&str, &str)] = &[
     (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "[id]"),
     (r"\b[0-9A-HJKMNP-TV-Z]{26}\b", "[id]"),
     (r"\b[0-9a-f]{12,32}\b", "[id]"),
+    (r#"("expires_in": ")\d+ seconds"#, "${1}[n] seconds"),
     (r#"("(?:[a-z]+_)?(?:seconds|ms)": )\d+(\.\d+)?"#, "$1[duration]"),
     (r"\b\d+ min( \d+ s)?\b|\b\d+ s\b", "[duration]"),
     (r"\b\d+(\.\d+)?(ms|µs| ms|s)\b", "[duration]"),
