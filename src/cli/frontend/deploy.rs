@@ -229,7 +229,7 @@ impl Submitted {
         let (sent, all) = (self.uploaded, self.file_count);
         let writes = (self.changes.added + self.changes.changed) as u64;
         let (uploads, size) = (count(sent.files, "upload"), bytes(sent.bytes));
-        let rest = if writes == all as u64 { "" } else { "; the others were there already" };
+        let rest = if writes == all { "" } else { "; the others were there already" };
         format!("What moved: {uploads} ({size}) and {writes} of {all} files written{rest}.")
     }
 }
