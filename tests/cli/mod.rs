@@ -1,6 +1,7 @@
 //! The command line as a script sees it: stdout, stderr and the exit code.
 
 mod offline;
+mod online;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
