@@ -35,7 +35,7 @@ fn what_changes_from_run_to_run_is_redacted() {
           "request_id": "req-[id]", "batch_id": "batch-[id]", "release_id": "rel-[id]",
           "sha256": "[sha256]", "key": "[key]",
           "commit_sha": "[commit]", "id": "[id]",
-          "expires_at": "[time]", "s3_key": "[date]/x", "expires_in": "600 seconds",
+          "expires_at": "[time]", "s3_key": "[date]/x", "expires_in": "[n] seconds",
           "url": "http://127.0.0.1:[port]/a?[signature]", "age_seconds": [duration], "took": "[duration]",
           "folder": "[folder]/data", "file_count": 12
         }
