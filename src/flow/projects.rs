@@ -5,7 +5,7 @@ use crate::model::caller::{Caller, Role};
 use crate::model::error::{ErrorCode, UserError};
 use crate::model::headers::CacheRule;
 use crate::model::ids::ProjectId;
-use crate::model::project::{DEFAULT_REGION, FrontendTarget, Project};
+use crate::model::project::{FrontendTarget, Project, default_region};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -181,10 +181,6 @@ fn kept_or_cleared(said: Option<String>, before: Option<String>) -> Option<Strin
         Some(text) if text.trim().is_empty() => None,
         said => said,
     }
-}
-
-fn default_region() -> String {
-    DEFAULT_REGION.to_owned()
 }
 
 /// Two projects in one bucket would overwrite each other's pages.

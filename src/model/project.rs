@@ -74,7 +74,8 @@ fn enabled() -> bool {
     true
 }
 
-fn default_region() -> String {
+/// The region of a project whose row names none.
+pub fn default_region() -> String {
     DEFAULT_REGION.to_owned()
 }
 
