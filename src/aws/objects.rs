@@ -344,7 +344,7 @@ fn client(shared: &SdkConfig, endpoint: Option<&str>) -> Client {
     Client::from_conf(config.build())
 }
 
-fn sort<E, R>(bucket: &str, key: &str, error: SdkError<E, R>) -> ObjectError
+pub(super) fn sort<E, R>(bucket: &str, key: &str, error: SdkError<E, R>) -> ObjectError
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
     R: std::fmt::Debug + 'static,

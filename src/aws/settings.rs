@@ -1,6 +1,7 @@
 //! Where the AWS services are and with whose credentials they are called.
 
 use super::objects::Objects;
+use super::roles::Roles;
 use super::secrets::Secrets;
 use super::sites::Sites;
 use super::workflows::Workflows;
@@ -83,7 +84,7 @@ pub fn local(endpoints: &Endpoints, table_prefix: &str) -> Storage {
     Storage {
         store: Store::new(aws_sdk_dynamodb::Client::from_conf(dynamodb), table_prefix),
         objects: Objects::new(shared.clone(), endpoint.clone()),
-        sites: Sites::new(shared, endpoint, None),
+        sites: Sites::new(shared.clone(), endpoint, Roles::new(shared, None)),
     }
 }
 
@@ -94,7 +95,7 @@ pub async fn from_environment(table_prefix: &str, external_id: Option<String>) -
     let storage = Storage {
         store: Store::new(aws_sdk_dynamodb::Client::new(&shared), table_prefix),
         objects: Objects::new(shared.clone(), None),
-        sites: Sites::new(shared.clone(), None, external_id),
+        sites: Sites::new(shared.clone(), None, Roles::new(shared.clone(), external_id)),
     };
     let services = Services {
         workflows: Workflows::new(&shared),

@@ -2,11 +2,15 @@
 
 pub mod app;
 pub mod approval;
+pub mod backend;
 mod errors;
+mod execution;
 pub mod frontend;
 pub mod keys;
+mod lease;
 pub mod ports;
 pub mod projects;
 pub mod staging;
 pub mod status;
 pub mod upload;
+mod wording;

@@ -1,5 +1,6 @@
 //! A deploy as the project's history keeps it.
 
+use super::commit::CommitSha;
 use super::ids::{DeployId, ProjectId, ReleaseId, RequestId};
 use super::manifest::ChangeCounts;
 use super::time::Time;
@@ -23,6 +24,7 @@ pub enum DeployStatus {
 #[allow(missing_docs)]
 pub enum DeployKind {
     Frontend,
+    Backend,
 }
 
 /// A row of `bouncer-deploy-history`.
@@ -53,6 +55,15 @@ pub struct Deploy {
     /// The release it made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release_id: Option<ReleaseId>,
+    /// The commit that was deployed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit_sha: Option<CommitSha>,
+    /// The commit's title.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit_message: Option<String>,
+    /// The branch it was on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
     /// What it changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changes: Option<ChangeCounts>,

@@ -67,6 +67,11 @@ macro_rules! id {
     };
 }
 
+/// How the id of a frontend's deploy begins.
+const FRONTEND: &str = "frontend-";
+/// How the id of a backend's deploy begins. It is also a change set's name, so it starts with a letter.
+const BACKEND: &str = "deploy-";
+
 fn prefixed_hex(text: &str, prefix: &str, digits: usize) -> bool {
     text.strip_prefix(prefix)
         .is_some_and(|hex| hex.len() == digits && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')))
@@ -103,8 +108,8 @@ id!(
     /// A deploy as its history row names it.
     DeployId,
     "deploy id",
-    "'frontend-' and 16 hexadecimal digits",
-    |text| prefixed_hex(text, "frontend-", 16)
+    "'frontend-' or 'deploy-' and 16 hexadecimal digits",
+    |text| prefixed_hex(text, FRONTEND, 16) || prefixed_hex(text, BACKEND, 16)
 );
 id!(
     /// An API key, and so the caller who holds it. Says nothing about the secret.
@@ -136,16 +141,29 @@ impl RequestId {
         self.0.starts_with("batch-")
     }
 
-    /// The deploy this request leads to, when it is approved.
-    pub fn deploy_id(&self) -> DeployId {
-        DeployId(self.0.replacen("req-", "frontend-", 1))
+    /// The frontend deploy this request leads to, when it is approved.
+    pub fn frontend_deploy_id(&self) -> DeployId {
+        DeployId(self.0.replacen("req-", FRONTEND, 1))
+    }
+
+    /// The backend deploy this request leads to, when it is approved.
+    pub fn backend_deploy_id(&self) -> DeployId {
+        DeployId(self.0.replacen("req-", BACKEND, 1))
+    }
+
+    /// The request for a decision about the infrastructure changes of this request's deploy. The same deploy always
+    /// names the same one, so a task that runs twice asks once.
+    pub fn infrastructure_request(&self) -> Self {
+        let hash = super::digest::Sha256::of(format!("{self}/infrastructure").as_bytes()).to_string();
+        Self(format!("req-{}", &hash[..16]))
     }
 }
 
 impl DeployId {
     /// The request that asked for this deploy.
     pub fn request_id(&self) -> RequestId {
-        RequestId(self.0.replacen("frontend-", "req-", 1))
+        let digits = self.0.strip_prefix(FRONTEND).or_else(|| self.0.strip_prefix(BACKEND));
+        RequestId(format!("req-{}", digits.unwrap_or(&self.0)))
     }
 }
 
@@ -179,6 +197,10 @@ mod tests {
         assert!(RequestId::parse(RequestId::random_batch().as_str()).is_ok());
         assert!(RequestId::parse("batch-XYZ").is_err());
         let request = RequestId::random();
-        assert_eq!(request.deploy_id().request_id(), request);
+        assert_eq!(request.frontend_deploy_id().request_id(), request);
+        assert_eq!(request.backend_deploy_id().request_id(), request);
+        let infrastructure = request.infrastructure_request();
+        assert_eq!(RequestId::parse(infrastructure.as_str()).as_ref(), Ok(&infrastructure));
+        assert_ne!(infrastructure, request);
     }
 }

@@ -1,5 +1,7 @@
 //! Types and rules. No I/O, no async, no AWS types; imports nothing else of ours.
 
+pub mod backend;
+pub mod backend_run;
 pub mod caller;
 pub mod canonical;
 pub mod digest;
@@ -14,4 +16,5 @@ pub mod plan;
 pub mod progress;
 pub mod project;
 pub mod request;
+pub mod review;
 pub mod time;

@@ -1,10 +1,55 @@
 //! The plan: exactly what an approver is shown and what is then carried out, bound by one hash.
 
+use super::backend::{BackendPlan, InfrastructurePlan};
 use super::canonical;
 use super::digest::Sha256;
 use super::ids::{ProjectId, ReleaseId};
 use super::project::FrontendTarget;
 use serde::{Deserialize, Serialize};
+
+/// What a request would do, by what is asked. Each kind has a field that no other has, so a stored plan says by itself
+/// which one it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Plan {
+    /// Publish a site.
+    Frontend(FrontendPlan),
+    /// Execute a change set.
+    Infrastructure(InfrastructurePlan),
+    /// Build a commit and change a stack.
+    Backend(Box<BackendPlan>),
+}
+
+impl Plan {
+    /// What binds an approval to this plan.
+    pub fn hash(&self) -> Result<Sha256, serde_json::Error> {
+        canonical::hash(self)
+    }
+
+    /// The plan, if it is a frontend's.
+    pub fn frontend(&self) -> Option<&FrontendPlan> {
+        match self {
+            Plan::Frontend(plan) => Some(plan),
+            _ => None,
+        }
+    }
+
+    /// The plan, if it is a backend's.
+    pub fn backend(&self) -> Option<&BackendPlan> {
+        match self {
+            Plan::Backend(plan) => Some(plan),
+            _ => None,
+        }
+    }
+
+    /// The plan, if it is an infrastructure change's.
+    pub fn infrastructure(&self) -> Option<&InfrastructurePlan> {
+        match self {
+            Plan::Infrastructure(plan) => Some(plan),
+            _ => None,
+        }
+    }
+}
 
 /// The plan of a frontend deploy. The manifest is bound by its hash and kept beside the blobs, so a plan stays small.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,5 +1,6 @@
 //! A project: where a site or a stack goes. Projects are rows, so adding one never needs a redeploy.
 
+use super::backend::{BackendTarget, Deployed};
 use super::headers::{CacheRule, CacheRules};
 use super::ids::{ProjectId, ReleaseId};
 use schemars::JsonSchema;
@@ -31,7 +32,7 @@ pub fn meaning_of_absence(field: &str) -> Option<Value> {
     }
 }
 
-/// A row of `bouncer-projects`, as far as frontends need it. Other attributes of the row stay untouched.
+/// A row of `bouncer-projects`, as far as deploys need it. Other attributes of the row stay untouched.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Project {
     /// The project's id.
@@ -51,6 +52,12 @@ pub struct Project {
     /// The release a visitor gets now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub current_release: Option<ReleaseId>,
+    /// Where a backend comes from and goes to.
+    #[serde(flatten)]
+    pub backend: Option<BackendTarget>,
+    /// What the stack was last made of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deployed: Option<Deployed>,
 }
 
 /// The bucket and what stands before it.
@@ -243,6 +250,8 @@ mod tests {
             }),
             frontend_cache_rules: vec![CacheRule { pattern: "*.json".into(), cache_control: "no-cache".into() }],
             current_release: None,
+            backend: None,
+            deployed: None,
         }
     }
 

@@ -1,10 +1,13 @@
 //! A request: what was asked, by whom, what it would do, and how it ended. Its states have one transition function.
 
+use super::backend::{BackendPlan, Gate, InfrastructurePlan};
+use super::backend_run::BackendRun;
 use super::digest::Sha256;
 use super::ids::{DeployId, KeyId, ProjectId, RequestId};
 use super::manifest::ChangeCounts;
-use super::plan::FrontendPlan;
+use super::plan::{FrontendPlan, Plan};
 use super::progress::Progress;
+use super::review::Review;
 use super::time::Time;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -31,7 +34,7 @@ pub enum Status {
     Denied,
     /// Ended: nobody decided in time.
     Expired,
-    /// Ended: withdrawn before a decision.
+    /// Ended: withdrawn before a decision, or stopped on the way.
     Cancelled,
 }
 
@@ -47,6 +50,7 @@ pub enum Event {
     Start,
     Complete,
     Fail,
+    Cancel,
 }
 
 /// An event that cannot happen in a state.
@@ -86,6 +90,7 @@ impl Status {
             (S::Approved, E::Start) => Ok(S::Running),
             (S::Running, E::Complete) => Ok(S::Completed),
             (S::Ready | S::PendingApproval | S::Approved | S::Running, E::Fail) => Ok(S::Failed),
+            (S::Approved | S::Running, E::Cancel) => Ok(S::Cancelled),
             _ => Err(IllegalTransition { from: self, event }),
         }
     }
@@ -123,6 +128,10 @@ impl fmt::Display for Status {
 pub enum Action {
     /// Publish a site.
     FrontendDeploy,
+    /// Build a commit and change a stack.
+    BackendDeploy,
+    /// Execute the change set of a backend deploy that goes on.
+    InfrastructureChange,
     /// Put files into the staging bucket; needs no approval.
     Upload,
 }
@@ -132,6 +141,8 @@ impl Action {
     pub fn as_str(self) -> &'static str {
         match self {
             Action::FrontendDeploy => "frontend_deploy",
+            Action::BackendDeploy => "backend_deploy",
+            Action::InfrastructureChange => "infrastructure_change",
             Action::Upload => "upload",
         }
     }
@@ -158,6 +169,17 @@ pub struct Decision {
     pub by_name: String,
     /// Where: "http", "cli".
     pub channel: String,
+    /// When.
+    pub at: Time,
+}
+
+/// The wish to stop a deploy, stored before anything is stopped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cancellation {
+    /// Whose key asked.
+    pub by: KeyId,
+    /// That key's name at the time.
+    pub by_name: String,
     /// When.
     pub at: Time,
 }
@@ -199,7 +221,7 @@ pub struct Request {
     pub project: Option<ProjectId>,
     /// What would be done, once it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub plan: Option<FrontendPlan>,
+    pub plan: Option<Plan>,
     /// The hash an approval is bound to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan_hash: Option<Sha256>,
@@ -228,6 +250,15 @@ pub struct Request {
     /// How far the work is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<Progress>,
+    /// Of a backend: what an approver is shown beside the plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review: Option<Review>,
+    /// Of a backend: what its deploy has done so far.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<BackendRun>,
+    /// Who wants it stopped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancellation: Option<Cancellation>,
     /// Whether visitors may get something of the deploy: set before the first file is overwritten, never taken back.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub visible: bool,
@@ -244,6 +275,28 @@ impl Request {
     /// The version of rows written by this code.
     pub const SCHEMA: u32 = 1;
 
+    /// The plan, if it is a frontend's.
+    pub fn frontend_plan(&self) -> Option<&FrontendPlan> {
+        self.plan.as_ref().and_then(Plan::frontend)
+    }
+
+    /// The plan, if it is a backend's.
+    pub fn backend_plan(&self) -> Option<&BackendPlan> {
+        self.plan.as_ref().and_then(Plan::backend)
+    }
+
+    /// The plan, if it is an infrastructure change's.
+    pub fn infrastructure_plan(&self) -> Option<&InfrastructurePlan> {
+        self.plan.as_ref().and_then(Plan::infrastructure)
+    }
+
+    /// Who or what decided: an approver's name, or the mode that asked nobody.
+    pub fn decided_by(&self) -> Option<String> {
+        let decided = self.decision.as_ref().map(|decision| decision.by_name.clone());
+        let gate = || self.backend_plan().map(|plan| plan.gate).and_then(Gate::decided_by).map(str::to_owned);
+        decided.or_else(gate)
+    }
+
     /// The state as it holds at a time: a request whose window is over is expired, whether or not that has been
     /// written down yet, because no decision is accepted any more.
     pub fn status_at(&self, now: Time) -> Status {
@@ -259,7 +312,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const EVENTS: [Event; 8] = [
+    const EVENTS: [Event; 9] = [
         Event::Submit,
         Event::Approve,
         Event::Deny,
@@ -268,6 +321,7 @@ mod tests {
         Event::Start,
         Event::Complete,
         Event::Fail,
+        Event::Cancel,
     ];
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::items::{Condition, Item, text};
 use super::{Store, StoreError, Table};
+use crate::model::backend::Deployed;
 use crate::model::ids::{ProjectId, ReleaseId};
 use crate::model::project::Project;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -11,6 +12,7 @@ use std::collections::BTreeSet;
 const KEY: &str = "project_id";
 const UNSETTLED: &str = "unsettled_releases";
 const POINTER: &str = "current_release";
+const DEPLOYED: &str = "deployed";
 const BUCKET: &str = "frontend_bucket";
 
 /// A row of the table as it was read. Unlike a [`Project`] it can hold anything, and it remembers exactly what was there.
@@ -147,6 +149,14 @@ impl Store {
             .into_iter()
             .map(|release| ReleaseId::parse(release).map_err(|error| StoreError::unreadable(&name, error)))
             .collect()
+    }
+
+    /// Notes what the project's stack was made of.
+    pub async fn set_deployed(&self, id: &ProjectId, deployed: &Deployed) -> Result<(), StoreError> {
+        let value = serde_dynamo::to_attribute_value(deployed)
+            .map_err(|error| StoreError::unreadable(&self.table(Table::Projects), error))?;
+        let exists = Condition::new("attribute_exists(project_id)");
+        self.set(Table::Projects, (KEY, id.as_str()), &[(&DEPLOYED.to_owned(), Some(&value))], exists).await
     }
 
     /// Points the project to a release whose files are all in its bucket, if it still points to `from` and still has

@@ -2,9 +2,10 @@
 
 use super::items::{Condition, text};
 use super::{Store, StoreError, Table};
+use crate::model::backend_run::BackendRun;
 use crate::model::ids::RequestId;
 use crate::model::progress::Progress;
-use crate::model::request::{Event, IllegalTransition, Request, Status};
+use crate::model::request::{Cancellation, Event, IllegalTransition, Request, Status};
 use crate::model::time::Time;
 use aws_sdk_dynamodb::types::AttributeValue;
 
@@ -63,6 +64,31 @@ impl Store {
         let running =
             Condition::new("#s = :running").name("#s", "status").value(":running", text(Status::Running.as_str()));
         self.set(Table::Requests, (KEY, id.as_str()), &[(&"progress".to_owned(), Some(&value))], running).await
+    }
+
+    /// Writes what a running deploy has done, over the form it was derived from; a conflict means that it no longer runs,
+    /// or that another attempt of the same task was first.
+    pub async fn set_run(&self, id: &RequestId, after: &BackendRun) -> Result<(), StoreError> {
+        let value = self.attribute(after)?;
+        let before = AttributeValue::N(after.revision.saturating_sub(1).to_string());
+        let mine = Condition::new("#s = :running AND #run.#revision = :before")
+            .name("#s", "status")
+            .name("#run", "run")
+            .name("#revision", "revision")
+            .value(":running", text(Status::Running.as_str()))
+            .value(":before", before);
+        self.set(Table::Requests, (KEY, id.as_str()), &[(&"run".to_owned(), Some(&value))], mine).await
+    }
+
+    /// Stores the wish to stop a deploy before anything is stopped; the first one counts. A conflict means that there
+    /// is one, or that the deploy does not run.
+    pub async fn set_cancellation(&self, id: &RequestId, wish: &Cancellation) -> Result<(), StoreError> {
+        let value = self.attribute(wish)?;
+        let open = Condition::new("#s IN (:approved, :running) AND attribute_not_exists(cancellation)")
+            .name("#s", "status")
+            .value(":approved", text(Status::Approved.as_str()))
+            .value(":running", text(Status::Running.as_str()));
+        self.set(Table::Requests, (KEY, id.as_str()), &[(&"cancellation".to_owned(), Some(&value))], open).await
     }
 
     /// Notes that visitors may get something of a running deploy from now on; a conflict means that it no longer runs.

@@ -1,6 +1,7 @@
 //! From checked files to a request that waits for a decision: the plan, its hash, one conditional write, one start.
 
 use crate::flow::app::App;
+use crate::flow::wording::Wording;
 use crate::flow::ports::{EngineError, Machine};
 use crate::model::caller::Caller;
 use crate::model::error::{ErrorCode, UserError};
@@ -42,43 +43,6 @@ pub struct PendingAnswer {
     pub changes: ChangeCounts,
     /// What an approval is bound to.
     pub plan_hash: String,
-}
-
-/// What a caller says beside the files.
-#[derive(Debug, Clone)]
-pub(super) struct Wording {
-    pub reason: String,
-    pub source: Option<String>,
-    pub trust_scope: Option<String>,
-    pub approval_window: Option<u64>,
-}
-
-impl Wording {
-    /// Checks lengths and the window.
-    pub(super) fn check(&self, app: &App) -> Result<(), UserError> {
-        let limit = app.settings.limits.text_chars;
-        for (name, text) in [
-            ("reason", Some(&self.reason)),
-            ("source", self.source.as_ref()),
-            ("trust_scope", self.trust_scope.as_ref()),
-        ] {
-            if text.is_some_and(|text| text.chars().count() > limit) {
-                return Err(UserError::invalid(
-                    name,
-                    format!("The argument '{name}' has more than {limit} characters."),
-                    "Say it shorter.",
-                ));
-            }
-        }
-        match self.approval_window {
-            Some(seconds) if !(60..=3600).contains(&seconds) => Err(UserError::invalid(
-                "approval_window",
-                format!("An approval window of {seconds} seconds is not accepted."),
-                "Ask for 60 to 3600 seconds, or omit approval_window.",
-            )),
-            _ => Ok(()),
-        }
-    }
 }
 
 /// Stores the plan and asks for its approval. `ready` is the request under which the files were uploaded.

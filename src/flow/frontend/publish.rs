@@ -4,7 +4,7 @@
 
 use super::report::Report;
 use super::slice::{Cursor, DEPLOYED, FAILED, Slice, Work};
-use crate::aws::sites::RoleError;
+use crate::aws::roles::RoleError;
 use crate::flow::app::App;
 use crate::flow::errors::UNAVAILABLE;
 use crate::flow::ports::TaskError;

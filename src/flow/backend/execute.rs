@@ -1,0 +1,77 @@
+//! The task `deploy.execute`: everything is asked once more, then the change set that was shown is executed.
+
+use super::begin::still_as_planned;
+use super::change_set::described;
+use super::infrastructure;
+use super::work::{Work, refused};
+use crate::aws::call::CallError;
+use crate::flow::app::App;
+use crate::flow::ports::TaskError;
+use crate::model::backend_run::{BackendStep, ChangeSetRun};
+use crate::model::canonical;
+use crate::model::changeset::{self, ChangeClass, ChangeSet};
+use crate::model::digest::Sha256;
+use crate::model::ids::RequestId;
+use crate::model::request::{Event, Status};
+use serde_json::Value;
+
+/// Executes, once. Said again it finds the change set executing, or gone after its execution.
+pub async fn execute(app: &App, id: &RequestId) -> Result<Value, TaskError> {
+    let mut work = Work::load(app, id).await?;
+    let set = work.run.change_set.clone().ok_or_else(|| refused("The record does not name the change set"))?;
+    let account = work.account().await?;
+    if work.run.executed_at.is_some() {
+        // CloudFormation deletes a change set when its execution has succeeded.
+        match account.change_set(&set.id).await {
+            Err(CallError::NotFound(_)) => return Ok(work.answer("executing")),
+            Ok(found) if is_executing(&found) => return Ok(work.answer("executing")),
+            other => drop(other?),
+        }
+    }
+    let found = described(&account, &set.id).await?;
+    if is_executing(&found) {
+        return Ok(work.answer("executing"));
+    }
+    still_as_shown(&found, &set)?;
+    still_as_planned(app.store.project(&work.plan.project).await?.as_ref(), &work.plan)?;
+    if set.class != Some(ChangeClass::CodeOnly) {
+        let question = infrastructure::approved(&work).await?;
+        if question.status == Status::Approved {
+            app.store.transition(&question, Event::Start, |row| row.started_at = Some(crate::model::time::Time::now())).await?;
+        }
+    }
+    let newest = account.events(&set.stack_id, |_| true).await?;
+    let newest = newest.into_iter().next().and_then(|event| event.event_id);
+    // Stored first: whoever stops the deploy from here on must know that the stack may be changing.
+    work.note(|run, now| {
+        if run.executed_at.is_none() {
+            run.event_before = newest;
+        }
+        run.executed_at.get_or_insert(now);
+        run.reach(BackendStep::ChangingStack, now);
+    })
+    .await?;
+    account.execute(&set.id, &work.deploy_id).await?;
+    tracing::info!(request_id = %id, project = %work.plan.project, phase = "execute", "the change set is executed");
+    Ok(work.answer("executing"))
+}
+
+fn is_executing(set: &ChangeSet) -> bool {
+    matches!(set.execution_status.as_deref(), Some("EXECUTE_IN_PROGRESS" | "EXECUTE_COMPLETE"))
+}
+
+/// What CloudFormation would do now must be what was assessed, shown and approved.
+fn still_as_shown(found: &ChangeSet, set: &ChangeSetRun) -> Result<(), TaskError> {
+    if found.execution_status.as_deref() != Some("AVAILABLE") {
+        let state = found.execution_status.as_deref().unwrap_or("unknown");
+        return Err(refused(&format!(
+            "The change set can no longer be executed ({state}): the stack was changed by someone else; \
+             ask for the deploy anew"
+        )));
+    }
+    let now = Sha256::of(canonical::to_string(&changeset::assess(found))?.as_bytes());
+    if Some(now) != set.changes {
+        return Err(refused("The change set would do something else than what was shown; ask for the deploy anew"));
+    }
+    Ok(())
+}

@@ -1,0 +1,108 @@
+//! The tasks `deploy.ask_infrastructure` and `deploy.expire_infrastructure`: a change set that a human must see stops the
+//! deploy. The question is a request of its own, so it is listed, shown, decided and expires like any other.
+
+use super::change_set::assessment;
+use super::work::{Work, load, refused};
+use crate::flow::app::App;
+use crate::flow::approval;
+use crate::flow::ports::{TaskError, TaskToken};
+use crate::model::backend::InfrastructurePlan;
+use crate::model::backend_run::BackendStep;
+use crate::model::changeset::Assessment;
+use crate::model::ids::RequestId;
+use crate::model::plan::Plan;
+use crate::model::request::{Action, Request, Status};
+use crate::model::review::{Listed, Review};
+use crate::model::time::Time;
+use crate::store::StoreError;
+use serde_json::Value;
+
+/// How long a request's row is kept after it can no longer be decided: 90 days.
+const KEPT_SECONDS: u64 = 90 * 24 * 3600;
+/// What a lease lasts longer than the question, in seconds.
+const SPARE: u64 = 3600;
+
+/// Asks, and keeps the token that the decision will complete.
+pub async fn ask_infrastructure(app: &App, id: &RequestId, token: &TaskToken) -> Result<Value, TaskError> {
+    let mut work = Work::load(app, id).await?;
+    let window = work.backend.settings.infrastructure_window;
+    let lane = crate::store::locks::Lane::Backend;
+    crate::flow::lease::hold(app, &work.plan.project, lane, id, window + SPARE).await?;
+    let question = question(&work, window).await?;
+    match app.store.create_request(&question).await {
+        // An earlier attempt asked; its window is the one that counts.
+        Ok(()) | Err(StoreError::Conflict) => {}
+        Err(error) => return Err(error.into()),
+    }
+    work.note(|run, now| {
+        run.infrastructure_request = Some(question.request_id.clone());
+        run.reach(BackendStep::AwaitingApproval, now);
+    })
+    .await?;
+    approval::ask(app, &question.request_id, token).await
+}
+
+/// The window is over. What was decided in time still counts.
+pub async fn expire_infrastructure(app: &App, id: &RequestId) -> Result<Value, TaskError> {
+    approval::expire(app, &id.infrastructure_request()).await
+}
+
+async fn question(work: &Work<'_>, window: u64) -> Result<Request, TaskError> {
+    let set = work.run.change_set.as_ref().ok_or_else(|| refused("The record does not name the change set"))?;
+    let assessment = assessment(work).await?;
+    let plan = InfrastructurePlan {
+        version: InfrastructurePlan::VERSION,
+        project: work.plan.project.clone(),
+        deploy_id: work.deploy_id.clone(),
+        parent: work.request.request_id.clone(),
+        commit: work.plan.commit.clone(),
+        change_set_id: set.id.clone(),
+        changes: set.changes.ok_or_else(|| refused("The change set was not assessed"))?,
+    };
+    let hash = plan.hash()?;
+    let now = Time::now();
+    let parent = &work.request;
+    let mut row = Request::new(parent.request_id.infrastructure_request(), Action::InfrastructureChange, now);
+    row.status = Status::PendingApproval;
+    row.caller = parent.caller.clone();
+    row.caller_name = parent.caller_name.clone();
+    row.source = parent.source.clone();
+    row.trust_scope = parent.trust_scope.clone();
+    row.reason = parent.reason.clone();
+    row.summary = summary(work, &assessment);
+    row.expires_at = now.plus_seconds(window);
+    row.ttl = now.plus_seconds(window + KEPT_SECONDS).epoch_seconds();
+    row.project = Some(plan.project.clone());
+    row.deploy_id = Some(plan.deploy_id.clone());
+    row.plan = Some(Plan::Infrastructure(plan));
+    row.plan_hash = Some(hash);
+    row.review = Some(Review {
+        notes: assessment.error.into_iter().collect(),
+        changes: Listed::of(assessment.changes),
+        ..Review::default()
+    });
+    Ok(row)
+}
+
+fn summary(work: &Work<'_>, assessment: &Assessment) -> String {
+    let (project, commit) = (&work.plan.project, work.plan.commit.short());
+    let text = format!("Change infrastructure of {project} ({commit}): {} changes", assessment.changes.len());
+    text.chars().take(100).collect()
+}
+
+/// The question of a deploy, if it was answered with yes about exactly this change set.
+pub(super) async fn approved(work: &Work<'_>) -> Result<Request, TaskError> {
+    let set = work.run.change_set.as_ref().ok_or_else(|| refused("The record does not name the change set"))?;
+    let question = load(work.app, &work.request.request_id.infrastructure_request()).await?;
+    let plan = question.infrastructure_plan().ok_or_else(|| refused("The infrastructure request has no plan"))?;
+    let is_yes = matches!(question.status, Status::Approved | Status::Running)
+        && question.decision.as_ref().is_some_and(|word| word.verdict == crate::model::request::Verdict::Approve);
+    if !is_yes {
+        return Err(refused("The infrastructure changes were not approved"));
+    }
+    let same = Some(plan.hash()?) == question.plan_hash && plan.change_set_id == set.id && Some(plan.changes) == set.changes;
+    if !same || plan.commit != work.plan.commit {
+        return Err(refused("The change set is not the one that was approved"));
+    }
+    Ok(question)
+}

@@ -1,0 +1,54 @@
+//! Holding a project while it is deployed. A lease whose owner's execution has ended is taken over, never just dropped.
+
+use super::app::App;
+use super::execution;
+use super::ports::TaskError;
+use crate::model::ids::{ProjectId, RequestId};
+use crate::store::StoreError;
+use crate::store::locks::Lane;
+
+/// The error name of a project that another deploy holds; the state machines try again for a while.
+pub(super) const BUSY: &str = "Bouncer.ProjectBusy";
+
+/// Takes or renews a lease for some seconds.
+pub(super) async fn hold(
+    app: &App,
+    project: &ProjectId,
+    lane: Lane,
+    owner: &RequestId,
+    seconds: u64,
+) -> Result<(), TaskError> {
+    match app.store.hold(project, lane, owner, seconds).await {
+        Err(StoreError::Conflict) => {}
+        other => return Ok(other?),
+    }
+    let busy = || TaskError { name: BUSY, cause: format!("Another deploy of {project} is running.") };
+    let Some(lease) = app.store.lease(project, lane).await? else { return Err(busy()) };
+    if is_alive(app, &lease.lock_id).await? {
+        return Err(busy());
+    }
+    match app.store.take_over(project, lane, &lease.lock_id, owner, seconds).await {
+        Ok(()) => {
+            tracing::warn!(
+                request_id = %owner, project = %project, phase = "lease", from = %lease.lock_id,
+                "took over the lease of a deploy whose execution has ended"
+            );
+            Ok(())
+        }
+        Err(StoreError::Conflict) => Err(busy()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Who holds a project and is carried out at this moment.
+pub(super) async fn holder(app: &App, project: &ProjectId, lane: Lane) -> Result<Option<RequestId>, TaskError> {
+    let Some(lease) = app.store.lease(project, lane).await? else { return Ok(None) };
+    Ok(is_alive(app, &lease.lock_id).await?.then_some(lease.lock_id))
+}
+
+async fn is_alive(app: &App, owner: &RequestId) -> Result<bool, TaskError> {
+    match app.store.request(owner).await? {
+        Some(request) => Ok(execution::is_running(app, &request).await?),
+        None => Ok(false),
+    }
+}

@@ -1,0 +1,76 @@
+//! What an approver is shown of a backend beside its plan. Bounded, because it is kept in the request's row.
+
+use super::changeset::AssessedChange;
+use super::template_diff::{Finding, ResourceDiff};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// How many items of a list are kept.
+pub const SHOWN: usize = 50;
+
+/// What an approver is shown.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default, JsonSchema)]
+pub struct Review {
+    /// Who wrote the commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<String>,
+    /// The commit, or its comparison with the one before it, as a page of GitHub.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// What could not be compared, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// Files that the commits since the last deploy changed.
+    #[serde(default, skip_serializing_if = "Listed::is_empty")]
+    pub files: Listed<ChangedFile>,
+    /// Resources whose templates changed.
+    #[serde(default, skip_serializing_if = "Listed::is_empty")]
+    pub resources: Listed<ResourceDiff>,
+    /// What in the template a human should look at.
+    #[serde(default, skip_serializing_if = "Listed::is_empty")]
+    pub findings: Listed<Finding>,
+    /// Of an infrastructure change: what the change set would do, the gravest first.
+    #[serde(default, skip_serializing_if = "Listed::is_empty")]
+    pub changes: Listed<AssessedChange>,
+}
+
+/// The first items of a list, and how many there are.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Listed<T> {
+    /// The first [`SHOWN`] of them.
+    pub items: Vec<T>,
+    /// How many there are.
+    pub total: usize,
+}
+
+impl<T> Default for Listed<T> {
+    fn default() -> Self {
+        Self { items: vec![], total: 0 }
+    }
+}
+
+impl<T> Listed<T> {
+    /// Keeps the first items.
+    pub fn of(mut items: Vec<T>) -> Self {
+        let total = items.len();
+        items.truncate(SHOWN);
+        Self { items, total }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.total == 0
+    }
+}
+
+/// A file that commits changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ChangedFile {
+    /// Its path.
+    pub filename: String,
+    /// GitHub's word: added, removed, modified, renamed.
+    pub status: String,
+    /// Lines that came.
+    pub additions: u64,
+    /// Lines that went.
+    pub deletions: u64,
+}
