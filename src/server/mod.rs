@@ -1,19 +1,15 @@
 //! What answers HTTP and MCP: one router, served by a process ([`local`], [`hosted`]) or by a Lambda function
 //! ([`lambda`]), over one table of tools.
 
-mod credentials;
-mod files;
 mod guard;
 pub mod hosted;
 mod http;
 pub mod lambda;
 mod listen;
+#[cfg(feature = "local")]
 pub mod local;
 mod mcp;
-mod sites;
 mod tools;
-
-pub use credentials::{Credentials, CredentialsError};
 
 use crate::flow::app::App;
 use crate::model::error::UserError;
@@ -35,8 +31,8 @@ const BODY_PAUSE: Duration = Duration::from_secs(20);
 /// Calls worked on at once; more wait.
 const REQUESTS_AT_ONCE: usize = 256;
 
-/// The whole HTTP surface of an installation.
-fn router(app: Arc<App>, hosts: guard::Hosts, first_key: guard::FirstKey) -> Router {
+/// The whole HTTP surface of an installation; `open` are its routes that need no key.
+fn router(app: Arc<App>, hosts: guard::Hosts, first_key: guard::FirstKey, open: Router<http::Api>) -> Router {
     let tools = Arc::new(tools::Tools::new(app.clone()));
     let api = http::Api { app: app.clone(), tools: tools.clone() };
     let keys = guard::Keys { app, first_key };
@@ -44,14 +40,10 @@ fn router(app: Arc<App>, hosts: guard::Hosts, first_key: guard::FirstKey) -> Rou
         .route_service("/mcp", mcp::service(tools, MAX_BODY_BYTES))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(middleware::from_fn_with_state(guard::LargeBodies::new(), guard::large_bodies));
-    let sites = Router::new()
-        .route("/sites/{project}", routing::get(sites::without_slash))
-        .route("/sites/{project}/", routing::get(sites::root))
-        .route("/sites/{project}/{*path}", routing::get(sites::file));
     let keyed = |routes: Router<http::Api>| routes.layer(middleware::from_fn_with_state(keys.clone(), guard::key));
     Router::new()
         .merge(keyed(calls))
-        .merge(sites)
+        .merge(open)
         .layer(GlobalConcurrencyLimitLayer::new(REQUESTS_AT_ONCE))
         // What follows waits behind no call: decisions and health go through while the server is busy.
         .merge(keyed(http::control()))
