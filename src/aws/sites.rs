@@ -85,7 +85,8 @@ impl Sites {
             config = config.credentials_provider(SharedCredentialsProvider::new(session));
         }
         let config = config.build();
-        let site = Site { objects: Objects::new(config.clone(), self.endpoint.clone()), cdn: Cdn::new(&config) };
+        let objects = Objects::in_bucket(config.clone(), self.endpoint.clone(), &target.bucket);
+        let site = Site { objects, cdn: Cdn::new(&config) };
         let mut open = self.lock();
         if open.len() >= MAX_OPEN {
             open.clear();
