@@ -178,9 +178,9 @@ async fn play(context: &Context, cast: &Cast, script: &Script, round: &Round, si
     let project = script.project_id();
     progress.note("The agent asks:");
     let proposal = Proposal { dir: site, project, reason: &round.reason, source: &round.source };
-    let submitted = deploy::submit(&cast.agent, progress, proposal).await?;
+    let mut submitted = deploy::submit(&cast.agent, progress, proposal).await?;
     // The reader is led on anyway.
-    let submitted = Submitted { shows_commands: false, ..submitted };
+    submitted.shows_commands = false;
     show(printer, &submitted)?;
 
     progress.note("\nThe approver sees:");
