@@ -9,6 +9,7 @@ pub mod aws;
 pub mod cli;
 pub mod engine;
 pub mod flow;
+#[cfg(feature = "local")]
 pub mod local;
 pub mod model;
 pub mod server;

@@ -4,6 +4,7 @@ use crate::model::digest::{Hasher, Sha256};
 use crate::model::error::chain;
 use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
+use aws_sdk_s3::config::retry::RetryPartition;
 use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::presigning::PresigningConfig;
@@ -140,7 +141,15 @@ pub struct Objects {
 impl Objects {
     /// Over credentials; `endpoint` replaces the AWS one and is then addressed in path style.
     pub fn new(shared: SdkConfig, endpoint: Option<String>) -> Self {
-        let client = client(&shared, endpoint.as_deref());
+        let client = Client::from_conf(config(&shared, endpoint.as_deref()).build());
+        Self { client, shared, endpoint, signers: Arc::default() }
+    }
+
+    /// The same for what is done in one bucket alone: when that one throttles, no other bucket is waited for.
+    pub fn in_bucket(shared: SdkConfig, endpoint: Option<String>, bucket: &str) -> Self {
+        let config = config(&shared, endpoint.as_deref());
+        // By its name the SDK shares the pace between clients of one process.
+        let client = Client::from_conf(config.retry_partition(RetryPartition::new(format!("s3/{bucket}"))).build());
         Self { client, shared, endpoint, signers: Arc::default() }
     }
 
@@ -299,7 +308,7 @@ impl Objects {
         }
         signers
             .entry(host.to_owned())
-            .or_insert_with(|| client(&self.shared, Some(&format!("http://{host}:{port}"))))
+            .or_insert_with(|| Client::from_conf(config(&self.shared, Some(&format!("http://{host}:{port}"))).build()))
             .clone()
     }
 }
@@ -332,16 +341,16 @@ impl Opened {
     }
 }
 
-fn client(shared: &SdkConfig, endpoint: Option<&str>) -> Client {
-    let mut config = aws_sdk_s3::config::Builder::from(shared)
+fn config(shared: &SdkConfig, endpoint: Option<&str>) -> aws_sdk_s3::config::Builder {
+    let config = aws_sdk_s3::config::Builder::from(shared)
         // Every put names its SHA-256; a second checksum of the SDK's choosing would only cost time.
         .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
         // What is read is either hashed here or written on under its digest.
         .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
-    if let Some(endpoint) = endpoint {
-        config = config.endpoint_url(endpoint).force_path_style(true);
+    match endpoint {
+        Some(endpoint) => config.endpoint_url(endpoint).force_path_style(true),
+        None => config,
     }
-    Client::from_conf(config.build())
 }
 
 pub(super) fn sort<E, R>(bucket: &str, key: &str, error: SdkError<E, R>) -> ObjectError

@@ -49,7 +49,8 @@ impl Sites {
             None => self.shared.clone(),
         };
         let config = config.to_builder().region(Region::new(target.region.clone())).build();
-        let site = Site { objects: Objects::new(config.clone(), self.endpoint.clone()), cdn: Cdn::new(&config) };
+        let objects = Objects::in_bucket(config.clone(), self.endpoint.clone(), &target.bucket);
+        let site = Site { objects, cdn: Cdn::new(&config) };
         let mut open = self.lock();
         if open.len() >= MAX_OPEN {
             open.clear();

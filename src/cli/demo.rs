@@ -8,7 +8,7 @@ use super::connection::{Connection, base_url};
 use super::error::CliError;
 use super::exit::Exit;
 use super::frontend::deploy::{self, Proposal, Submitted};
-use super::output::{Answer, Render};
+use super::output::{Answer, Printer, Render, bytes, count};
 use super::request::{self, RequestView};
 use super::watch::{self, StatusView};
 use super::{Context, serve, signals};
@@ -178,12 +178,14 @@ async fn play(context: &Context, cast: &Cast, script: &Script, round: &Round, si
     let project = script.project_id();
     progress.note("The agent asks:");
     let proposal = Proposal { dir: site, project, reason: &round.reason, source: &round.source };
-    let submitted = deploy::submit(&cast.agent, progress, proposal).await?.without_commands();
-    printer.tell(&submitted)?;
+    let mut submitted = deploy::submit(&cast.agent, progress, proposal).await?;
+    // The reader is led on anyway.
+    submitted.shows_commands = false;
+    show(printer, &submitted)?;
 
     progress.note("\nThe approver sees:");
     let request = request::show(&cast.approver, &submitted.request_id).await?;
-    printer.tell(&request)?;
+    show(printer, &request)?;
     let verdict = if cast.decides_alone { Verdict::Approve } else { ask().await? };
     request::decide(&cast.approver, &submitted.request_id, verdict).await?;
     progress.note(match verdict {
@@ -193,7 +195,7 @@ async fn play(context: &Context, cast: &Cast, script: &Script, round: &Round, si
 
     let status = watch::until_ended(&cast.agent, progress, &submitted.request_id, Some(PATIENCE)).await?;
     progress.note("\nThe end of it:");
-    printer.tell(&status)?;
+    show(printer, &status)?;
     let mut pages = vec![];
     if status.view.exit() == Exit::Done {
         let root = status
@@ -204,12 +206,26 @@ async fn play(context: &Context, cast: &Cast, script: &Script, round: &Round, si
         progress.note("\nA visitor gets:");
         for name in ["index.html", &round.asset] {
             let page = live::fetch(&root, name, site).await?;
-            printer.tell(&page)?;
+            show(printer, &page)?;
             pages.push(page);
         }
-        progress.note(&format!("\n{}", submitted.moved()));
+        progress.note(&format!("\n{}", moved(&submitted)));
     }
     Ok(Told { submitted, request, status, pages })
+}
+
+/// Prints a part of the story, for people only: programs get the whole at the end.
+fn show<T: Render + Serialize>(printer: &Printer, part: &T) -> Result<(), CliError> {
+    if printer.json { Ok(()) } else { printer.show(part) }
+}
+
+/// How little had to travel, in one sentence.
+fn moved(submitted: &Submitted) -> String {
+    let (sent, all) = (submitted.uploaded, submitted.file_count);
+    let writes = (submitted.changes.added + submitted.changes.changed) as u64;
+    let (uploads, size) = (count(sent.files, "upload"), bytes(sent.bytes));
+    let rest = if writes == all { "" } else { "; the others were there already" };
+    format!("What moved: {uploads} ({size}) and {writes} of {all} files written{rest}.")
 }
 
 /// Asks at the terminal; anything but yes is a no.

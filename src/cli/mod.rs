@@ -4,6 +4,7 @@ mod changes;
 mod client;
 mod completions;
 mod connection;
+#[cfg(feature = "local")]
 mod demo;
 mod deploy;
 mod doctor;
@@ -61,6 +62,7 @@ struct Options {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     /// See a site go live after one approval, on this machine, in one minute
+    #[cfg(feature = "local")]
     #[command(after_help = demo::EXAMPLES)]
     Demo(demo::DemoArgs),
     /// Run the server: records, storage, workflows, HTTP and MCP in one process
@@ -146,6 +148,7 @@ fn run(context: &Context, command: Command) -> Result<Exit, CliError> {
 
 async fn dispatch(context: &Context, command: Command) -> Result<Exit, CliError> {
     match command {
+        #[cfg(feature = "local")]
         Command::Demo(args) => demo::run(context, args).await,
         Command::Serve(args) => serve::run(context, args).await,
         Command::Lambda => {
@@ -170,6 +173,7 @@ fn start_log(command: &Command) {
         Command::Serve(_) | Command::Lambda => "info,s3s=off",
         // A tool's error is the caller's to read; the protocol library need not log it as well.
         Command::Mcp => "warn,rmcp=error",
+        #[cfg(feature = "local")]
         Command::Demo(_) => "error",
         _ => "warn",
     };

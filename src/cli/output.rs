@@ -35,11 +35,6 @@ impl Printer {
         }
     }
 
-    /// Prints a part of a longer story, for people only: programs get the whole at the end.
-    pub fn tell<T: Render + Serialize>(&self, part: &T) -> Result<(), CliError> {
-        if self.json { Ok(()) } else { self.show(part) }
-    }
-
     /// Prints the error that ends the program: for people on stderr, for programs on stdout.
     pub fn fail(&self, error: &CliError) {
         if self.json {

@@ -1,11 +1,16 @@
 //! `bouncer serve`.
 
+#[cfg(feature = "local")]
+mod local;
+#[cfg(not(feature = "local"))]
+#[path = "serve/without_local.rs"]
+mod local;
+
 use super::Context;
 use super::error::CliError;
 use super::exit::Exit;
 use super::signals;
 use crate::server::hosted;
-use crate::server::local::{ServeOptions, serve};
 use std::net::SocketAddr;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -51,7 +56,7 @@ pub struct ServeArgs {
 /// Runs the command until it is told to stop.
 pub async fn run(context: &Context, args: ServeArgs) -> Result<Exit, CliError> {
     match args.profile {
-        ProfileArg::Local => run_local(context, args).await,
+        ProfileArg::Local => local::run(context, args).await,
         ProfileArg::Aws => run_hosted(context, args).await,
     }
 }
@@ -64,29 +69,6 @@ async fn run_hosted(context: &Context, args: ServeArgs) -> Result<Exit, CliError
     };
     let running = hosted::serve(args.listen, &args.allowed_hosts, args.approval_window, shutdown.clone(), announce);
     until_stopped(async { tokio::join!(running, announcement).0 }, &shutdown).await
-}
-
-async fn run_local(context: &Context, args: ServeArgs) -> Result<Exit, CliError> {
-    let data_dir = context.connection.data_dir()?;
-    let credentials = data_dir.join("credentials.json");
-    let is_fresh = !credentials.exists();
-    let options = ServeOptions {
-        data_dir: data_dir.clone(),
-        listen: args.listen,
-        allowed_hosts: args.allowed_hosts,
-        approval_window: args.approval_window,
-    };
-    let (shutdown, (announce, ready)) = (CancellationToken::new(), oneshot::channel());
-    let announcement = async {
-        // The sender is dropped when the server does not start; its own error says why.
-        let Ok(url) = ready.await else { return };
-        context.progress.note(&format!("Bouncer listens on {url}"));
-        context.progress.note(&format!("Data folder: {}", data_dir.display()));
-        if is_fresh {
-            context.progress.note(&format!("API keys were made for you: {}", credentials.display()));
-        }
-    };
-    until_stopped(async { tokio::join!(serve(options, shutdown.clone(), announce), announcement).0 }, &shutdown).await
 }
 
 /// Runs a server until it ends by itself or is told to; told twice, it stops at once.

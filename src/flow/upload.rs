@@ -8,7 +8,7 @@ use crate::model::error::UserError;
 use crate::model::headers;
 use crate::model::ids::RequestId;
 use crate::model::paths::{MAX_PATH_BYTES, SitePath, is_traversal};
-use crate::model::request::{Action, Request, Status};
+use crate::model::request::{Action, Lifetime, Request, Status};
 use crate::model::time::Time;
 use futures::{StreamExt as _, TryStreamExt as _};
 use schemars::JsonSchema;
@@ -378,37 +378,14 @@ fn row(
     source: String,
     files: usize,
 ) -> Request {
-    let now = Time::now();
     let cut = |text: String| text.chars().take(app.settings.limits.text_chars).collect::<String>();
+    let summary = format!("Upload {files} files to the staging bucket");
+    let lifetime = Lifetime { from: Time::now(), valid: seconds, kept: KEPT_SECONDS };
     Request {
-        schema: Request::SCHEMA,
-        request_id: id.clone(),
-        action: Action::Upload,
-        status: Status::Ready,
-        caller: caller.id.clone(),
-        caller_name: caller.name.clone(),
         source: Some(cut(source)),
-        trust_scope: None,
         reason: Some(cut(reason)),
-        summary: format!("Upload {files} files to the staging bucket"),
-        created_at: now,
-        expires_at: now.plus_seconds(seconds),
-        ttl: now.plus_seconds(seconds + KEPT_SECONDS).epoch_seconds(),
-        project: None,
-        plan: None,
-        plan_hash: None,
-        changes: None,
         file_count: files,
-        total_size: 0,
-        issued: None,
-        deploy_id: None,
-        decision: None,
-        started_at: None,
-        finished_at: None,
-        progress: None,
-        visible: false,
-        repairs: false,
-        result: None,
+        ..Request::new(id.clone(), Action::Upload, Status::Ready, caller, &summary, lifetime)
     }
 }
 

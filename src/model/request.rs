@@ -2,6 +2,7 @@
 
 use super::backend::{BackendPlan, Gate, InfrastructurePlan};
 use super::backend_run::BackendRun;
+use super::caller::Caller;
 use super::digest::Sha256;
 use super::ids::{DeployId, KeyId, ProjectId, RequestId};
 use super::manifest::ChangeCounts;
@@ -271,9 +272,68 @@ pub struct Request {
     pub result: Option<Value>,
 }
 
+/// How long a request is good for, and its row kept. In seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lifetime {
+    /// When it is asked.
+    pub from: Time,
+    /// For so long it can be decided, or its addresses used.
+    pub valid: u64,
+    /// For so much longer its row is kept.
+    pub kept: u64,
+}
+
 impl Request {
     /// The version of rows written by this code.
     pub const SCHEMA: u32 = 1;
+    /// The longest summary, in characters.
+    pub const SUMMARY_CHARS: usize = 100;
+
+    /// A request as it begins: nobody has decided and nothing was done. What is asked for in particular (wording,
+    /// project, plan, files) is for the caller to add. A longer summary is cut.
+    pub fn new(
+        request_id: RequestId,
+        action: Action,
+        status: Status,
+        caller: &Caller,
+        summary: &str,
+        lifetime: Lifetime,
+    ) -> Self {
+        let Lifetime { from, valid, kept } = lifetime;
+        Self {
+            schema: Self::SCHEMA,
+            request_id,
+            action,
+            status,
+            caller: caller.id.clone(),
+            caller_name: caller.name.clone(),
+            source: None,
+            trust_scope: None,
+            reason: None,
+            summary: summary.chars().take(Self::SUMMARY_CHARS).collect(),
+            created_at: from,
+            expires_at: from.plus_seconds(valid),
+            ttl: from.plus_seconds(valid.saturating_add(kept)).epoch_seconds(),
+            project: None,
+            plan: None,
+            plan_hash: None,
+            changes: None,
+            file_count: 0,
+            total_size: 0,
+            issued: None,
+            deploy_id: None,
+            decision: None,
+            started_at: None,
+            finished_at: None,
+            progress: None,
+            review: None,
+            run: None,
+            cancellation: None,
+            visible: false,
+            repairs: false,
+            result: None,
+        }
+    }
 
     /// The plan, if it is a frontend's.
     pub fn frontend_plan(&self) -> Option<&FrontendPlan> {

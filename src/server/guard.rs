@@ -1,4 +1,4 @@
-//! What every request passes first: the right Host and Origin, a bound on large bodies, and a key where one is needed.
+//! What every request passes first: the right Host and Origin, and a key where one is needed.
 
 use super::tools::Context;
 use crate::aws::secrets::Secrets;
@@ -19,10 +19,6 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::sync::{OnceCell, Semaphore};
-
-/// Bodies above this share a few places, so that many large calls at once cannot fill the memory.
-const LARGE_BODY_BYTES: u64 = 1 << 20;
-const LARGE_BODIES_AT_ONCE: usize = 4;
 
 /// The names under which this server may be reached.
 #[derive(Debug, Clone)]
@@ -105,31 +101,24 @@ fn foreign(header: &str, suggestion: &str) -> Response {
     refusal(StatusCode::FORBIDDEN, &UserError::new(ErrorCode::Forbidden, sentence, suggestion))
 }
 
-/// Lets a few large bodies in at a time.
-#[derive(Clone)]
-pub(super) struct LargeBodies(Arc<Semaphore>);
-
-impl LargeBodies {
-    pub(super) fn new() -> Self {
-        Self(Arc::new(Semaphore::new(LARGE_BODIES_AT_ONCE)))
-    }
-}
-
-/// Makes a request with a large body, or one of unknown length, wait for its place.
-pub(super) async fn large_bodies(State(places): State<LargeBodies>, request: Request, next: Next) -> Response {
-    let length = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    let has_body = length.is_some() || request.headers().contains_key(header::TRANSFER_ENCODING);
-    let large = has_body && length.is_none_or(|length: u64| length > LARGE_BODY_BYTES);
-    // The semaphore is never closed, so the place is always given.
-    let _place = if large { places.0.acquire().await.ok() } else { None };
-    next.run(request).await
-}
-
 /// What finding a caller needs.
 #[derive(Clone)]
 pub(super) struct Keys {
     pub app: Arc<App>,
     pub first_key: FirstKey,
+    /// Bounds how many keys are looked up at once; more wait.
+    pub lookups: Arc<Semaphore>,
+}
+
+impl Keys {
+    async fn caller(&self, key: &ApiKey) -> Result<Option<Caller>, StoreError> {
+        // The semaphore is never closed, so the place is always given.
+        let _place = self.lookups.acquire().await.ok();
+        match self.app.store.caller(key).await {
+            Ok(None) => self.first_key.adopt(&self.app, key).await,
+            known => known,
+        }
+    }
 }
 
 /// The admin key that an installation is born with, kept in a secret. It becomes a row like any other the first time it
@@ -194,11 +183,7 @@ pub(super) async fn key(State(keys): State<Keys>, mut request: Request, next: Ne
     let Some(key) = bearer(request.headers()) else {
         return unauthorized(over_mcp, "The request carries no API key.");
     };
-    let known = match keys.app.store.caller(&key).await {
-        Ok(None) => keys.first_key.adopt(&keys.app, &key).await,
-        known => known,
-    };
-    match known {
+    match keys.caller(&key).await {
         Ok(Some(caller)) => {
             let host = request.extensions().get::<ReachedAs>().map(|reached| reached.0.clone());
             request.extensions_mut().insert(Context { caller, host });

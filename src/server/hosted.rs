@@ -83,7 +83,7 @@ impl Installation {
             Some(_) => named(IpAddr::V4(Ipv4Addr::LOCALHOST), &[]),
             None => guard::Hosts::AsRouted,
         };
-        router(self.app.clone(), hosts, self.first_key.clone())
+        router(self.app.clone(), hosts, self.first_key.clone(), Router::new())
     }
 }
 
@@ -99,7 +99,7 @@ pub async fn serve(
     let listener = TcpListener::bind(address).await.map_err(|source| HostedError::Listen { address, source })?;
     let bound = listener.local_addr().map_err(HostedError::Serving)?;
     let hosts = named(address.ip(), allowed_hosts);
-    let router = router(installation.app, hosts, installation.first_key);
+    let router = router(installation.app, hosts, installation.first_key, Router::new());
     // Whoever waits for readiness may have gone; that stops nothing.
     let _ = ready.send(format!("http://{bound}"));
     listen::until(listener, router, shutdown).await.map_err(HostedError::Serving)

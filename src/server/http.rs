@@ -7,16 +7,12 @@ use crate::flow::approval::{self, Decide};
 use crate::flow::status::health;
 use crate::model::error::{ErrorCode, UserError};
 use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, Extension, Path, State};
+use axum::extract::{Extension, Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router, routing};
 use serde_json::{Value, json};
 use std::sync::Arc;
-
-/// The largest body of a decision.
-const MAX_DECISION_BYTES: usize = 64 << 10;
 
 /// What the handlers share.
 #[derive(Clone)]
@@ -35,7 +31,6 @@ pub(super) fn control() -> Router<Api> {
     Router::new()
         .route("/v1/requests/{request_id}/decision", routing::post(decide))
         .route("/v1/health", routing::get(report_health))
-        .layer(DefaultBodyLimit::max(MAX_DECISION_BYTES))
 }
 
 /// `GET /healthz`: alive; needs no key and tells nothing else.
@@ -63,9 +58,9 @@ async fn call_tool(
     State(api): State<Api>,
     Extension(context): Extension<Context>,
     Path(name): Path<String>,
-    body: Result<Bytes, BytesRejection>,
+    body: Bytes,
 ) -> Response {
-    let arguments = match json_body(body) {
+    let arguments = match json_body(&body) {
         Ok(arguments) => arguments,
         Err(response) => return *response,
     };
@@ -79,9 +74,9 @@ async fn decide(
     State(api): State<Api>,
     Extension(context): Extension<Context>,
     Path(request_id): Path<String>,
-    body: Result<Bytes, BytesRejection>,
+    body: Bytes,
 ) -> Response {
-    let body = match json_body(body) {
+    let body = match json_body(&body) {
         Ok(body) => body,
         Err(response) => return *response,
     };
@@ -102,25 +97,11 @@ async fn report_health(State(api): State<Api>, Extension(context): Extension<Con
     Json(health(&api.app, &context.caller).await).into_response()
 }
 
-fn json_body(body: Result<Bytes, BytesRejection>) -> Result<Value, Box<Response>> {
-    let bytes = match body {
-        Ok(bytes) => bytes,
-        Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-            let error = UserError::validation(
-                "The request's body is larger than this server accepts.",
-                "Upload large files with bouncer_request_frontend_presigned.",
-            );
-            return Err(Box::new(refusal(StatusCode::PAYLOAD_TOO_LARGE, &error)));
-        }
-        Err(_) => {
-            let error = UserError::invalid("body", "The request's body broke off.", "Send it again, whole.");
-            return Err(Box::new(refusal(StatusCode::BAD_REQUEST, &error)));
-        }
-    };
+fn json_body(bytes: &[u8]) -> Result<Value, Box<Response>> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Ok(json!({}));
     }
-    serde_json::from_slice(&bytes).map_err(|error| {
+    serde_json::from_slice(bytes).map_err(|error| {
         let sentence =
             format!("The request's body is not valid JSON (line {}, column {}).", error.line(), error.column());
         Box::new(refused(&UserError::invalid("body", sentence, "Send one JSON object.")))

@@ -1,19 +1,16 @@
 //! What answers HTTP and MCP: one router, served by a process ([`local`], [`hosted`]) or by a Lambda function
 //! ([`lambda`]), over one table of tools.
 
-mod credentials;
-mod files;
+mod bodies;
 mod guard;
 pub mod hosted;
 mod http;
 pub mod lambda;
 mod listen;
+#[cfg(feature = "local")]
 pub mod local;
 mod mcp;
-mod sites;
 mod tools;
-
-pub use credentials::{Credentials, CredentialsError};
 
 use crate::flow::app::App;
 use crate::model::error::UserError;
@@ -21,43 +18,47 @@ use ::http::StatusCode;
 use axum::extract::DefaultBodyLimit;
 use axum::{Router, middleware, routing};
 use std::sync::Arc;
-use std::time::Duration;
+use tokio::sync::Semaphore;
 use tower::limit::GlobalConcurrencyLimitLayer;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::timeout::RequestBodyTimeoutLayer;
 
 /// The start of every table's name unless an installation says otherwise.
 const TABLE_PREFIX: &str = "bouncer-";
 /// The largest body: 50 MB of files as base64, and room for their names.
 const MAX_BODY_BYTES: usize = 72 << 20;
-/// How long a body may pause; a client that sends nothing holds no place for longer.
-const BODY_PAUSE: Duration = Duration::from_secs(20);
+/// The largest body of a decision.
+const MAX_DECISION_BYTES: usize = 64 << 10;
 /// Calls worked on at once; more wait.
 const REQUESTS_AT_ONCE: usize = 256;
 
-/// The whole HTTP surface of an installation.
-fn router(app: Arc<App>, hosts: guard::Hosts, first_key: guard::FirstKey) -> Router {
+/// The whole HTTP surface of an installation; `open` are its routes that need no key.
+fn router(app: Arc<App>, hosts: guard::Hosts, first_key: guard::FirstKey, open: Router<http::Api>) -> Router {
     let tools = Arc::new(tools::Tools::new(app.clone()));
     let api = http::Api { app: app.clone(), tools: tools.clone() };
-    let keys = guard::Keys { app, first_key };
+    let key = || {
+        let lookups = Arc::new(Semaphore::new(REQUESTS_AT_ONCE));
+        let keys = guard::Keys { app: app.clone(), first_key: first_key.clone(), lookups };
+        middleware::from_fn_with_state(keys, guard::key)
+    };
+    let body = |max_bytes| middleware::from_fn_with_state(bodies::Bodies::up_to(max_bytes), bodies::take_in);
+    // A place is for the work itself: a request whose body still comes in has none, so that callers who are slow to say
+    // what they want keep nobody waiting.
+    let place = GlobalConcurrencyLimitLayer::new(REQUESTS_AT_ONCE);
     let calls = http::tools()
         .route_service("/mcp", mcp::service(tools, MAX_BODY_BYTES))
-        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .layer(middleware::from_fn_with_state(guard::LargeBodies::new(), guard::large_bodies));
-    let sites = Router::new()
-        .route("/sites/{project}", routing::get(sites::without_slash))
-        .route("/sites/{project}/", routing::get(sites::root))
-        .route("/sites/{project}/{*path}", routing::get(sites::file));
-    let keyed = |routes: Router<http::Api>| routes.layer(middleware::from_fn_with_state(keys.clone(), guard::key));
+        .layer(place.clone())
+        .layer(body(MAX_BODY_BYTES))
+        .layer(key());
+    // Decisions and health wait behind no call: they go through while the server is busy.
+    let control = http::control().layer(body(MAX_DECISION_BYTES)).layer(key());
     Router::new()
-        .merge(keyed(calls))
-        .merge(sites)
-        .layer(GlobalConcurrencyLimitLayer::new(REQUESTS_AT_ONCE))
-        // What follows waits behind no call: decisions and health go through while the server is busy.
-        .merge(keyed(http::control()))
+        .merge(calls)
+        .merge(control)
+        .merge(open.layer(place))
         .route("/healthz", routing::get(http::alive))
         .fallback(nothing_here)
-        .layer(RequestBodyTimeoutLayer::new(BODY_PAUSE))
+        // Bodies are bounded on their way into memory, where they are read.
+        .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn_with_state(hosts, guard::hosts))
         .layer(CatchPanicLayer::new())
         .with_state(api)

@@ -63,6 +63,26 @@ async fn many_hundred_megabytes_at_once_do_not_fill_the_memory() {
     assert!(peak < 600, "the server took {peak} MB");
 }
 
+#[tokio::test]
+async fn a_body_that_announces_too_much_is_refused_before_it_comes() {
+    let server = Server::start().await;
+    let decision = "/v1/requests/req-0123456789abcdef/decision";
+    for (path, length) in [("/v1/tools/bouncer_help", 73 * MEGABYTE), ("/mcp", 73 * MEGABYTE), (decision, MEGABYTE)] {
+        let mut connection = TcpStream::connect(authority(&server)).await.expect("a connection");
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\n\
+             accept: application/json, text/event-stream\r\ncontent-length: {length}\r\n\r\n",
+            authority(&server),
+            server.key(Role::Approver)
+        );
+        connection.write_all(head.as_bytes()).await.unwrap();
+        let mut start = [0; 12];
+        let read = timeout(Duration::from_secs(10), connection.read_exact(&mut start)).await;
+        read.expect("an answer comes although no body does").expect("an answer comes");
+        assert_eq!(std::str::from_utf8(&start).unwrap(), "HTTP/1.1 413", "{path}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bodies_that_break_off_leave_no_trace() {
     let server = Server::start().await;

@@ -205,7 +205,8 @@ pub struct Submitted {
     /// The request's id.
     pub request_id: String,
     project: String,
-    file_count: u64,
+    /// Files of the site.
+    pub file_count: u64,
     total_size: u64,
     /// What had to be sent.
     pub uploaded: Sent,
@@ -214,24 +215,9 @@ pub struct Submitted {
     expires_at: Option<Time>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     duplicate: bool,
+    /// Whether to say how to go on.
     #[serde(skip)]
-    shows_commands: bool,
-}
-
-impl Submitted {
-    /// The same for a reader who is led on anyway.
-    pub fn without_commands(self) -> Self {
-        Self { shows_commands: false, ..self }
-    }
-
-    /// How little had to travel, in one sentence.
-    pub fn moved(&self) -> String {
-        let (sent, all) = (self.uploaded, self.file_count);
-        let writes = (self.changes.added + self.changes.changed) as u64;
-        let (uploads, size) = (count(sent.files, "upload"), bytes(sent.bytes));
-        let rest = if writes == all { "" } else { "; the others were there already" };
-        format!("What moved: {uploads} ({size}) and {writes} of {all} files written{rest}.")
-    }
+    pub shows_commands: bool,
 }
 
 impl Render for Submitted {

@@ -9,7 +9,7 @@ use crate::model::ids::RequestId;
 use crate::model::manifest::{ChangeCounts, Manifest};
 use crate::model::plan::FrontendPlan;
 use crate::model::project::{FrontendTarget, Project};
-use crate::model::request::{Action, Event, Request, Status};
+use crate::model::request::{Action, Event, Lifetime, Request, Status};
 use crate::model::time::Time;
 use crate::store::StoreError;
 use crate::store::requests::TransitionError;
@@ -65,22 +65,15 @@ pub(super) async fn submit(
         base_release: project.current_release.clone(),
     };
     let plan_hash = plan.hash()?;
-    let now = Time::now();
     let window = wording.approval_window.unwrap_or(app.settings.approval_window);
+    let lifetime = Lifetime { from: Time::now(), valid: window, kept: KEPT_SECONDS };
     let request_id = ready.as_ref().map_or_else(RequestId::random, |request| request.request_id.clone());
+    let deploy_id = request_id.deploy_id();
+    let summary = summary(project, changes);
     let request = Request {
-        schema: Request::SCHEMA,
-        action: Action::FrontendDeploy,
-        status: Status::PendingApproval,
-        caller: caller.id.clone(),
-        caller_name: caller.name.clone(),
         source: wording.source,
         trust_scope: wording.trust_scope,
         reason: Some(wording.reason),
-        summary: summary(project, changes),
-        created_at: now,
-        expires_at: now.plus_seconds(window),
-        ttl: now.plus_seconds(window + KEPT_SECONDS).epoch_seconds(),
         project: Some(project.project_id.clone()),
         plan: Some(plan),
         plan_hash: Some(plan_hash),
@@ -88,15 +81,8 @@ pub(super) async fn submit(
         file_count: manifest.entries().len(),
         total_size: manifest.total_size(),
         issued: ready.as_ref().and_then(|request| request.issued),
-        deploy_id: Some(request_id.deploy_id()),
-        decision: None,
-        started_at: None,
-        finished_at: None,
-        progress: None,
-        visible: false,
-        repairs: false,
-        result: None,
-        request_id,
+        deploy_id: Some(deploy_id),
+        ..Request::new(request_id, Action::FrontendDeploy, Status::PendingApproval, caller, &summary, lifetime)
     };
     let request = match ready {
         None => match app.store.create_request(&request).await {
@@ -179,9 +165,8 @@ pub(super) fn pending_answer(request: &Request) -> Result<PendingAnswer, UserErr
 }
 
 fn summary(project: &Project, changes: ChangeCounts) -> String {
-    let text = format!(
+    format!(
         "Deploy {}: {} added, {} changed, {} removed, {} unchanged",
         project.project_id, changes.added, changes.changed, changes.removed, changes.unchanged
-    );
-    text.chars().take(100).collect()
+    )
 }

@@ -12,7 +12,7 @@ use crate::model::digest::Sha256;
 use crate::model::error::{ErrorCode, UserError};
 use crate::model::headers;
 use crate::model::ids::{ProjectId, RequestId};
-use crate::model::request::{Action, Request, Status};
+use crate::model::request::{Action, Lifetime, Request, Status};
 use crate::model::time::Time;
 use futures::{StreamExt as _, TryStreamExt as _};
 use schemars::JsonSchema;
@@ -123,35 +123,16 @@ pub async fn request(
         });
     }
 
+    let summary = format!("Upload {} files for {}", checked.len(), project.project_id);
+    let lifetime = Lifetime { from: now, valid: UPLOAD_SECONDS, kept: UPLOAD_SECONDS };
     let request = Request {
-        schema: Request::SCHEMA,
-        request_id: request_id.clone(),
-        action: Action::FrontendDeploy,
-        status: Status::Ready,
-        caller: caller.id.clone(),
-        caller_name: caller.name.clone(),
         source: args.source,
-        trust_scope: None,
         reason: args.reason,
-        summary: format!("Upload {} files for {}", checked.len(), project.project_id).chars().take(100).collect(),
-        created_at: now,
-        expires_at,
-        ttl: expires_at.plus_seconds(UPLOAD_SECONDS).epoch_seconds(),
         project: Some(project.project_id),
-        plan: None,
-        plan_hash: None,
-        changes: None,
         file_count: checked.len(),
         total_size: checked.iter().filter_map(|file| file.size).sum(),
         issued: Some(issued),
-        deploy_id: None,
-        decision: None,
-        started_at: None,
-        finished_at: None,
-        progress: None,
-        visible: false,
-        repairs: false,
-        result: None,
+        ..Request::new(request_id.clone(), Action::FrontendDeploy, Status::Ready, caller, &summary, lifetime)
     };
     app.store.create_request(&request).await?;
     Ok(UploadsReady {

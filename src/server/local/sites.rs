@@ -1,30 +1,39 @@
 //! `GET /sites/{project}/…`: the published bucket as a browser sees it, with the headers it was published with. Stands
 //! in for CloudFront in the local profile.
 
-use super::http::Api;
 use crate::aws::objects::{ObjectError, Opened};
 use crate::flow::app::App;
 use crate::model::ids::ProjectId;
+use crate::server::http::Api;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
+use axum::{Router, routing};
 use futures::stream;
 
 const INDEX: &str = "index.html";
 
+/// The routes of every site.
+pub(super) fn routes() -> Router<Api> {
+    Router::new()
+        .route("/sites/{project}", routing::get(without_slash))
+        .route("/sites/{project}/", routing::get(root))
+        .route("/sites/{project}/{*path}", routing::get(file))
+}
+
 /// A site's address without its `/`: links in the page would be resolved against the wrong folder.
-pub(super) async fn without_slash(Path(project): Path<String>) -> Response {
+async fn without_slash(Path(project): Path<String>) -> Response {
     Redirect::permanent(&format!("/sites/{project}/")).into_response()
 }
 
 /// The entry page.
-pub(super) async fn root(State(api): State<Api>, Path(project): Path<String>) -> Response {
+async fn root(State(api): State<Api>, Path(project): Path<String>) -> Response {
     serve(&api.app, &project, "").await
 }
 
 /// Any other file.
-pub(super) async fn file(State(api): State<Api>, Path((project, path)): Path<(String, String)>) -> Response {
+async fn file(State(api): State<Api>, Path((project, path)): Path<(String, String)>) -> Response {
     serve(&api.app, &project, &path).await
 }
 

@@ -1,7 +1,12 @@
 //! The local profile: one process with embedded storage and the engine inside.
 
-use super::credentials::{Credentials, CredentialsError};
-use super::{TABLE_PREFIX, files, guard, listen, router};
+mod credentials;
+mod files;
+mod sites;
+
+pub use credentials::{Credentials, CredentialsError};
+
+use super::{TABLE_PREFIX, guard, listen, router};
 use crate::aws;
 use crate::engine::local::LocalEngine;
 use crate::engine::tasks::TaskRunner;
@@ -153,7 +158,7 @@ async fn serve_over(
     files::write_private(&server_file, &bytes).map_err(failed)?;
 
     let hosts = guard::Hosts::named(options.listen.ip(), &options.allowed_hosts);
-    let router = router(app, hosts, guard::FirstKey::none());
+    let router = router(app, hosts, guard::FirstKey::none(), sites::routes());
     // Whoever waits for readiness may have gone; that stops nothing.
     let _ = ready.send(url);
     let outcome = listen::until(listener, router, shutdown).await.map_err(ServeError::Serving);

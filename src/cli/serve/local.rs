@@ -1,0 +1,33 @@
+//! The local profile: storage, workflows and server in this process.
+
+use super::{ServeArgs, until_stopped};
+use crate::cli::Context;
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::server::local::{ServeOptions, serve};
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+/// Serves the data folder.
+pub(super) async fn run(context: &Context, args: ServeArgs) -> Result<Exit, CliError> {
+    let data_dir = context.connection.data_dir()?;
+    let credentials = data_dir.join("credentials.json");
+    let is_fresh = !credentials.exists();
+    let options = ServeOptions {
+        data_dir: data_dir.clone(),
+        listen: args.listen,
+        allowed_hosts: args.allowed_hosts,
+        approval_window: args.approval_window,
+    };
+    let (shutdown, (announce, ready)) = (CancellationToken::new(), oneshot::channel());
+    let announcement = async {
+        // The sender is dropped when the server does not start; its own error says why.
+        let Ok(url) = ready.await else { return };
+        context.progress.note(&format!("Bouncer listens on {url}"));
+        context.progress.note(&format!("Data folder: {}", data_dir.display()));
+        if is_fresh {
+            context.progress.note(&format!("API keys were made for you: {}", credentials.display()));
+        }
+    };
+    until_stopped(async { tokio::join!(serve(options, shutdown.clone(), announce), announcement).0 }, &shutdown).await
+}
