@@ -2,6 +2,7 @@
 
 pub mod caller;
 pub mod canonical;
+pub mod commit;
 pub mod digest;
 pub mod error;
 pub mod headers;
@@ -14,4 +15,6 @@ pub mod plan;
 pub mod progress;
 pub mod project;
 pub mod request;
+pub mod stack_parameters;
+pub mod template;
 pub mod time;
