@@ -1,0 +1,120 @@
+//! The text form of functions that make text: `Fn::Sub` and `Fn::Join` with what is known put in its place.
+
+use super::scalar_text;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// A part of an `Fn::Sub` text.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Piece<'a> {
+    /// Text that stays.
+    Text(&'a str),
+    /// `${!Name}`: the text `${Name}`.
+    Escaped(&'a str),
+    /// `${Name}` or `${Name.Attribute}`.
+    Variable(&'a str),
+}
+
+/// Takes an `Fn::Sub` text apart.
+pub fn pieces(text: &str) -> Vec<Piece<'_>> {
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("${") {
+        let Some((name, next)) = after.split_once('}') else { break };
+        if !before.is_empty() {
+            pieces.push(Piece::Text(before));
+        }
+        pieces.push(match name.strip_prefix('!') {
+            Some(literal) => Piece::Escaped(literal),
+            None => Piece::Variable(name.trim()),
+        });
+        rest = next;
+    }
+    if !rest.is_empty() {
+        pieces.push(Piece::Text(rest));
+    }
+    pieces
+}
+
+/// The text that a value makes, with `${…}` where something is not known before the stack runs. `None` for a value that
+/// makes no text by itself: a list, an object, a choice between values.
+pub fn text_of(value: &Value, known: &BTreeMap<String, String>) -> Option<String> {
+    let Value::Object(map) = value else { return scalar_text(value) };
+    let mut members = map.iter();
+    let (Some((name, argument)), None) = (members.next(), members.next()) else { return None };
+    match name.as_str() {
+        "Ref" => {
+            let target = argument.as_str()?;
+            Some(known.get(target).cloned().unwrap_or_else(|| format!("${{{target}}}")))
+        }
+        "Fn::GetAtt" => {
+            let parts: Option<Vec<&str>> = argument.as_array()?.iter().map(Value::as_str).collect();
+            Some(format!("${{{}}}", parts?.join(".")))
+        }
+        "Fn::Sub" => substitute(argument, known),
+        "Fn::Join" => join(argument, known),
+        "Fn::ImportValue" => Some("${Fn::ImportValue}".to_owned()),
+        _ => None,
+    }
+}
+
+fn substitute(argument: &Value, known: &BTreeMap<String, String>) -> Option<String> {
+    let (text, own) = match argument {
+        Value::String(text) => (text, None),
+        Value::Array(parts) => (
+            match parts.first()? {
+                Value::String(text) => text,
+                _ => return None,
+            },
+            parts.get(1),
+        ),
+        _ => return None,
+    };
+    let value_of = |name: &str| match own.and_then(|own| own.get(name)) {
+        Some(value) => text_of(value, known).unwrap_or_else(|| format!("${{{name}}}")),
+        None => known.get(name).cloned().unwrap_or_else(|| format!("${{{name}}}")),
+    };
+    let parts = pieces(text).into_iter().map(|piece| match piece {
+        Piece::Text(text) => text.to_owned(),
+        Piece::Escaped(name) => format!("${{{name}}}"),
+        Piece::Variable(name) => value_of(name),
+    });
+    Some(parts.collect())
+}
+
+fn join(argument: &Value, known: &BTreeMap<String, String>) -> Option<String> {
+    let [Value::String(delimiter), Value::Array(items)] = argument.as_array()?.as_slice() else { return None };
+    let items: Option<Vec<String>> = items.iter().map(|item| text_of(item, known)).collect();
+    Some(items?.join(delimiter))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn texts_with_what_is_known() {
+        let known = BTreeMap::from([("Stage".to_owned(), "prod".to_owned())]);
+        for (value, text) in [
+            (json!("a${Stage}"), "a${Stage}"),
+            (json!({"Ref": "Stage"}), "prod"),
+            (json!({"Ref": "Bucket"}), "${Bucket}"),
+            (
+                json!({"Fn::Sub": "${Stage}/${Bucket.Arn}/${!Stage}/${AWS::Region}"}),
+                "prod/${Bucket.Arn}/${Stage}/${AWS::Region}",
+            ),
+            (
+                json!({"Fn::Sub": ["${A}-${B}-${Stage}", {"A": {"Ref": "Stage"}, "B": {"Fn::If": ["c", 1, 2]}}]}),
+                "prod-${B}-prod",
+            ),
+            (json!({"Fn::Join": [":", ["a", {"Ref": "Stage"}, {"Fn::GetAtt": ["X", "Arn"]}, 7]]}), "a:prod:${X.Arn}:7"),
+            (json!({"Fn::Sub": "open ${"}), "open ${"),
+        ] {
+            assert_eq!(text_of(&value, &known).as_deref(), Some(text), "{value}");
+        }
+        for value in [json!({"Fn::Join": [":", {"Ref": "List"}]}), json!(["a"]), json!({"Fn::If": ["c", "a", "b"]})] {
+            assert_eq!(text_of(&value, &known), None, "{value}");
+        }
+    }
+}
