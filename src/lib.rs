@@ -1,7 +1,7 @@
 //! Bouncer ships software to AWS after one human approval.
 //!
 //! The folders tell the story, and imports run one way:
-//! `model` (pure rules) <- `store`, `aws` (adapters) <- `flow` (use cases) <- `engine`, `server` <- `cli`.
+//! `model` (pure rules) <- `store`, `aws`, `github` (adapters) <- `flow` (use cases) <- `engine`, `server` <- `cli`.
 
 #![warn(missing_docs)]
 
@@ -9,6 +9,7 @@ pub mod aws;
 pub mod cli;
 pub mod engine;
 pub mod flow;
+pub mod github;
 #[cfg(feature = "local")]
 pub mod local;
 pub mod model;

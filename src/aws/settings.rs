@@ -1,9 +1,13 @@
 //! Where the AWS services are and with whose credentials they are called.
 
+use super::artifacts::Artifacts;
+use super::builds::Builds;
+use super::logs::Logs;
 use super::objects::Objects;
 use super::roles::Roles;
 use super::secrets::Secrets;
 use super::sites::Sites;
+use super::stacks::Stacks;
 use super::workflows::Workflows;
 use crate::model::error::chain;
 use crate::store::{Store, Table};
@@ -52,6 +56,40 @@ pub struct Services {
     pub identity: Identity,
 }
 
+/// What backend deploys use.
+pub struct BackendServices {
+    /// CodeBuild.
+    pub builds: Builds,
+    /// CloudWatch Logs.
+    pub logs: Logs,
+    /// The artifacts bucket.
+    pub artifacts: Artifacts,
+    /// CloudFormation.
+    pub stacks: Stacks,
+    /// Secrets Manager.
+    pub secrets: Secrets,
+}
+
+/// The services of backend deploys, as the standard AWS settings name them.
+pub async fn backend_from_environment(
+    build_project: String,
+    artifacts_bucket: String,
+    external_id: Option<String>,
+) -> BackendServices {
+    let shared = environment().await;
+    BackendServices {
+        builds: Builds::new(&shared, build_project),
+        logs: Logs::new(&shared),
+        artifacts: Artifacts::new(&shared, artifacts_bucket),
+        stacks: Stacks::new(shared.clone(), Roles::new(shared.clone(), external_id)),
+        secrets: Secrets::new(&shared),
+    }
+}
+
+async fn environment() -> SdkConfig {
+    aws_config::from_env().retry_config(retries()).timeout_config(timeouts()).load().await
+}
+
 /// Whose credentials are in use.
 pub struct Identity(aws_sdk_sts::Client);
 
@@ -91,7 +129,7 @@ pub fn local(endpoints: &Endpoints, table_prefix: &str) -> Storage {
 /// The services of an account, as the standard AWS settings name it: environment, profile files, container or
 /// instance role; `AWS_ENDPOINT_URL` and its kin lead elsewhere.
 pub async fn from_environment(table_prefix: &str, external_id: Option<String>) -> (Storage, Services) {
-    let shared = aws_config::from_env().retry_config(retries()).timeout_config(timeouts()).load().await;
+    let shared = environment().await;
     let storage = Storage {
         store: Store::new(aws_sdk_dynamodb::Client::new(&shared), table_prefix),
         objects: Objects::new(shared.clone(), None),

@@ -7,11 +7,12 @@ use crate::model::backend_run::ChangeSetKind;
 use crate::model::changeset::{Change, ChangeSet, Detail, ResourceChange, Target};
 use crate::model::failure::StackEvent;
 use crate::model::ids::DeployId;
+use crate::model::stack_parameters::StackParameters;
+use crate::model::time::Time;
 use aws_config::{Region, SdkConfig};
 use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::types::{self, Capability, ChangeSetType, Parameter, Tag};
 use aws_sdk_secretsmanager::Client as SecretsClient;
-use std::collections::BTreeMap;
 
 /// Pages of one answer that are read: a stack has at most 500 resources, and an update some events for each.
 const MAX_PAGES: usize = 200;
@@ -46,7 +47,7 @@ pub struct ChangeSetOrder<'a> {
     /// Where the packaged template is.
     pub template_url: String,
     /// The stack's parameters.
-    pub parameters: &'a BTreeMap<String, String>,
+    pub parameters: &'a StackParameters,
     /// The commit, for the stack's tags.
     pub commit: String,
 }
@@ -313,7 +314,7 @@ fn detail(detail: types::ResourceChangeDetail) -> Detail {
 }
 
 fn event(event: types::StackEvent) -> StackEvent {
-    let at = event.timestamp.and_then(|at| at.fmt(aws_sdk_cloudformation::primitives::DateTimeFormat::DateTime).ok());
+    let at = event.timestamp.and_then(|at| at.to_millis().ok()).map(|ms| Time::from_millis(ms).to_string());
     StackEvent {
         event_id: event.event_id,
         stack_id: event.stack_id,

@@ -21,5 +21,6 @@ use crate::flow::ports::Machine;
 pub fn definition_text(machine: Machine) -> &'static str {
     match machine {
         Machine::FrontendDeploy => include_str!("../../statemachines/frontend_deploy.asl.json"),
+        Machine::Deploy => include_str!("../../statemachines/deploy.asl.json"),
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::flow::app::App;
 use crate::flow::ports::{TaskError, TaskToken, Tasks};
-use crate::flow::{approval, frontend};
+use crate::flow::{approval, backend, frontend};
 use crate::model::ids::RequestId;
 use async_trait::async_trait;
 use serde::Deserialize;
@@ -33,6 +33,34 @@ enum Payload {
     },
     #[serde(rename = "frontend.fail")]
     Fail { request_id: RequestId, state: Value },
+    #[serde(rename = "deploy.begin")]
+    Begin { request_id: RequestId },
+    #[serde(rename = "deploy.fetch_source")]
+    FetchSource { request_id: RequestId },
+    #[serde(rename = "deploy.start_build")]
+    StartBuild { request_id: RequestId },
+    #[serde(rename = "deploy.check_build")]
+    CheckBuild { request_id: RequestId },
+    #[serde(rename = "deploy.create_change_set")]
+    CreateChangeSet { request_id: RequestId },
+    #[serde(rename = "deploy.check_change_set")]
+    CheckChangeSet { request_id: RequestId },
+    #[serde(rename = "deploy.expire_infrastructure")]
+    ExpireInfrastructure { request_id: RequestId },
+    #[serde(rename = "deploy.execute")]
+    Execute { request_id: RequestId },
+    #[serde(rename = "deploy.check_stack")]
+    CheckStack { request_id: RequestId },
+    #[serde(rename = "deploy.not_begun")]
+    NotBegun { request_id: RequestId },
+    #[serde(rename = "deploy.ask_infrastructure")]
+    AskInfrastructure { request_id: RequestId, token: TaskToken },
+    #[serde(rename = "deploy.complete")]
+    CompleteDeploy { request_id: RequestId, state: Value },
+    #[serde(rename = "deploy.turned_down")]
+    TurnDown { request_id: RequestId, state: Value },
+    #[serde(rename = "deploy.fail")]
+    FailDeploy { request_id: RequestId, state: Value },
 }
 
 /// Runs the tasks of every state machine on one installation.
@@ -63,6 +91,22 @@ impl TaskRunner {
             }
             Payload::Complete { request_id, state } => frontend::complete(app, &request_id, &state).await,
             Payload::Fail { request_id, state } => frontend::fail(app, &request_id, &state).await,
+            Payload::Begin { request_id } => backend::begin(app, &request_id).await,
+            Payload::FetchSource { request_id } => backend::fetch_source(app, &request_id).await,
+            Payload::StartBuild { request_id } => backend::start_build(app, &request_id).await,
+            Payload::CheckBuild { request_id } => backend::check_build(app, &request_id).await,
+            Payload::CreateChangeSet { request_id } => backend::create_change_set(app, &request_id).await,
+            Payload::CheckChangeSet { request_id } => backend::check_change_set(app, &request_id).await,
+            Payload::ExpireInfrastructure { request_id } => backend::expire_infrastructure(app, &request_id).await,
+            Payload::Execute { request_id } => backend::execute(app, &request_id).await,
+            Payload::CheckStack { request_id } => backend::check_stack(app, &request_id).await,
+            Payload::NotBegun { request_id } => backend::not_begun(app, &request_id).await,
+            Payload::AskInfrastructure { request_id, token } => {
+                backend::ask_infrastructure(app, &request_id, &token).await
+            }
+            Payload::CompleteDeploy { request_id, state } => backend::complete(app, &request_id, &state).await,
+            Payload::TurnDown { request_id, state } => backend::turned_down(app, &request_id, &state).await,
+            Payload::FailDeploy { request_id, state } => backend::fail(app, &request_id, &state).await,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What every use case works with.
 
+use super::backend::Backend;
 use super::ports::Engine;
 use crate::aws::objects::Objects;
 use crate::aws::sites::Sites;
@@ -16,6 +17,8 @@ pub struct App {
     pub objects: Objects,
     /// The projects' buckets and distributions.
     pub sites: Sites,
+    /// What backend deploys need; `None` where they are not set up.
+    pub backend: Option<Backend>,
     /// The state machines.
     pub engine: Arc<dyn Engine>,
     /// What the installation is configured to do.

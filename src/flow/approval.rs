@@ -1,8 +1,8 @@
 //! The decision: asked for by a task, made once by an approver, closed by expiry.
 
 use super::app::App;
-use super::frontend;
-use super::ports::{EngineError, ExecutionStatus, Machine, TaskError, TaskToken};
+use super::execution;
+use super::ports::{EngineError, TaskError, TaskToken};
 use super::projects::require;
 use crate::model::caller::{Caller, Role};
 use crate::model::error::{ErrorCode, UserError};
@@ -98,7 +98,7 @@ pub async fn decide(
         _ => return repeat_or_refuse(app, caller, &request, verdict, now).await,
     }
     // Nobody would carry the decision out without an execution; starting one that runs changes nothing.
-    frontend::ensure_started(app, &request).await?;
+    execution::ensure_started(app, &request).await?;
     let decision =
         Decision { verdict, by: caller.id.clone(), by_name: caller.name.clone(), channel: channel.to_owned(), at: now };
     let event = match verdict {
@@ -200,16 +200,14 @@ pub async fn recover(app: &App) -> Result<(), UserError> {
 }
 
 async fn take_up(app: &App, request: &Request) -> Result<(), TaskError> {
-    frontend::ensure_started(app, request)
+    execution::ensure_started(app, request)
         .await
         .map_err(|error| TaskError { name: "Bouncer.NotStarted", cause: error.message })?;
-    let id = request.request_id.as_str();
-    let runs = app.engine.describe(Machine::FrontendDeploy, id).await? == ExecutionStatus::Running;
-    if runs || request.status == Status::PendingApproval {
+    if execution::is_running(app, request).await? || request.status == Status::PendingApproval {
         wake(app, request).await;
         return Ok(());
     }
-    frontend::close_orphan(app, request).await
+    execution::close_orphan(app, request).await
 }
 
 /// A request that this caller may see.

@@ -6,8 +6,9 @@ use super::{backend, frontend};
 use crate::model::backend::Gate;
 use crate::model::error::UserError;
 use crate::model::ids::RequestId;
-use crate::model::request::{Action, Request};
-use serde_json::json;
+use crate::model::request::{Action, Event, Request, Status};
+use crate::model::time::Time;
+use serde_json::{Value, json};
 
 /// The execution that a request waits in or is carried out by.
 pub(super) struct Execution<'a> {
@@ -67,4 +68,34 @@ pub(super) async fn close_orphan(app: &App, request: &Request) -> Result<(), Tas
         // The deploy that waits for it closes it, or has.
         Action::InfrastructureChange | Action::Upload => Ok(()),
     }
+}
+
+/// A request must not wait for a decision when its caller was told that it failed. If it cannot be withdrawn either,
+/// the caller learns its id.
+pub(super) async fn take_back(app: &App, request: &Request, error: UserError) -> UserError {
+    let event = if request.status == Status::Approved { Event::Cancel } else { Event::Withdraw };
+    match app.store.transition(request, event, |row| row.finished_at = Some(Time::now())).await {
+        Ok(_) => error,
+        Err(failure) => {
+            tracing::error!(request_id = %request.request_id, %failure, "a request without execution could not be withdrawn");
+            error.with("request_id", json!(request.request_id))
+        }
+    }
+}
+
+/// Why the execution took the way it took, in a sentence for users; `at` is where its `Catch` put the error.
+pub(super) fn cause_of(state: &Value, at: &str) -> Option<String> {
+    let error = state.pointer(at)?;
+    let (name, cause) = (error.get("Error").and_then(Value::as_str), error.get("Cause")?.as_str()?);
+    tracing::warn!(name, cause, "an execution took the way of failure");
+    // A task's own cause arrives as the JSON text that a function's failure is. Its sentences are written for users;
+    // what engine and runtime say of themselves is not.
+    let said = serde_json::from_str::<Value>(cause).ok();
+    let said = said.as_ref().and_then(|said| said.get("errorMessage")?.as_str());
+    let sentence = match (name, said) {
+        (Some("States.Timeout"), _) => "A step took too long and was given up.",
+        (Some(name), Some(said)) if name.starts_with("Bouncer.") && name != "Bouncer.Panic" => said,
+        _ => "The deploy stopped because of an internal error; the server's log says more.",
+    };
+    Some(sentence.chars().take(500).collect())
 }

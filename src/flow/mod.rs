@@ -9,6 +9,7 @@ pub mod frontend;
 pub mod keys;
 mod lease;
 pub mod ports;
+pub mod project_backend;
 pub mod projects;
 pub mod staging;
 pub mod status;

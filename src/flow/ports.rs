@@ -9,16 +9,19 @@ use std::fmt;
 pub enum Machine {
     /// `frontend_deploy.asl.json`.
     FrontendDeploy,
+    /// `deploy.asl.json`.
+    Deploy,
 }
 
 impl Machine {
     /// Every machine there is.
-    pub const ALL: [Machine; 1] = [Machine::FrontendDeploy];
+    pub const ALL: [Machine; 2] = [Machine::FrontendDeploy, Machine::Deploy];
 
     /// The machine's name: that of its file and of its executions.
     pub fn name(self) -> &'static str {
         match self {
             Machine::FrontendDeploy => "frontend_deploy",
+            Machine::Deploy => "deploy",
         }
     }
 }

@@ -1,11 +1,14 @@
 //! Projects: listing them for callers, adding and changing them for the platform's owner.
 
 use super::app::{App, Profile};
+use crate::model::backend::{BackendTarget, DeployMode, Deployed};
 use crate::model::caller::{Caller, Role};
+use crate::model::commit::CommitSha;
 use crate::model::error::{ErrorCode, UserError};
 use crate::model::headers::CacheRule;
 use crate::model::ids::ProjectId;
 use crate::model::project::{FrontendTarget, Project, default_region};
+use crate::model::stack_parameters::StackParameters;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -37,11 +40,58 @@ pub struct ProjectView {
     /// The release visitors get now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub current_release: Option<String>,
+    /// Its backend; absent when it has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backend: Option<BackendOfProject>,
+}
+
+/// A project's backend as callers see it: the values of parameters may be secret, so only their names are shown.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct BackendOfProject {
+    /// The repository.
+    pub git_repo: String,
+    /// The branch that is deployed unless a call names another.
+    pub default_branch: String,
+    /// The template's path in the repository.
+    pub sam_template_path: String,
+    /// The CloudFormation stack.
+    pub stack_name: String,
+    /// The stack's region, when it is not Bouncer's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stack_region: Option<String>,
+    /// The role that changes the stack.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_role_arn: Option<String>,
+    /// The names of the stack's parameters that are set.
+    pub parameters: Vec<String>,
+    /// When a human is asked.
+    pub deploy_mode: DeployMode,
+    /// The commit that the stack was last made of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deployed_commit: Option<CommitSha>,
+}
+
+impl BackendOfProject {
+    fn of(target: BackendTarget, deployed: Option<Deployed>) -> Self {
+        let parameters = StackParameters::parse(&target.sam_params).unwrap_or_default();
+        Self {
+            deployed_commit: deployed.filter(|deployed| deployed.is_of(&target)).map(|deployed| deployed.commit),
+            git_repo: target.git_repo,
+            default_branch: target.default_branch,
+            sam_template_path: target.sam_template_path,
+            stack_name: target.stack_name,
+            stack_region: target.stack_region,
+            target_role_arn: target.target_role_arn,
+            parameters: parameters.iter().map(|(name, _)| name.to_owned()).collect(),
+            deploy_mode: target.deploy_mode,
+        }
+    }
 }
 
 impl From<Project> for ProjectView {
     fn from(project: Project) -> Self {
         let name = project.display_name().to_owned();
+        let backend = project.backend.map(|target| BackendOfProject::of(target, project.deployed));
         let target = project.frontend;
         Self {
             project_id: project.project_id.to_string(),
@@ -53,6 +103,7 @@ impl From<Project> for ProjectView {
             frontend_deploy_role_arn: target.and_then(|t| t.deploy_role_arn),
             frontend_cache_rules: project.frontend_cache_rules,
             current_release: project.current_release.map(String::from),
+            backend,
         }
     }
 }
@@ -146,7 +197,9 @@ pub async fn add(app: &App, caller: &Caller, args: AddProject) -> Result<OneProj
             .cache_rules
             .or_else(|| previous.as_ref().map(|p| p.frontend_cache_rules.clone()))
             .unwrap_or_default(),
-        current_release: previous.and_then(|p| p.current_release),
+        current_release: previous.as_ref().and_then(|p| p.current_release.clone()),
+        backend: previous.as_ref().and_then(|p| p.backend.clone()),
+        deployed: previous.and_then(|p| p.deployed),
     };
     if let Some(fault) = after.faults().first() {
         return Err(UserError::invalid(
@@ -210,7 +263,7 @@ pub fn require(caller: &Caller, role: Role) -> Result<(), UserError> {
     ))
 }
 
-fn parse_id(text: &str) -> Result<ProjectId, UserError> {
+pub(super) fn parse_id(text: &str) -> Result<ProjectId, UserError> {
     ProjectId::parse(text)
         .map_err(|error| UserError::invalid("project", format!("The {error}."), "Correct the id; nothing was changed."))
 }
@@ -234,16 +287,22 @@ pub(super) async fn find(app: &App, text: &str) -> Result<Project, UserError> {
     .with("available_projects", json!(available)))
 }
 
+/// A project that takes requests.
+pub(super) async fn enabled(app: &App, text: &str) -> Result<Project, UserError> {
+    let project = find(app, text).await?;
+    if project.enabled {
+        return Ok(project);
+    }
+    Err(UserError::new(
+        ErrorCode::ProjectDisabled,
+        format!("The project '{}' is disabled.", project.project_id),
+        "Have an admin enable it.",
+    ))
+}
+
 /// A project that takes frontend deploys.
 pub(super) async fn deployable(app: &App, text: &str) -> Result<(Project, FrontendTarget), UserError> {
-    let project = find(app, text).await?;
-    if !project.enabled {
-        return Err(UserError::new(
-            ErrorCode::ProjectDisabled,
-            format!("The project '{}' is disabled.", project.project_id),
-            "Have an admin enable it.",
-        ));
-    }
+    let project = enabled(app, text).await?;
     let Some(target) = project.frontend.clone() else {
         return Err(UserError::new(
             ErrorCode::PreflightFailed,

@@ -4,11 +4,11 @@ use super::canonical;
 use super::commit::CommitSha;
 use super::digest::Sha256;
 use super::ids::{DeployId, ProjectId, RequestId};
+use super::stack_parameters::StackParameters;
 use super::time::Time;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
-use std::collections::BTreeMap;
 
 /// The branch of a project whose row names none.
 const DEFAULT_BRANCH: &str = "main";
@@ -79,6 +79,27 @@ pub struct BackendTarget {
     /// Whether GitHub is told of deploys: a commit status and a deployment.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub github_status: bool,
+}
+
+impl BackendTarget {
+    /// A backend of which nothing else is said.
+    pub fn new(git_repo: &str, stack_name: &str) -> Self {
+        Self {
+            git_repo: git_repo.to_owned(),
+            default_branch: default_branch(),
+            stack_name: stack_name.to_owned(),
+            stack_region: None,
+            target_role_arn: None,
+            cloudformation_role_arn: None,
+            sam_template_path: default_template(),
+            sam_params: Value::Null,
+            secrets_id: None,
+            github_pat_secret: None,
+            deploy_mode: DeployMode::Manual,
+            allowed_deployers: vec![],
+            github_status: false,
+        }
+    }
 }
 
 fn default_branch() -> String {
@@ -182,7 +203,7 @@ pub struct BackendPlan {
     /// The template's text at the commit.
     pub template: Sha256,
     /// The stack's parameters.
-    pub parameters: BTreeMap<String, String>,
+    pub parameters: StackParameters,
     /// The commit that the stack was last made of, which the shown changes are against.
     pub base: Option<CommitSha>,
     /// Who or what lets it begin.

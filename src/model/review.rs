@@ -4,6 +4,7 @@ use super::changeset::AssessedChange;
 use super::template_diff::{Finding, ResourceDiff};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// How many items of a list are kept.
 pub const SHOWN: usize = 50;
@@ -17,6 +18,12 @@ pub struct Review {
     /// The commit, or its comparison with the one before it, as a page of GitHub.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
+    /// What the caller says of the circumstances.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<String>,
+    /// The stack's parameters, those with `NoEcho` blanked out.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parameters: BTreeMap<String, String>,
     /// What could not be compared, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,

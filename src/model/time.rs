@@ -15,7 +15,12 @@ pub struct Time(Timestamp);
 impl Time {
     /// The present.
     pub fn now() -> Self {
-        Self(Timestamp::from_millisecond(Timestamp::now().as_millisecond()).unwrap_or(Timestamp::UNIX_EPOCH))
+        Self::from_millis(Timestamp::now().as_millisecond())
+    }
+
+    /// Milliseconds since 1970.
+    pub fn from_millis(ms: i64) -> Self {
+        Self(Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH))
     }
 
     /// This time plus some seconds; stays at the end of representable time instead of overflowing.

@@ -1,6 +1,7 @@
 //! An installation on AWS: the same use cases over the account's services. Settings come from the environment, as
 //! `infra/template.yaml` writes it.
 
+use super::backend::{self, BackendSetupError};
 use super::{TABLE_PREFIX, guard, listen, router};
 use crate::aws;
 use crate::engine::step_functions::StepFunctions;
@@ -26,6 +27,8 @@ pub enum HostedError {
     Missing(&'static str),
     #[error("the account is not known: set BOUNCER_ACCOUNT, or give credentials that STS knows")]
     NoAccount,
+    #[error(transparent)]
+    Backend(#[from] BackendSetupError),
     #[error("cannot listen on {address}: {source}; choose another address with --listen")]
     Listen { address: SocketAddr, source: io::Error },
     #[error("the server stopped: {0}")]
@@ -41,7 +44,7 @@ pub struct Installation {
 
 impl Installation {
     /// Reads the environment. `approval_window` (seconds) is what a command line says of it; beyond that,
-    /// `BOUNCER_STATE_MACHINE_FRONTEND_DEPLOY` (an ARN) is required; `BOUNCER_STAGING_BUCKET`, `BOUNCER_TABLE_PREFIX`,
+    /// `BOUNCER_STATE_MACHINE_FRONTEND_DEPLOY` and `BOUNCER_STATE_MACHINE_DEPLOY` (ARNs) are required; `BOUNCER_STAGING_BUCKET`, `BOUNCER_TABLE_PREFIX`,
     /// `BOUNCER_ACCOUNT`, `BOUNCER_EXTERNAL_ID`, `BOUNCER_APPROVAL_WINDOW` (seconds) and `BOUNCER_BOOTSTRAP_SECRET_ARN`
     /// are not.
     pub async fn from_environment(approval_window: Option<u64>) -> Result<Self, HostedError> {
@@ -62,6 +65,7 @@ impl Installation {
             store: storage.store,
             objects: storage.objects,
             sites: storage.sites,
+            backend: backend::from_environment().await?,
             engine: Arc::new(StepFunctions::new(services.workflows, machines)),
             settings: Settings {
                 profile: Profile::Aws,
@@ -118,6 +122,7 @@ fn machines() -> Result<HashMap<Machine, String>, HostedError> {
         .map(|machine| {
             let name = match machine {
                 Machine::FrontendDeploy => "BOUNCER_STATE_MACHINE_FRONTEND_DEPLOY",
+                Machine::Deploy => "BOUNCER_STATE_MACHINE_DEPLOY",
             };
             variable(name).map(|arn| (machine, arn)).ok_or(HostedError::Missing(name))
         })

@@ -1,6 +1,7 @@
 //! What answers HTTP and MCP: one router, served by a process ([`local`], [`hosted`]) or by a Lambda function
 //! ([`lambda`]), over one table of tools.
 
+mod backend;
 mod bodies;
 mod guard;
 pub mod hosted;

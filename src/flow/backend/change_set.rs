@@ -12,7 +12,7 @@ use crate::model::canonical;
 use crate::model::changeset::{self, Assessment, ChangeClass, ChangeSet};
 use crate::model::digest::Sha256;
 use crate::model::ids::RequestId;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Asks for the change set unless there is one.
 pub async fn create_change_set(app: &App, id: &RequestId) -> Result<Value, TaskError> {
@@ -79,16 +79,16 @@ pub async fn check_change_set(app: &App, id: &RequestId) -> Result<Value, TaskEr
         return Err(refused("The record does not name the change set"));
     };
     if let Some(class) = known.class {
-        return Ok(work.answer(outcome(class)));
+        return Ok(answer(&work, outcome(class)));
     }
     let account = work.account().await?;
     let found = described(&account, &known.id).await?;
     match found.status.as_deref() {
-        Some("CREATE_PENDING" | "CREATE_IN_PROGRESS") => return Ok(work.answer("again")),
+        Some("CREATE_PENDING" | "CREATE_IN_PROGRESS") => return Ok(answer(&work, "again")),
         Some("CREATE_COMPLETE") => {}
         _ if found.says_no_changes() => {
             account.delete_change_set(&known.id).await?;
-            return Ok(work.answer("unchanged"));
+            return Ok(answer(&work, "unchanged"));
         }
         _ => {
             let reason = found.status_reason.unwrap_or_else(|| "CloudFormation gives no reason".to_owned());
@@ -112,7 +112,14 @@ pub async fn check_change_set(app: &App, id: &RequestId) -> Result<Value, TaskEr
         request_id = %work.request.request_id, project = %work.plan.project, phase = "change_set",
         class = ?assessment.class, changes = assessment.changes.len(), "the change set is assessed"
     );
-    Ok(work.answer(outcome(assessment.class)))
+    Ok(answer(&work, outcome(assessment.class)))
+}
+
+/// A task's answer, with the seconds for which a human would be asked.
+fn answer(work: &Work<'_>, outcome: &str) -> Value {
+    let mut answer = work.answer(outcome);
+    answer["window_seconds"] = json!(work.backend.settings.infrastructure_window);
+    answer
 }
 
 fn outcome(class: ChangeClass) -> &'static str {

@@ -1,7 +1,8 @@
 //! `bouncer_deploy_frontend`: the files travel in the call.
 
 use super::files::{self, InlineFile};
-use super::plan::{PendingAnswer, Wording, submit};
+use super::plan::{PendingAnswer, submit};
+use crate::flow::wording::Wording;
 use crate::aws::objects::ObjectError;
 use crate::flow::app::App;
 use crate::flow::projects::deployable;

@@ -17,6 +17,5 @@ pub use invalidate::{check_invalidation, invalidate};
 pub(crate) use outcome::close_orphan;
 pub use outcome::{FrontendResult, complete, fail};
 pub use plan::PendingAnswer;
-pub(crate) use plan::ensure_started;
 pub use publish::publish;
 pub use report::{DeployOutcome, FailedFile, InvalidationView};

@@ -4,11 +4,13 @@ use super::publish::{history_row, load};
 use super::report::{DeployOutcome, FailedFile, InvalidationView, Report};
 use super::slice::FAILED_WORD;
 use crate::flow::app::App;
+use crate::flow::execution::cause_of;
 use crate::flow::ports::TaskError;
 use crate::model::history::DeployStatus;
 use crate::model::ids::{ReleaseId, RequestId};
 use crate::model::request::{Event, Request, Status};
 use crate::model::time::Time;
+use crate::store::locks::Lane;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -65,7 +67,7 @@ pub async fn complete(app: &App, id: &RequestId, state: &Value) -> Result<Value,
     let release_id = release_of(&request);
     let made = report.as_ref().and_then(|report| report.invalidation.clone());
     let failed = cause_of(state, "/invalidation_error").filter(|_| made.is_none());
-    let distribution = request.plan.as_ref().and_then(|plan| plan.target.distribution_id.clone()).unwrap_or_default();
+    let distribution = request.frontend_plan().and_then(|plan| plan.target.distribution_id.clone()).unwrap_or_default();
     let result = FrontendResult {
         deploy_status: DeployOutcome::Deployed,
         deployed_count: report.as_ref().map_or(0, |report| report.deployed_count),
@@ -183,7 +185,7 @@ async fn close(
         app.store.end_deploy(&deploy).await?;
     }
     if let Some(project) = &closed.project {
-        app.store.release(project, &closed.request_id).await?;
+        app.store.release(project, Lane::Frontend, &closed.request_id).await?;
     }
     tracing::info!(
         request_id = %closed.request_id,
@@ -200,24 +202,7 @@ pub(super) fn report_of(request: &Request) -> Option<Report> {
 }
 
 fn release_of(request: &Request) -> Option<ReleaseId> {
-    request.plan.as_ref().map(|plan| ReleaseId::derive(&plan.manifest, &request.request_id))
-}
-
-/// Why the execution took the way it took, in a sentence for users; `at` is where its `Catch` put the error.
-fn cause_of(state: &Value, at: &str) -> Option<String> {
-    let error = state.pointer(at)?;
-    let (name, cause) = (error.get("Error").and_then(Value::as_str), error.get("Cause")?.as_str()?);
-    tracing::warn!(name, cause, "an execution took the way of failure");
-    // A task's own cause arrives as the JSON text that a function's failure is. Its sentences are written for users;
-    // what engine and runtime say of themselves is not.
-    let said = serde_json::from_str::<Value>(cause).ok();
-    let said = said.as_ref().and_then(|said| said.get("errorMessage")?.as_str());
-    let sentence = match (name, said) {
-        (Some("States.Timeout"), _) => "A step took too long and was given up.",
-        (Some(name), Some(said)) if name.starts_with("Bouncer.") && name != "Bouncer.Panic" => said,
-        _ => "The deploy stopped because of an internal error; the server's log says more.",
-    };
-    Some(sentence.chars().take(500).collect())
+    request.frontend_plan().map(|plan| ReleaseId::derive(&plan.manifest, &request.request_id))
 }
 
 fn urls(app: &App, request: &Request) -> Vec<String> {

@@ -1,13 +1,13 @@
 //! From checked files to a request that waits for a decision: the plan, its hash, one conditional write, one start.
 
 use crate::flow::app::App;
+use crate::flow::execution::{ensure_started, take_back};
 use crate::flow::wording::Wording;
-use crate::flow::ports::{EngineError, Machine};
 use crate::model::caller::Caller;
 use crate::model::error::{ErrorCode, UserError};
 use crate::model::ids::RequestId;
 use crate::model::manifest::{ChangeCounts, Manifest};
-use crate::model::plan::FrontendPlan;
+use crate::model::plan::{FrontendPlan, Plan};
 use crate::model::project::{FrontendTarget, Project};
 use crate::model::request::{Action, Event, Lifetime, Request, Status};
 use crate::model::time::Time;
@@ -68,14 +68,14 @@ pub(super) async fn submit(
     let window = wording.approval_window.unwrap_or(app.settings.approval_window);
     let lifetime = Lifetime { from: Time::now(), valid: window, kept: KEPT_SECONDS };
     let request_id = ready.as_ref().map_or_else(RequestId::random, |request| request.request_id.clone());
-    let deploy_id = request_id.deploy_id();
+    let deploy_id = request_id.frontend_deploy_id();
     let summary = summary(project, changes);
     let request = Request {
         source: wording.source,
         trust_scope: wording.trust_scope,
         reason: Some(wording.reason),
         project: Some(project.project_id.clone()),
-        plan: Some(plan),
+        plan: Some(Plan::Frontend(plan)),
         plan_hash: Some(plan_hash),
         changes: Some(changes),
         file_count: manifest.entries().len(),
@@ -107,31 +107,6 @@ pub(super) async fn submit(
     }
     tracing::info!(request_id = %request.request_id, project = %project.project_id, phase = "pending", "asked for a decision");
     pending_answer(&request)
-}
-
-/// A request must not wait for a decision when its caller was told that it failed. If it cannot be withdrawn either,
-/// the caller learns its id.
-async fn take_back(app: &App, request: &Request, error: UserError) -> UserError {
-    match app.store.transition(request, Event::Withdraw, |row| row.finished_at = Some(Time::now())).await {
-        Ok(_) => error,
-        Err(failure) => {
-            tracing::error!(request_id = %request.request_id, %failure, "a request without execution could not be withdrawn");
-            error.with("request_id", json!(request.request_id))
-        }
-    }
-}
-
-/// Starts the request's execution; one that runs already is left alone.
-pub(crate) async fn ensure_started(app: &App, request: &Request) -> Result<(), UserError> {
-    let input = json!({
-        "request_id": request.request_id,
-        "window_seconds": request.expires_at.seconds_since(request.created_at).max(1),
-    });
-    match app.engine.start(Machine::FrontendDeploy, request.request_id.as_str(), input).await {
-        // The name is the request's own, so whatever input an earlier version gave it, it is this request's execution.
-        Ok(()) | Err(EngineError::AlreadyExists(_)) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
 }
 
 /// The answer that a stored request gives.

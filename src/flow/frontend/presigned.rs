@@ -1,7 +1,9 @@
 //! `bouncer_request_frontend_presigned` and `bouncer_confirm_frontend_deploy`: the files go straight to the storage.
 
 use super::files::{self, CheckedFile, FileToUpload};
-use super::plan::{PendingAnswer, Wording, ensure_started, pending_answer, submit};
+use super::plan::{PendingAnswer, pending_answer, submit};
+use crate::flow::execution::ensure_started;
+use crate::flow::wording::Wording;
 use crate::aws::objects::{ObjectError, UploadTerms};
 use crate::flow::app::App;
 use crate::flow::projects::deployable;

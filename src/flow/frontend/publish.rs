@@ -7,6 +7,7 @@ use super::slice::{Cursor, DEPLOYED, FAILED, Slice, Work};
 use crate::aws::roles::RoleError;
 use crate::flow::app::App;
 use crate::flow::errors::UNAVAILABLE;
+use crate::flow::lease;
 use crate::flow::ports::TaskError;
 use crate::flow::staging::Release;
 use crate::model::history::{Deploy, DeployKind, DeployStatus};
@@ -17,7 +18,7 @@ use crate::model::progress::Progress;
 use crate::model::project::Project;
 use crate::model::request::{Event, Request, Status, Verdict};
 use crate::model::time::Time;
-use crate::store::StoreError;
+use crate::store::locks::Lane;
 use serde_json::Value;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -114,6 +115,9 @@ pub(super) fn history_row(request: &Request, status: DeployStatus) -> Option<Dep
         triggered_by: request.source.clone().unwrap_or_else(|| request.caller_name.clone()),
         reason: request.reason.clone(),
         release_id: None,
+        commit_sha: None,
+        commit_message: None,
+        branch: None,
         changes: request.changes,
         error_summary: None,
     })
@@ -122,7 +126,7 @@ pub(super) fn history_row(request: &Request, status: DeployStatus) -> Option<Dep
 /// The plan, if it is the one that was approved.
 fn approved_plan(request: &Request) -> Result<FrontendPlan, TaskError> {
     let approved = request.decision.as_ref().is_some_and(|decision| decision.verdict == Verdict::Approve);
-    let plan = request.plan.clone().filter(|_| approved).ok_or_else(|| moved_on("There is no approved plan"))?;
+    let plan = request.frontend_plan().cloned().filter(|_| approved).ok_or_else(|| moved_on("There is no approved plan"))?;
     if Some(plan.hash()?) != request.plan_hash {
         return Err(moved_on("The stored plan is not the one that was approved"));
     }
@@ -130,13 +134,8 @@ fn approved_plan(request: &Request) -> Result<FrontendPlan, TaskError> {
 }
 
 async fn hold(app: &App, request: &Request, plan: &FrontendPlan) -> Result<(), TaskError> {
-    match app.store.hold(&plan.project, &request.request_id, app.settings.publish.lease_seconds).await {
-        Err(StoreError::Conflict) => Err(TaskError {
-            name: "Bouncer.ProjectBusy",
-            cause: format!("Another deploy of {} is running.", plan.project),
-        }),
-        other => Ok(other?),
-    }
+    let seconds = app.settings.publish.lease_seconds;
+    lease::hold(app, &plan.project, Lane::Frontend, &request.request_id, seconds).await
 }
 
 fn still_as_approved(project: &Project, plan: &FrontendPlan) -> Result<(), TaskError> {

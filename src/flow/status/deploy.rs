@@ -1,13 +1,15 @@
 //! `bouncer_deploy_status`: where a deploy stands.
 
-use super::request::{ProgressView, status_of};
+use super::request::{ProgressView, StepName, status_of};
 use crate::flow::app::App;
+use crate::flow::backend::BackendResult;
 use crate::model::caller::Caller;
+use crate::model::commit::CommitSha;
 use crate::model::error::UserError;
-use crate::model::ids::DeployId;
+use crate::model::failure::{FailedResource, StackEvent};
+use crate::model::ids::{DeployId, RequestId};
 use crate::model::manifest::ChangeCounts;
-use crate::model::progress::Step;
-use crate::model::request::Status;
+use crate::model::request::{Request, Status};
 use crate::model::time::Time;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -40,6 +42,69 @@ pub enum DeployState {
     Expired,
     #[serde(rename = "not_found")]
     NotFound,
+}
+
+/// What `bouncer_deploy_status` says of a backend beside all that it says of any deploy.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct BackendView {
+    /// The branch that was asked for.
+    pub branch: String,
+    /// The commit that is deployed.
+    pub commit_sha: CommitSha,
+    /// Its first seven digits.
+    pub commit_short: String,
+    /// Its title.
+    pub commit_message: String,
+    /// The execution's own state, as the records tell it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sfn_status: Option<&'static str>,
+    /// CodeBuild's own word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub build_status: Option<String>,
+    /// The request for a decision about the infrastructure changes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub infrastructure_request_id: Option<RequestId>,
+    /// What to do about a failure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suggestion: Option<String>,
+    /// Lines that tell of a failure's cause, at most five.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_lines: Option<Vec<String>>,
+    /// Resources that failed, the root cause first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed_resources: Option<Vec<FailedResource>>,
+    /// The stack's events of failures, as CloudFormation words them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cfn_failure_events: Option<Vec<StackEvent>>,
+}
+
+impl BackendView {
+    fn of(request: &Request) -> Option<Self> {
+        let plan = request.backend_plan()?;
+        let run = request.run.as_ref();
+        let failed = request.status == Status::Failed;
+        let result = request.result.clone().filter(|_| failed);
+        let result = result.and_then(|result| serde_json::from_value::<BackendResult>(result).ok());
+        Some(Self {
+            branch: plan.branch.clone(),
+            commit_sha: plan.commit.clone(),
+            commit_short: plan.commit.short().to_owned(),
+            commit_message: plan.commit_message.clone(),
+            sfn_status: match request.status {
+                Status::Running | Status::Approved | Status::PendingApproval => Some("RUNNING"),
+                Status::Completed | Status::Denied | Status::Expired => Some("SUCCEEDED"),
+                Status::Failed => Some("FAILED"),
+                Status::Cancelled if request.cancellation.is_some() => Some("ABORTED"),
+                Status::Cancelled | Status::Ready => None,
+            },
+            build_status: run.and_then(|run| run.build.as_ref()).map(|build| build.status.clone()),
+            infrastructure_request_id: run.and_then(|run| run.infrastructure_request.clone()),
+            suggestion: result.as_ref().and_then(|result| result.hint.clone()),
+            error_lines: result.as_ref().map(|result| result.error_lines.clone()),
+            failed_resources: result.as_ref().map(|result| result.failed_resources.clone()),
+            cfn_failure_events: result.map(|result| result.cfn_failure_events),
+        })
+    }
 }
 
 /// The answer of `bouncer_deploy_status`.
@@ -91,26 +156,46 @@ pub struct DeployView {
     /// How it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result: Option<Value>,
+    /// Of a backend: what is deployed.
+    #[serde(flatten)]
+    pub backend: Option<BackendView>,
     /// The old name of where it is.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub phase: Option<Step>,
+    pub phase: Option<StepName>,
     /// Says that it is the old name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phase_note: Option<&'static str>,
 }
 
-/// Where a deploy stands. An unknown id is an answer, not an error.
-pub async fn deploy_status(app: &App, caller: &Caller, args: WhichDeploy) -> Result<DeployView, UserError> {
-    let request = match DeployId::parse(args.deploy_id.as_str()) {
+/// A deploy that this caller may see.
+pub(in crate::flow) async fn find_deploy(app: &App, caller: &Caller, text: &str) -> Result<Request, UserError> {
+    look_up(app, caller, text).await?.ok_or_else(|| {
+        let shown: String = text.chars().take(80).collect();
+        UserError::not_found(
+            format!("There is no deploy '{shown}' that you may see."),
+            "List a project's deploys with bouncer_deploy_history.",
+        )
+        .with_status("not_found")
+    })
+}
+
+async fn look_up(app: &App, caller: &Caller, text: &str) -> Result<Option<Request>, UserError> {
+    let request = match DeployId::parse(text) {
         Ok(id) => app.store.request(&id.request_id()).await?.filter(|request| request.deploy_id.as_ref() == Some(&id)),
         Err(_) => None,
     };
-    let Some(request) = request.filter(|request| caller.may_see(&request.caller)) else {
+    Ok(request.filter(|request| caller.may_see(&request.caller)))
+}
+
+/// Where a deploy stands. An unknown id is an answer, not an error.
+pub async fn deploy_status(app: &App, caller: &Caller, args: WhichDeploy) -> Result<DeployView, UserError> {
+    let Some(request) = look_up(app, caller, &args.deploy_id).await? else {
         return Ok(unknown_deploy(args.deploy_id));
     };
+    let backend = BackendView::of(&request);
     let triggered_by = request.source.clone().unwrap_or_else(|| request.caller_name.clone());
-    let step = request.progress.as_ref().map(|progress| progress.step);
     let status = status_of(request, Time::now());
+    let step = status.progress.as_ref().map(|progress| progress.step_name);
     let summary = status.result.as_ref().and_then(|result| result.get("error_summary")).and_then(Value::as_str);
     let state = match status.status {
         Status::Ready | Status::PendingApproval => DeployState::PendingApproval,
@@ -141,7 +226,8 @@ pub async fn deploy_status(app: &App, caller: &Caller, args: WhichDeploy) -> Res
         progress_hint: status.progress_hint,
         progress: status.progress,
         changes: status.changes,
-        result: status.result,
+        result: status.result.filter(|_| backend.is_none()),
+        backend,
         phase,
         phase_note: phase.map(|_| "phase is deprecated; use progress_hint"),
     })
@@ -165,6 +251,7 @@ fn unknown_deploy(deploy_id: String) -> DeployView {
         error_summary: None,
         changes: None,
         result: None,
+        backend: None,
         phase: None,
         phase_note: None,
     }

@@ -4,9 +4,12 @@ use super::WhichRequest;
 use crate::flow::app::App;
 use crate::flow::approval::find;
 use crate::model::caller::Caller;
+use crate::model::commit::CommitSha;
 use crate::model::error::UserError;
+use crate::model::ids::DeployId;
 use crate::model::manifest::ChangeCounts;
-use crate::model::request::{Action, Status};
+use crate::model::request::{Action, Request, Status};
+use crate::model::review::Review;
 use crate::model::time::Time;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -38,6 +41,12 @@ pub struct RequestDetails {
     pub files_total: usize,
     /// Files that would be gone, the first 100.
     pub removed: Vec<String>,
+    /// Of a backend: where it comes from and goes to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backend: Option<BackendDetails>,
+    /// Of a backend: what to look at before deciding.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub review: Option<Review>,
     /// What an approval is bound to.
     pub plan_hash: Option<String>,
     /// When it was asked.
@@ -65,6 +74,66 @@ pub struct TargetView {
     pub region: String,
     /// The role that writes it.
     pub deploy_role_arn: Option<String>,
+}
+
+/// Where a backend comes from and goes to.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct BackendDetails {
+    /// The deploy.
+    pub deploy_id: Option<DeployId>,
+    /// The commit that would be deployed, and no other.
+    pub commit_sha: CommitSha,
+    /// The change set that would be executed, once there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub change_set_id: Option<String>,
+    /// The repository.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub git_repo: Option<String>,
+    /// The branch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
+    /// The commit's title.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commit_message: Option<String>,
+    /// The commit that the stack was last made of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deployed_commit: Option<CommitSha>,
+    /// The stack.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stack_name: Option<String>,
+    /// The role that changes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_role_arn: Option<String>,
+}
+
+impl BackendDetails {
+    fn of(request: &Request) -> Option<Self> {
+        let deploy_id = request.deploy_id.clone();
+        if let Some(plan) = request.infrastructure_plan() {
+            return Some(Self {
+                deploy_id,
+                commit_sha: plan.commit.clone(),
+                change_set_id: Some(plan.change_set_id.clone()),
+                git_repo: None,
+                branch: None,
+                commit_message: None,
+                deployed_commit: None,
+                stack_name: None,
+                target_role_arn: None,
+            });
+        }
+        request.backend_plan().map(|plan| Self {
+            deploy_id,
+            commit_sha: plan.commit.clone(),
+            change_set_id: None,
+            git_repo: Some(plan.target.git_repo.clone()),
+            branch: Some(plan.branch.clone()),
+            commit_message: Some(plan.commit_message.clone()),
+            deployed_commit: plan.base.clone(),
+            stack_name: Some(plan.target.stack_name.clone()),
+            target_role_arn: plan.target.target_role_arn.clone(),
+        })
+    }
 }
 
 /// Whose key asks.
@@ -97,7 +166,7 @@ pub async fn show(app: &App, caller: &Caller, args: WhichRequest) -> Result<Requ
     const REMOVED_SHOWN: usize = 100;
     let request = find(app, caller, &args.request_id).await?;
     let (mut files, mut files_total, mut removed) = (Vec::new(), 0, Vec::new());
-    if let Some(plan) = &request.plan {
+    if let Some(plan) = request.frontend_plan() {
         let manifest = app.read_manifest(&plan.project, plan.manifest).await?;
         let base = app.site_of(&plan.project, plan.base_release.as_ref()).await?;
         let changes = manifest.changes_since(&base);
@@ -125,7 +194,7 @@ pub async fn show(app: &App, caller: &Caller, args: WhichRequest) -> Result<Requ
         action: request.action,
         status: request.status_at(now),
         project: request.project.as_ref().map(ToString::to_string),
-        target: request.plan.as_ref().map(|plan| TargetView {
+        target: request.frontend_plan().map(|plan| TargetView {
             bucket: plan.target.bucket.clone(),
             distribution_id: plan.target.distribution_id.clone(),
             region: plan.target.region.clone(),
@@ -135,6 +204,8 @@ pub async fn show(app: &App, caller: &Caller, args: WhichRequest) -> Result<Requ
         caller: CallerView { key_id: request.caller.into(), name: request.caller_name },
         reason: request.reason,
         changes: request.changes,
+        backend: BackendDetails::of(&request),
+        review: request.review.clone(),
         files,
         files_total,
         removed,
@@ -142,7 +213,7 @@ pub async fn show(app: &App, caller: &Caller, args: WhichRequest) -> Result<Requ
         created_at: request.created_at,
         expires_at: request.expires_at,
         expires_in: format!("{} seconds", request.expires_at.seconds_left(now)),
-        decided_by: request.decision.as_ref().map(|decision| decision.by_name.clone()),
+        decided_by: request.decided_by(),
         decided_at: request.decision.map(|decision| decision.at),
         request_id: request.request_id.into(),
     })

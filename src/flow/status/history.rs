@@ -4,6 +4,7 @@ use super::checked_limit;
 use crate::flow::app::App;
 use crate::flow::projects;
 use crate::model::caller::Caller;
+use crate::model::commit::CommitSha;
 use crate::model::error::UserError;
 use crate::model::history::{Deploy, DeployStatus};
 use crate::model::ids::ReleaseId;
@@ -53,6 +54,15 @@ pub struct DeployItem {
     pub reason: Option<String>,
     /// The release it made.
     pub release_id: Option<ReleaseId>,
+    /// The commit that was deployed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commit_sha: Option<CommitSha>,
+    /// The commit's title.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commit_message: Option<String>,
+    /// The branch it was on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
     /// What it changed.
     pub changes: Option<ChangeCounts>,
     /// Why it failed.
@@ -71,6 +81,9 @@ impl From<Deploy> for DeployItem {
             triggered_by: deploy.triggered_by,
             reason: deploy.reason,
             release_id: deploy.release_id,
+            commit_sha: deploy.commit_sha,
+            commit_message: deploy.commit_message,
+            branch: deploy.branch,
             changes: deploy.changes,
             error_summary: deploy.error_summary,
         }

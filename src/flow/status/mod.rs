@@ -7,12 +7,13 @@ mod history;
 mod pending;
 mod request;
 
-pub use deploy::{DeployState, DeployView, WhichDeploy, deploy_status};
+pub(super) use deploy::find_deploy;
+pub use deploy::{BackendView, DeployState, DeployView, WhichDeploy, deploy_status};
 pub use details::{CallerView, FileChange, RequestDetails, TargetView, show};
 pub use health::{Check, Health, health};
 pub use history::{DeployHistory, DeployItem, WhichHistory, history};
 pub use pending::{ListPending, PendingItem, PendingList, list_pending};
-pub use request::{ProgressView, RequestStatus, WhichRequest, status};
+pub use request::{ProgressView, RequestStatus, StepName, WhichRequest, status};
 
 use crate::model::error::UserError;
 

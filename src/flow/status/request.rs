@@ -2,8 +2,10 @@
 
 use crate::flow::app::App;
 use crate::flow::approval::find;
+use crate::model::backend_run::{BackendRun, BackendStep};
 use crate::model::caller::Caller;
 use crate::model::error::UserError;
+use crate::model::failure::FailedResource;
 use crate::model::ids::DeployId;
 use crate::model::manifest::ChangeCounts;
 use crate::model::progress::{FRONTEND_STEPS, Progress, Step};
@@ -87,19 +89,58 @@ pub struct ProgressView {
     /// How many steps there are.
     pub steps: u32,
     /// The step's name.
-    pub step_name: Step,
-    /// Files written.
+    pub step_name: StepName,
+    /// Of the step: files written, or resources changed.
     pub done: u64,
-    /// Files to write.
+    /// Of the step: files to write, or resources to change; 0 while that is not known.
     pub total: u64,
     /// Files written.
-    pub files_done: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub files_done: Option<u64>,
     /// Files to write.
-    pub files_total: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub files_total: Option<u64>,
     /// Bytes written.
-    pub bytes_done: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes_done: Option<u64>,
     /// Bytes to write.
-    pub bytes_total: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes_total: Option<u64>,
+    /// Resources that are being changed at this moment.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub in_progress: Vec<String>,
+    /// Resources that have failed so far.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub failed: Vec<FailedResource>,
+}
+
+/// A step of either kind of deploy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub enum StepName {
+    /// Of a site.
+    Frontend(Step),
+    /// Of a stack.
+    Backend(BackendStep),
+}
+
+impl From<&BackendRun> for ProgressView {
+    fn from(run: &BackendRun) -> Self {
+        let stack = run.stack.as_ref().filter(|_| run.step == BackendStep::ChangingStack);
+        Self {
+            step: run.step.number(),
+            steps: BackendStep::COUNT,
+            step_name: StepName::Backend(run.step),
+            done: stack.map_or(0, |stack| stack.done),
+            total: stack.map_or(0, |stack| stack.total),
+            files_done: None,
+            files_total: None,
+            bytes_done: None,
+            bytes_total: None,
+            in_progress: stack.map(|stack| stack.in_progress.clone()).unwrap_or_default(),
+            failed: stack.map(|stack| stack.failed.clone()).unwrap_or_default(),
+        }
+    }
 }
 
 impl From<&Progress> for ProgressView {
@@ -107,13 +148,15 @@ impl From<&Progress> for ProgressView {
         Self {
             step: progress.step_number(),
             steps: FRONTEND_STEPS,
-            step_name: progress.step,
+            step_name: StepName::Frontend(progress.step),
             done: progress.files_done,
             total: progress.files_total,
-            files_done: progress.files_done,
-            files_total: progress.files_total,
-            bytes_done: progress.bytes_done,
-            bytes_total: progress.bytes_total,
+            files_done: Some(progress.files_done),
+            files_total: Some(progress.files_total),
+            bytes_done: Some(progress.bytes_done),
+            bytes_total: Some(progress.bytes_total),
+            in_progress: vec![],
+            failed: vec![],
         }
     }
 }
@@ -129,10 +172,16 @@ pub(super) fn status_of(request: Request, now: Time) -> RequestStatus {
     let hint = match status {
         Status::PendingApproval => Some("Waiting for approval".to_owned()),
         Status::Approved => Some(Progress::starting().hint()),
-        Status::Running => request.progress.as_ref().map(Progress::hint),
+        Status::Running => {
+            let run = request.run.as_ref().map(BackendRun::hint);
+            run.or_else(|| request.progress.as_ref().map(Progress::hint))
+        }
         _ => None,
     };
     let running = status == Status::Running;
+    let progress = request.run.as_ref().map(ProgressView::from);
+    let progress = progress.or_else(|| request.progress.as_ref().map(ProgressView::from));
+    let decided_by = request.decided_by();
     RequestStatus {
         status,
         action: request.action,
@@ -142,7 +191,7 @@ pub(super) fn status_of(request: Request, now: Time) -> RequestStatus {
         reason: request.reason,
         created_at: request.created_at,
         expires_at: request.expires_at,
-        decided_by: request.decision.as_ref().map(|decision| decision.by_name.clone()),
+        decided_by,
         decided_at: request.decision.map(|decision| decision.at),
         changes: request.changes,
         deploy_id: request.deploy_id,
@@ -151,7 +200,7 @@ pub(super) fn status_of(request: Request, now: Time) -> RequestStatus {
         started_at: request.started_at,
         finished_at: request.finished_at,
         progress_hint: hint,
-        progress: request.progress.as_ref().filter(|_| running).map(ProgressView::from),
+        progress: progress.filter(|_| running),
         // While the work goes on the attribute holds a report between tasks, which is not the result yet.
         result: request.result.filter(|_| status.has_ended()),
         request_id: request.request_id.into(),

@@ -48,6 +48,8 @@ pub enum ServeError {
     Local(#[from] LocalError),
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
+    #[error(transparent)]
+    Backend(#[from] BackendSetupError),
     #[error("the records could not be prepared: {0}")]
     Store(#[from] StoreError),
     #[error("the object storage could not be prepared: {0}")]
@@ -127,6 +129,7 @@ async fn serve_over(
         store,
         objects,
         sites,
+        backend: backend::from_environment().await?,
         engine: engine.clone(),
         settings: Settings {
             profile: Profile::Local,

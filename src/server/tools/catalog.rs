@@ -1,7 +1,7 @@
 //! The table of tools.
 
 use super::{Context, Tool, answer, help, parse, schema};
-use crate::flow::{frontend, keys, projects, status, upload};
+use crate::flow::{backend, frontend, keys, project_backend, projects, status, upload};
 use crate::model::caller::Role;
 
 /// One row: its name, the role it is offered to, argument and answer types, the use case, and what clients are told.
@@ -36,6 +36,9 @@ pub(super) fn tools() -> Vec<Tool> {
         tool!("bouncer_project_show", Agent, projects::ShowProject => projects::OneProject,
             |app, cx, args| projects::show(&app, &cx.caller, args).await,
             "Shows one project: its bucket, distribution, region, role, cache rules and current release."),
+        tool!("bouncer_deploy", Agent, backend::request::DeployBackend => backend::request::DeployAnswer,
+            |app, cx, args| backend::request::deploy(&app, &cx.caller, args).await,
+            "Asks for the deploy of a project's backend: the newest commit of a branch is built and becomes its CloudFormation stack. Answers at once with pending_approval (a human then decides) or started, and a deploy_id. Poll bouncer_deploy_status. Infrastructure changes wait for a second approval."),
         tool!("bouncer_deploy_frontend", Agent, frontend::inline::DeployFrontend => frontend::PendingAnswer,
             |app, cx, args| frontend::inline::deploy(&app, &cx.caller, args).await,
             "Asks for the deploy of a small static site whose files travel in this call as base64. Answers at once with pending_approval and a request_id; a human then decides. Poll bouncer_status. For more than 200 files or large ones use bouncer_request_frontend_presigned."),
@@ -66,6 +69,12 @@ pub(super) fn tools() -> Vec<Tool> {
         tool!("bouncer_deploy_status", Agent, status::WhichDeploy => status::DeployView,
             |app, cx, args| status::deploy_status(&app, &cx.caller, args).await,
             "Tells where a deploy is and, when it failed, why. Reads records only. An unknown id gives status not_found."),
+        tool!("bouncer_deploy_cancel", Agent, backend::cancel::CancelDeploy => backend::cancel::Cancelled,
+            |app, cx, args| backend::cancel::cancel(&app, &cx.caller, args).await,
+            "Cancels a deploy that waits or runs: withdraws it, or stops its build or rolls its stack's update back. Answers once it has stopped."),
+        tool!("bouncer_deploy_logs", Agent, backend::logs::WhichLog => backend::logs::LogView,
+            |app, cx, args| backend::logs::logs(&app, &cx.caller, args).await,
+            "Reads the log of a backend deploy's build, onwards from where an earlier answer ended."),
         tool!("bouncer_deploy_history", Agent, status::WhichHistory => status::DeployHistory,
             |app, cx, args| status::history(&app, &cx.caller, args).await,
             "Lists a project's deploys, newest first, with who asked, why, how long they took and how they ended."),
@@ -75,6 +84,9 @@ pub(super) fn tools() -> Vec<Tool> {
         tool!("bouncer_project_add", Admin, projects::AddProject => projects::OneProject,
             |app, cx, args| projects::add(&app, &cx.caller, args).await,
             "Adds a project, or changes the frontend of one. In the local profile it also makes the bucket. Admins only."),
+        tool!("bouncer_project_backend", Admin, project_backend::SetBackend => projects::OneProject,
+            |app, cx, args| project_backend::set(&app, &cx.caller, args).await,
+            "Says where a project's backend comes from (repository, branch, template) and goes to (stack, roles, parameters), making the project if there is none. What is not said stays as it is. Admins only."),
         tool!("bouncer_key_create", Admin, keys::CreateKey => keys::CreatedKey,
             |app, cx, args| keys::create(&app, &cx.caller, args).await,
             "Makes an API key for an agent, an approver or an admin. The secret is shown this once. Admins only."),

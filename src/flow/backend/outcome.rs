@@ -1,0 +1,307 @@
+//! How a deploy ends in the records: the tasks `deploy.complete`, `deploy.fail` and `deploy.turned_down`. Each may run
+//! twice, and writes the truth about the request before anything else.
+
+use super::tell::{Told, tell};
+use super::watch::operation_events;
+use super::work::load;
+use crate::flow::app::App;
+use crate::flow::execution::cause_of;
+use crate::flow::ports::TaskError;
+use crate::model::backend::Deployed;
+use crate::model::backend_run::{BackendStep, BuildRun};
+use crate::model::failure::build::build_failure;
+use crate::model::failure::{FailedResource, StackEvent, stack_failure, summary};
+use crate::model::history::{Deploy, DeployKind, DeployStatus};
+use crate::model::ids::RequestId;
+use crate::model::request::{Event, Request, Status};
+use crate::model::time::Time;
+use crate::store::locks::Lane;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// Lines of a build's log that are looked through for errors.
+const LOG_LINES: i32 = 200;
+/// Resources that are kept of a failure.
+const MAX_RESOURCES: usize = 20;
+
+/// `result` of a backend deploy in `bouncer_status`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+pub struct BackendResult {
+    /// "deployed", "no_changes", "deploy_failed" or "cancelled".
+    pub deploy_status: String,
+    /// Resources that were changed.
+    #[serde(default)]
+    pub changed_resources: u64,
+    /// Why it failed, in one sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_summary: Option<String>,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// The lines that tell of the cause, at most five.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub error_lines: Vec<String>,
+    /// The resources that failed, the root cause first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed_resources: Vec<FailedResource>,
+    /// The stack's events that tell of failures, as CloudFormation words them, newest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cfn_failure_events: Vec<StackEvent>,
+}
+
+/// Closes a deploy whose stack is as it should be. `state` is the execution's data, which tells of a change set without
+/// changes.
+pub async fn complete(app: &App, id: &RequestId, state: &Value) -> Result<Value, TaskError> {
+    let request = load(app, id).await?;
+    let unchanged = state.pointer("/change_set/outcome").and_then(Value::as_str) == Some("unchanged");
+    let result = BackendResult {
+        deploy_status: if unchanged { "no_changes" } else { "deployed" }.to_owned(),
+        changed_resources: match request.run.as_ref().and_then(|run| run.change_set.as_ref()) {
+            Some(set) if !unchanged => set.resources,
+            _ => 0,
+        },
+        ..BackendResult::default()
+    };
+    if let (Some(plan), Some(deploy_id)) = (request.backend_plan(), request.deploy_id.clone())
+        && !request.status.has_ended()
+    {
+        let deployed = Deployed {
+            git_repo: plan.target.git_repo.clone(),
+            stack_name: plan.target.stack_name.clone(),
+            sam_template_path: plan.target.sam_template_path.clone(),
+            commit: plan.commit.clone(),
+            deploy_id,
+            at: Time::now(),
+        };
+        app.store.set_deployed(&plan.project, &deployed).await?;
+    }
+    close(app, &request, Event::Complete, result).await
+}
+
+/// A deploy that nobody approved in time: its record says so already, and GitHub is told.
+pub async fn not_begun(app: &App, id: &RequestId) -> Result<Value, TaskError> {
+    let request = load(app, id).await?;
+    let why = match request.status {
+        Status::Denied => "An approver denied it",
+        Status::Cancelled => "It was cancelled",
+        _ => "Nobody decided in time",
+    };
+    tell(app, &request, Told::Failure(why)).await;
+    Ok(json!({}))
+}
+
+/// Closes a deploy that failed. `state` is the execution's data when it gave up.
+pub async fn fail(app: &App, id: &RequestId, state: &Value) -> Result<Value, TaskError> {
+    let request = load(app, id).await?;
+    let mut result = match request.status.has_ended() {
+        true => BackendResult::default(),
+        false => explain(app, &request).await,
+    };
+    result.deploy_status = "deploy_failed".to_owned();
+    if result.error_summary.is_none() {
+        result.error_summary =
+            Some(cause_of(state, "/error").unwrap_or_else(|| "The deploy stopped for an unknown reason.".to_owned()));
+    }
+    drop_change_set(app, &request).await;
+    close(app, &request, Event::Fail, result).await
+}
+
+/// Closes a deploy whose infrastructure changes nobody approved. `state` tells whether someone said no.
+pub async fn turned_down(app: &App, id: &RequestId, state: &Value) -> Result<Value, TaskError> {
+    let request = load(app, id).await?;
+    let question = app.store.request(&id.infrastructure_request()).await?;
+    let by = question.and_then(|question| question.decision).map(|decision| decision.by_name);
+    let why = match (state.pointer("/infrastructure/outcome").and_then(Value::as_str), by) {
+        (Some("denied"), Some(by)) => format!("{by} denied the infrastructure changes; the stack is as it was."),
+        (Some("denied"), None) => "The infrastructure changes were denied; the stack is as it was.".to_owned(),
+        _ => "Nobody decided about the infrastructure changes in time; the stack is as it was.".to_owned(),
+    };
+    let result =
+        BackendResult { deploy_status: "cancelled".into(), error_summary: Some(why), ..BackendResult::default() };
+    drop_change_set(app, &request).await;
+    close(app, &request, Event::Cancel, result).await
+}
+
+/// After a start: a deploy whose execution has ended without closing it. One that somebody wanted stopped is stopped.
+pub(in crate::flow) async fn close_orphan(app: &App, request: &Request) -> Result<(), TaskError> {
+    if let Some(wish) = &request.cancellation {
+        return super::cancel::finish(app, request, &wish.by_name).await;
+    }
+    let cause = json!({ "errorMessage": "The workflow ended without recording why." }).to_string();
+    let state = json!({ "error": { "Error": "Bouncer.Orphaned", "Cause": cause } });
+    fail(app, &request.request_id, &state).await.map(|_| ())
+}
+
+/// The cause as far as builds and stacks tell it. What cannot be read is left out: the record must be closed anyway.
+async fn explain(app: &App, request: &Request) -> BackendResult {
+    let Some(run) = &request.run else { return BackendResult::default() };
+    let explained = match (run.step, &run.build) {
+        (BackendStep::Building, Some(build)) => explain_build(app, build).await,
+        (BackendStep::ChangingStack, _) => explain_stack(app, request).await,
+        _ => Ok(BackendResult::default()),
+    };
+    explained.unwrap_or_else(|error| {
+        tracing::warn!(request_id = %request.request_id, %error, "the cause of a failure could not be read");
+        BackendResult::default()
+    })
+}
+
+async fn explain_build(app: &App, known: &BuildRun) -> Result<BackendResult, TaskError> {
+    let backend = super::work::services(app)?;
+    let build = backend.builds.look(&known.id).await?;
+    let log = match &known.log {
+        Some(place) => backend.logs.tail(place, LOG_LINES).await.map(|page| page.lines).unwrap_or_default(),
+        None => vec![],
+    };
+    let log: Vec<String> = log.into_iter().map(|line| line.text).collect();
+    Ok(match build_failure(&build, &log) {
+        None => BackendResult::default(),
+        Some(failure) => BackendResult {
+            error_summary: Some(failure.summary()),
+            hint: failure.hint().map(str::to_owned),
+            error_lines: failure.error_lines,
+            ..BackendResult::default()
+        },
+    })
+}
+
+async fn explain_stack(app: &App, request: &Request) -> Result<BackendResult, TaskError> {
+    let backend = super::work::services(app)?;
+    let (Some(plan), Some(run), Some(deploy_id)) = (request.backend_plan(), &request.run, &request.deploy_id) else {
+        return Ok(BackendResult::default());
+    };
+    let account = backend.account(&plan.target, deploy_id).await?;
+    let events = operation_events(&account, run, deploy_id).await?;
+    let Some(failure) = stack_failure(&events) else { return Ok(BackendResult::default()) };
+    let mut lines: Vec<String> = Vec::new();
+    for resource in &failure.failed_resources {
+        let line = summary::line(resource);
+        if lines.len() < 5 && !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    let mut told = events;
+    told.retain(|event| event.resource_status.as_deref().is_some_and(|status| status.ends_with("_FAILED")));
+    told.truncate(MAX_RESOURCES);
+    Ok(BackendResult {
+        error_summary: Some(failure.summary()),
+        hint: failure.hint().map(str::to_owned),
+        error_lines: lines,
+        failed_resources: failure.failed_resources.into_iter().take(MAX_RESOURCES).collect(),
+        cfn_failure_events: told,
+        ..BackendResult::default()
+    })
+}
+
+/// A change set that will not be executed goes, so that it cannot be executed by hand later.
+async fn drop_change_set(app: &App, request: &Request) {
+    let Some(run) = request.run.as_ref().filter(|run| run.executed_at.is_none()) else { return };
+    let (Some(set), Some(plan), Some(deploy_id)) = (&run.change_set, request.backend_plan(), &request.deploy_id) else {
+        return;
+    };
+    let dropped = async {
+        let account = super::work::services(app)?.account(&plan.target, deploy_id).await?;
+        Ok::<_, TaskError>(account.delete_change_set(&set.id).await?)
+    };
+    if let Err(error) = dropped.await {
+        tracing::warn!(request_id = %request.request_id, %error, "a change set that will not be executed is still there");
+    }
+}
+
+/// The request, then the question within it, the history, GitHub, and last the lease. A repeated call does what is left.
+pub(super) async fn close(
+    app: &App,
+    request: &Request,
+    event: Event,
+    result: BackendResult,
+) -> Result<Value, TaskError> {
+    let closed = if request.status.has_ended() {
+        request.clone()
+    } else {
+        let value = serde_json::to_value(&result)?;
+        app.store
+            .transition(request, event, |row| {
+                row.finished_at = Some(Time::now());
+                row.result = Some(value);
+            })
+            .await?
+    };
+    close_question(app, &closed).await?;
+    let status = match closed.status {
+        Status::Completed => Some(DeployStatus::Success),
+        Status::Failed => Some(DeployStatus::Failed),
+        Status::Cancelled => Some(DeployStatus::Cancelled),
+        _ => None,
+    };
+    if let Some(status) = status.filter(|_| closed.started_at.is_some())
+        && let Some(mut deploy) = history_row(&closed, status)
+    {
+        deploy.finished_at = closed.finished_at;
+        deploy.error_summary = said(&closed, "error_summary");
+        app.store.end_deploy(&deploy).await?;
+    }
+    match closed.status {
+        Status::Completed => tell(app, &closed, Told::Success).await,
+        _ => tell(app, &closed, Told::Failure(&said(&closed, "error_summary").unwrap_or_default())).await,
+    }
+    if let Some(project) = &closed.project {
+        app.store.release(project, Lane::Backend, &closed.request_id).await?;
+    }
+    tracing::info!(
+        request_id = %closed.request_id,
+        project = closed.project.as_ref().map(tracing::field::display),
+        phase = "end",
+        status = closed.status.as_str(),
+        "the deploy ended"
+    );
+    Ok(json!({}))
+}
+
+/// The question about the infrastructure ends as its deploy did.
+async fn close_question(app: &App, deploy: &Request) -> Result<(), TaskError> {
+    let Some(id) = deploy.run.as_ref().and_then(|run| run.infrastructure_request.as_ref()) else { return Ok(()) };
+    let Some(question) = app.store.request(id).await? else { return Ok(()) };
+    let event = match (question.status, deploy.status) {
+        (Status::PendingApproval, _) => Event::Withdraw,
+        (Status::Running, Status::Completed) => Event::Complete,
+        (Status::Running | Status::Approved, Status::Cancelled) => Event::Cancel,
+        (Status::Running | Status::Approved, _) => Event::Fail,
+        _ => return Ok(()),
+    };
+    let result = json!({ "deploy_id": deploy.deploy_id, "deploy_status": deploy.status });
+    app.store
+        .transition(&question, event, |row| {
+            row.finished_at = deploy.finished_at;
+            row.result = Some(result);
+        })
+        .await?;
+    Ok(())
+}
+
+fn said(request: &Request, name: &str) -> Option<String> {
+    request.result.as_ref().and_then(|result| result.get(name)?.as_str()).map(str::to_owned)
+}
+
+/// The row that the project's history keeps of a deploy.
+pub(super) fn history_row(request: &Request, status: DeployStatus) -> Option<Deploy> {
+    let plan = request.backend_plan()?;
+    Some(Deploy {
+        schema: Deploy::SCHEMA,
+        deploy_id: request.deploy_id.clone()?,
+        project_id: plan.project.clone(),
+        kind: DeployKind::Backend,
+        request_id: request.request_id.clone(),
+        status,
+        started_at: request.started_at.unwrap_or(request.created_at),
+        finished_at: None,
+        triggered_by: request.source.clone().unwrap_or_else(|| request.caller_name.clone()),
+        reason: request.reason.clone(),
+        release_id: None,
+        commit_sha: Some(plan.commit.clone()),
+        commit_message: Some(plan.commit_message.clone()),
+        branch: Some(plan.branch.clone()),
+        changes: None,
+        error_summary: None,
+    })
+}

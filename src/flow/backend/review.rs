@@ -1,0 +1,76 @@
+//! What an approver is shown of a commit: what changed since the last deployed one, and what in the template to look at.
+
+use super::preflight::Source;
+use crate::model::backend::{BackendTarget, DeployMode, Gate};
+use crate::model::commit::CommitSha;
+use crate::model::review::{Listed, Review};
+use crate::model::template::Template;
+use crate::model::template_diff::{self, TemplateDiff};
+
+/// Looks at a commit against the last deployed one. What cannot be compared is said, and then a human is asked.
+pub(super) async fn review(
+    target: &BackendTarget,
+    source: &Source,
+    base: Option<&CommitSha>,
+    context: Option<String>,
+    open_secrets: &[String],
+) -> (Review, Gate) {
+    let mut notes: Vec<String> = open_secrets
+        .iter()
+        .map(|id| format!("The secret '{id}' is known only once the stack runs, so it was not checked."))
+        .collect();
+    let mut url = source.commit.url.clone();
+    let mut files = Listed::default();
+    let mut diff = None;
+    match base {
+        None => notes.push("Nothing has been deployed to this stack before, so there is nothing to compare with.".into()),
+        Some(base) => {
+            match source.github.compare(&source.repo, base, &source.commit.sha).await {
+                Ok(comparison) => {
+                    files = Listed::of(comparison.files);
+                    url = comparison.url.or(url);
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "commits cannot be compared");
+                    notes.push(format!("The commits since {} cannot be listed.", base.short()));
+                }
+            }
+            match template_at(target, source, base).await {
+                Ok(old) => diff = Some(template_diff::diff(&old, &source.template)),
+                Err(why) => notes.push(why),
+            }
+        }
+    }
+    let gate = gate(target.deploy_mode, diff.as_ref());
+    let (resources, findings) = diff.map(|diff| (diff.changes, diff.findings)).unwrap_or_default();
+    let review = Review {
+        author: source.commit.author.clone(),
+        url,
+        context,
+        parameters: source.parameters.redacted(&source.template),
+        notes,
+        files,
+        resources: Listed::of(resources),
+        findings: Listed::of(findings),
+        changes: Listed::default(),
+    };
+    (review, gate)
+}
+
+async fn template_at(target: &BackendTarget, source: &Source, base: &CommitSha) -> Result<Template, String> {
+    let why = |reason: &dyn std::fmt::Display| {
+        tracing::warn!(%reason, "the deployed template cannot be read");
+        format!("The template at {} cannot be read, so it was not compared.", base.short())
+    };
+    let text = source.github.file(&source.repo, &target.sam_template_path, base).await.map_err(|error| why(&error))?;
+    Template::parse(&text).map_err(|error| why(&error))
+}
+
+/// Whether a human is asked. No comparison, no certainty.
+fn gate(mode: DeployMode, diff: Option<&TemplateDiff>) -> Gate {
+    match (mode, diff) {
+        (DeployMode::AutoAll, _) => Gate::AutoAll,
+        (DeployMode::AutoCode, Some(diff)) if diff.unchanged || diff.findings.is_empty() => Gate::AutoCode,
+        _ => Gate::Ask,
+    }
+}
