@@ -2,6 +2,7 @@
 
 pub mod caller;
 pub mod canonical;
+pub mod changeset;
 pub mod digest;
 pub mod error;
 pub mod headers;
