@@ -4,6 +4,7 @@ pub mod backend;
 pub mod backend_run;
 pub mod caller;
 pub mod canonical;
+pub mod changeset;
 pub mod commit;
 pub mod digest;
 pub mod error;

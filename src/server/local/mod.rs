@@ -6,6 +6,7 @@ mod sites;
 
 pub use credentials::{Credentials, CredentialsError};
 
+use super::backend::{self, BackendSetupError};
 use super::{TABLE_PREFIX, guard, listen, router};
 use crate::aws;
 use crate::engine::local::LocalEngine;

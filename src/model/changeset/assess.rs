@@ -1,0 +1,210 @@
+//! The judgement of a whole change set: code only, or infrastructure that a human must see.
+
+use super::verdict::{AssessedChange, Replacement, Risk, Surroundings, is_code, judge, unknown_kind};
+use super::{ChangeSet, ResourceChange};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
+/// What a change set is, as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangeClass {
+    /// Nothing but code changes, or nothing at all.
+    CodeOnly,
+    /// Anything else, and everything that could not be read completely.
+    Infrastructure,
+}
+
+/// A change set with each change judged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Assessment {
+    /// What it is as a whole.
+    pub class: ChangeClass,
+    /// The changes in the order an approver is shown them: replacements and removals first, high risk first.
+    pub changes: Vec<AssessedChange>,
+    /// What keeps the change set from being judged, one sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// How many changes of each kind there are. A replacement counts as nothing else.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ChangeCounts {
+    /// New resources.
+    pub added: u64,
+    /// Resources that change in place.
+    pub modified: u64,
+    /// Resources that are, or may be, made anew.
+    pub replaced: u64,
+    /// Resources that go.
+    pub removed: u64,
+    /// Imports and what is not known.
+    pub other: u64,
+}
+
+impl Assessment {
+    /// How many changes of each kind there are.
+    pub fn counts(&self) -> ChangeCounts {
+        let mut counts = ChangeCounts::default();
+        for change in &self.changes {
+            let counter = match (change.replacement, change.action.as_str()) {
+                (Replacement::None, "Add") => &mut counts.added,
+                (Replacement::None, "Modify") => &mut counts.modified,
+                (_, "Remove") => &mut counts.removed,
+                (_, "Modify") => &mut counts.replaced,
+                _ => &mut counts.other,
+            };
+            *counter += 1;
+        }
+        counts
+    }
+
+    /// The highest risk among the changes; low when there is none.
+    pub fn risk(&self) -> Risk {
+        self.changes.iter().map(|change| change.risk).max().unwrap_or(Risk::Low)
+    }
+}
+
+impl std::fmt::Display for ChangeCounts {
+    /// Such as "2 to add, 1 to replace".
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let kinds = [
+            (self.replaced, "to replace"),
+            (self.removed, "to remove"),
+            (self.modified, "to change"),
+            (self.added, "to add"),
+            (self.other, "other"),
+        ];
+        let parts: Vec<String> =
+            kinds.iter().filter(|(count, _)| *count > 0).map(|(count, kind)| format!("{count} {kind}")).collect();
+        f.write_str(if parts.is_empty() { "no changes".to_owned() } else { parts.join(", ") }.as_str())
+    }
+}
+
+/// Judges a change set with all its pages and nested change sets. What is not known to be safe goes to a human.
+pub fn assess(change_set: &ChangeSet) -> Assessment {
+    let mut changes = Vec::new();
+    let error = collect(change_set, change_set, &mut Vec::new(), &mut changes).err();
+    changes.sort_by_cached_key(|change| {
+        let loses = change.replacement != Replacement::None || change.action == "Remove";
+        let place = (change.stack.clone(), change.logical_id.clone());
+        (Reverse(change.needs_human), Reverse(loses), Reverse(change.risk), place)
+    });
+    let code_only = error.is_none() && changes.iter().all(|change| !change.needs_human);
+    let class = if code_only { ChangeClass::CodeOnly } else { ChangeClass::Infrastructure };
+    Assessment { class, changes, error }
+}
+
+/// Judges the changes of one change set and of those nested in it. `Err` says why it cannot be trusted as a whole; the
+/// changes are judged all the same, to be shown.
+fn collect<'a>(
+    change_set: &'a ChangeSet,
+    root: &'a ChangeSet,
+    open: &mut Vec<&'a ChangeSet>,
+    into: &mut Vec<AssessedChange>,
+) -> Result<(), String> {
+    let stack = change_set.stack_label();
+    let code = code_resources(change_set);
+    let mut outcome = trustworthy(change_set);
+    open.push(change_set);
+    for change in &change_set.changes {
+        let known = change.type_.as_deref().is_none_or(|kind| kind == "Resource");
+        let Some(resource) = change.resource_change.as_ref().filter(|_| known) else {
+            into.push(unknown_kind(stack, change.type_.as_deref()));
+            continue;
+        };
+        let nested = match nested_of(resource, change_set, root, open) {
+            Err(why) => Err(why),
+            Ok(None) => Ok(()),
+            Ok(Some(nested)) => {
+                let first = into.len();
+                let trusted = collect(nested, root, open, into);
+                if let Err(why) = &trusted {
+                    outcome = outcome.and(Err(why.clone()));
+                }
+                let humans = into[first..].iter().filter(|change| change.needs_human).count();
+                match humans {
+                    0 => trusted,
+                    _ => Err(format!("Its own change set has {humans} changes that need a human.")
+                        .replace("has 1 changes that need", "has 1 change that needs")),
+                }
+            }
+        };
+        into.push(judge(resource, &Surroundings { stack, code_only: &code, nested }));
+    }
+    open.pop();
+    outcome
+}
+
+/// Whether the description is whole and of a change set that can be executed.
+fn trustworthy(change_set: &ChangeSet) -> Result<(), String> {
+    let name = change_set.change_set_name.as_deref().or(change_set.change_set_id.as_deref()).unwrap_or("of the stack");
+    if change_set.says_no_changes() {
+        return Ok(());
+    }
+    if change_set.next_token.as_deref().is_some_and(|token| !token.is_empty()) {
+        return Err(format!("The change set {name} was not read to its end."));
+    }
+    match change_set.status.as_deref() {
+        None | Some("CREATE_COMPLETE") => Ok(()),
+        Some("FAILED") => Err(format!(
+            "The change set {name} failed: {}",
+            change_set.status_reason.as_deref().unwrap_or("CloudFormation gave no reason.")
+        )),
+        Some(status) => Err(format!("The change set {name} is {status}, not ready to be executed.")),
+    }
+}
+
+/// The resources whose change is code only, and so what follows from them: looked for until nothing more is found.
+fn code_resources(change_set: &ChangeSet) -> BTreeSet<&str> {
+    let resources: Vec<&ResourceChange> =
+        change_set.changes.iter().filter_map(|change| change.resource_change.as_ref()).collect();
+    let mut code = BTreeSet::new();
+    loop {
+        let before = code.len();
+        for resource in &resources {
+            if let Some(id) = resource.logical_resource_id.as_deref().filter(|_| is_code(resource, &code)) {
+                code.insert(id);
+            }
+        }
+        if code.len() == before {
+            return code;
+        }
+    }
+}
+
+/// The change set of a nested stack's change; nothing for another type. It must be the one the change names, for the
+/// stack the change names, and must not hold itself.
+fn nested_of<'a>(
+    resource: &ResourceChange,
+    parent: &'a ChangeSet,
+    root: &'a ChangeSet,
+    open: &[&ChangeSet],
+) -> Result<Option<&'a ChangeSet>, String> {
+    if resource.resource_type.as_deref() != Some("AWS::CloudFormation::Stack") {
+        return Ok(None);
+    }
+    let Some(id) = resource.change_set_id.as_deref().filter(|id| !id.is_empty()) else {
+        return Err("It has no change set of its own, so what changes inside it is not known.".into());
+    };
+    let found = find(parent, id).or_else(|| find(root, id));
+    let Some(nested) = found.filter(|nested| !open.iter().any(|outer| std::ptr::eq(*outer, *nested))) else {
+        return Err("Its own change set was not described, so what changes inside it is not known.".into());
+    };
+    match (resource.physical_resource_id.as_deref(), nested.stack_id.as_deref()) {
+        (Some(physical), Some(stack)) if !physical.is_empty() && physical != stack => {
+            Err("The change set it names belongs to another stack.".into())
+        }
+        _ => Ok(Some(nested)),
+    }
+}
+
+fn find<'a>(change_set: &'a ChangeSet, id: &str) -> Option<&'a ChangeSet> {
+    change_set
+        .nested
+        .iter()
+        .find(|nested| nested.change_set_id.as_deref() == Some(id))
+        .or_else(|| change_set.nested.iter().find_map(|nested| find(nested, id)))
+}

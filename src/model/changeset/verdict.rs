@@ -1,0 +1,338 @@
+//! The judgement of one change: whether a human must see it, how risky it is, and why.
+
+use super::{Detail, ResourceChange, exposure, resources};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// The tags that Bouncer itself puts on a stack, and CloudFormation on its resources.
+const OWN_TAGS: &str = "bouncer:";
+
+/// How bad a change can turn out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Risk {
+    /// Known to be safe.
+    Low,
+    /// To be looked at.
+    Review,
+    /// Data may be lost, rights widen, or something opens to the public.
+    High,
+}
+
+/// Whether a resource is made anew in place of the old one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Replacement {
+    /// It stays.
+    None,
+    /// It may be replaced; CloudFormation decides while it runs, or did not say.
+    Conditional,
+    /// It is replaced.
+    True,
+}
+
+/// One change as an approver is shown it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AssessedChange {
+    /// The stack it belongs to.
+    pub stack: String,
+    /// The name in the template.
+    pub logical_id: String,
+    /// The name in the account; absent before it exists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub physical_id: Option<String>,
+    /// Such as `AWS::Lambda::Function`.
+    pub resource_type: String,
+    /// CloudFormation's word: `Add`, `Modify`, `Remove`, `Import`, …
+    pub action: String,
+    /// Whether it is made anew.
+    pub replacement: Replacement,
+    /// What changes, each once: names of properties, and attributes such as `Tags`.
+    pub properties: Vec<String>,
+    /// How bad it can turn out.
+    pub risk: Risk,
+    /// Whether a human must approve it.
+    pub needs_human: bool,
+    /// One sentence: why it needs a human, or why it does not.
+    pub why: String,
+}
+
+/// What a rule says of a change.
+struct Verdict {
+    needs_human: bool,
+    risk: Risk,
+    why: String,
+}
+
+impl Verdict {
+    fn safe(why: &str) -> Self {
+        Self { needs_human: false, risk: Risk::Low, why: why.into() }
+    }
+
+    fn human(risk: Risk, why: impl Into<String>) -> Self {
+        Self { needs_human: true, risk, why: why.into() }
+    }
+}
+
+/// A view of the change set around one change.
+pub(super) struct Surroundings<'a> {
+    /// The stack's name.
+    pub stack: &'a str,
+    /// Logical ids of resources whose change is code only.
+    pub code_only: &'a BTreeSet<&'a str>,
+    /// For a nested stack: why its own change set needs a human; nothing when it is code only.
+    pub nested: Result<(), String>,
+}
+
+/// Judges one change. What no rule knows to be safe is for a human.
+pub(super) fn judge(change: &ResourceChange, around: &Surroundings<'_>) -> AssessedChange {
+    let replacement = replacement(change);
+    let mut verdict = by_rule(change, replacement, around);
+    let opened = exposure::opened(change);
+    if let Some(first) = opened.first() {
+        let more = if opened.len() > 1 { format!(" (and {} more)", opened.len() - 1) } else { String::new() };
+        let what = verdict.why.trim_end_matches('.');
+        verdict = Verdict::human(Risk::High, format!("{what}, and it {first}{more}."));
+    }
+    AssessedChange {
+        stack: around.stack.to_owned(),
+        logical_id: text(&change.logical_resource_id).to_owned(),
+        physical_id: change.physical_resource_id.clone().filter(|id| !id.is_empty()),
+        resource_type: text(&change.resource_type).to_owned(),
+        action: text(&change.action).to_owned(),
+        replacement,
+        properties: changed_properties(change),
+        risk: verdict.risk,
+        needs_human: verdict.needs_human,
+        why: verdict.why,
+    }
+}
+
+/// A change that names no resource: of a kind that is not known.
+pub(super) fn unknown_kind(stack: &str, kind: Option<&str>) -> AssessedChange {
+    AssessedChange {
+        stack: stack.to_owned(),
+        logical_id: String::new(),
+        physical_id: None,
+        resource_type: kind.unwrap_or_default().to_owned(),
+        action: String::new(),
+        replacement: Replacement::Conditional,
+        properties: vec![],
+        risk: Risk::Review,
+        needs_human: true,
+        why: "This kind of change is not known, so a human must look at it.".into(),
+    }
+}
+
+fn by_rule(change: &ResourceChange, replacement: Replacement, around: &Surroundings<'_>) -> Verdict {
+    let kind = text(&change.resource_type);
+    let stateful = resources::is_stateful(kind);
+    let risk = if stateful { Risk::High } else { Risk::Review };
+    match replacement {
+        Replacement::True => return Verdict::human(risk, replaced(change, stateful)),
+        Replacement::Conditional => {
+            return Verdict::human(risk, "It may be replaced: CloudFormation cannot say before it runs.");
+        }
+        Replacement::None => {}
+    }
+    let action = text(&change.action);
+    if action == "Remove" && stateful {
+        return Verdict::human(Risk::High, removed(change));
+    }
+    if changes_only_own_tags(change) {
+        return Verdict::safe("Only Bouncer's own tags change on it.");
+    }
+    if kind == "AWS::CloudFormation::Stack" {
+        return nested_stack(action, &around.nested);
+    }
+    if let Some(safe) = code_only(change, around.code_only) {
+        return safe;
+    }
+    if let Some(reason) = resources::guarded(kind) {
+        return Verdict::human(Risk::Review, format!("{} and {reason}.", what_happens(action)));
+    }
+    match action {
+        "Modify" => Verdict::human(Risk::Review, format!("{} in place.", modified(change))),
+        "Add" | "Remove" | "Import" => {
+            Verdict::human(Risk::Review, format!("{}, which is not a change of code.", what_happens(action)))
+        }
+        _ => Verdict::human(Risk::Review, format!("{}.", what_happens(action))),
+    }
+}
+
+/// The rules of what is code. Everything else is not.
+fn code_only(change: &ResourceChange, code: &BTreeSet<&str>) -> Option<Verdict> {
+    let plain = matches!(text(&change.action), "Add" | "Modify" | "Remove") && has_plain_scope(change);
+    match (text(&change.resource_type), text(&change.action)) {
+        ("AWS::Lambda::Function", "Modify") if every_detail(change, is_function_code) => {
+            Some(Verdict::safe("Only the function's code changes."))
+        }
+        ("AWS::Lambda::Version" | "AWS::Lambda::Alias" | "AWS::Lambda::LayerVersion", _) if plain => {
+            Some(Verdict::safe("It is a version of code or points to one."))
+        }
+        ("AWS::Lambda::Permission", "Remove") => Some(Verdict::safe("It takes a right away.")),
+        ("AWS::ApiGateway::Deployment" | "AWS::ApiGateway::Stage", "Modify")
+            if every_detail(change, |detail| follows_from(detail, code)) =>
+        {
+            Some(Verdict::safe("It follows from the change of code."))
+        }
+        ("AWS::Logs::LogGroup", "Add") => Some(Verdict::safe("A new log group holds nothing yet.")),
+        _ => None,
+    }
+}
+
+/// Whether a change is code only for sure, whatever surrounds it; what others may follow from.
+pub(super) fn is_code(change: &ResourceChange, code: &BTreeSet<&str>) -> bool {
+    replacement(change) == Replacement::None && code_only(change, code).is_some()
+}
+
+fn nested_stack(action: &str, nested: &Result<(), String>) -> Verdict {
+    match (action, nested) {
+        ("Modify", Ok(())) => Verdict::safe("Its own change set changes only code."),
+        ("Modify", Err(why)) => Verdict::human(Risk::Review, why.clone()),
+        ("Add", _) => Verdict::human(Risk::Review, "It is a new nested stack."),
+        _ => Verdict::human(Risk::Review, format!("{}.", what_happens(action))),
+    }
+}
+
+/// Whether the resource is replaced. Only a clear "no" counts as one.
+fn replacement(change: &ResourceChange) -> Replacement {
+    if change.policy_action.as_deref().is_some_and(|action| action.starts_with("Replace")) {
+        return Replacement::True;
+    }
+    let may_recreate = change
+        .details
+        .iter()
+        .any(|detail| detail.target.requires_recreation.as_deref().is_some_and(|when| when != "Never"));
+    match (change.replacement.as_deref(), text(&change.action)) {
+        (Some("True"), _) => Replacement::True,
+        (Some("False"), _) | (None | Some(""), "Add" | "Remove" | "Import") if !may_recreate => Replacement::None,
+        _ => Replacement::Conditional,
+    }
+}
+
+fn every_detail(change: &ResourceChange, rule: impl Fn(&Detail) -> bool) -> bool {
+    has_plain_scope(change) && !change.details.is_empty() && change.details.iter().all(rule)
+}
+
+/// Nothing but properties and metadata; policies of update and deletion decide what CloudFormation does to a resource.
+fn has_plain_scope(change: &ResourceChange) -> bool {
+    let plain = |attribute: &str| matches!(attribute, "Properties" | "Metadata");
+    change.scope.iter().all(|attribute| plain(attribute))
+        && change.details.iter().all(|detail| detail.target.attribute.as_deref().is_some_and(plain))
+}
+
+/// The function's code, its hash, its description, and the template's notes beside it.
+fn is_function_code(detail: &Detail) -> bool {
+    let target = &detail.target;
+    if target.attribute_change_type.as_deref().is_some_and(|kind| !matches!(kind, "Add" | "Modify" | "Remove")) {
+        return false;
+    }
+    let inside_name = |name: &str| {
+        target.path.as_deref().is_none_or(|path| {
+            path.strip_prefix("/Properties/")
+                .and_then(|rest| rest.strip_prefix(name))
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
+    };
+    match (target.attribute.as_deref(), target.name.as_deref()) {
+        (Some("Properties"), Some(name @ ("Code" | "CodeSha256" | "Description" | "VersionDescription"))) => {
+            inside_name(name)
+        }
+        (Some("Metadata"), _) => true,
+        _ => false,
+    }
+}
+
+/// A property that changes because of a resource whose change is code only.
+fn follows_from(detail: &Detail, code: &BTreeSet<&str>) -> bool {
+    let cause = detail.causing_entity.as_deref().and_then(|entity| entity.split('.').next());
+    matches!(detail.change_source.as_deref(), Some("ResourceReference" | "ResourceAttribute"))
+        && cause.is_some_and(|cause| code.contains(cause))
+}
+
+/// The contexts show that nothing differs but tags that Bouncer puts there. Without contexts it is not known.
+fn changes_only_own_tags(change: &ResourceChange) -> bool {
+    let read = |context: &Option<String>| context.as_deref().and_then(|text| serde_json::from_str::<Value>(text).ok());
+    let (Some(before), Some(after)) = (read(&change.before_context), read(&change.after_context)) else {
+        return false;
+    };
+    let about_tags =
+        |detail: &Detail| [detail.target.attribute.as_deref(), detail.target.name.as_deref()].contains(&Some("Tags"));
+    text(&change.action) == "Modify"
+        && !change.details.is_empty()
+        && change.details.iter().all(about_tags)
+        && before != after
+        && without_own_tags(before) == without_own_tags(after)
+}
+
+fn without_own_tags(mut resource: Value) -> Value {
+    if let Some(tags) = resource.pointer_mut("/Properties/Tags") {
+        match tags {
+            Value::Array(list) => {
+                list.retain(|tag| !tag.get("Key").and_then(Value::as_str).is_some_and(|key| key.starts_with(OWN_TAGS)))
+            }
+            Value::Object(map) => map.retain(|key, _| !key.starts_with(OWN_TAGS)),
+            _ => {}
+        }
+    }
+    resource
+}
+
+/// The names of what changes, each once: CloudFormation lists one property several times when it has several causes.
+fn changed_properties(change: &ResourceChange) -> Vec<String> {
+    let mut names = Vec::new();
+    for detail in &change.details {
+        let name = detail.target.name.as_ref().or(detail.target.attribute.as_ref());
+        if let Some(name) = name.filter(|name| !names.contains(*name)) {
+            names.push(name.clone());
+        }
+    }
+    if names.is_empty() { change.scope.clone() } else { names }
+}
+
+fn modified(change: &ResourceChange) -> String {
+    let properties = changed_properties(change);
+    match properties.as_slice() {
+        [] => "It changes in a way CloudFormation does not describe,".into(),
+        [one] => format!("{one} changes"),
+        [one, two] => format!("{one} and {two} change"),
+        [one, two, rest @ ..] => format!("{one}, {two} and {} more change", rest.len()),
+    }
+}
+
+fn replaced(change: &ResourceChange, stateful: bool) -> String {
+    let old = if stateful { "the old one, with its data," } else { "the old one" };
+    let then = match change.policy_action.as_deref() {
+        Some("ReplaceAndRetain") => "is kept",
+        Some("ReplaceAndSnapshot") => "is deleted after a snapshot",
+        _ => "is deleted",
+    };
+    format!("It is replaced: a new one is made and {old} {then}.")
+}
+
+fn removed(change: &ResourceChange) -> String {
+    match change.policy_action.as_deref() {
+        Some("Retain") => "It leaves the stack; the resource itself is kept.".into(),
+        Some("Snapshot") => "It is removed after a snapshot of its data.".into(),
+        _ => "It is removed, with all it holds.".into(),
+    }
+}
+
+fn what_happens(action: &str) -> String {
+    match action {
+        "Add" => "It is added".into(),
+        "Modify" => "It changes".into(),
+        "Remove" => "It is removed".into(),
+        "Import" => "It is taken into the stack as it is".into(),
+        "Dynamic" => "What happens to it is decided while it runs".into(),
+        "SyncWithActual" => "The stack takes over what differs in the account".into(),
+        other => format!("The action '{other}' is not known"),
+    }
+}
+
+fn text(value: &Option<String>) -> &str {
+    value.as_deref().unwrap_or_default()
+}
