@@ -115,10 +115,10 @@ impl Github {
             name: Option<String>,
         }
         // By its full name a branch is not taken for a tag or a commit's id.
-        let route = format!("/repos/{}/commits/heads/{}", repo.path(), encoded(branch.as_str()));
+        let route = format!("/repos/{}/commits/heads/{}", path(repo), encoded(branch.as_str()));
         let what = format!("the branch '{branch}' of {repo}");
         let answer: Answer = self.get(&route, &what).await?;
-        let sha = CommitSha::parse(answer.sha).map_err(|error| GithubError::Unavailable(error.to_string()))?;
+        let sha = CommitSha::parse(&answer.sha).map_err(|error| GithubError::Unavailable(error.to_string()))?;
         Ok(Commit {
             sha,
             title: answer.commit.message.lines().next().unwrap_or_default().chars().take(200).collect(),
@@ -153,7 +153,7 @@ impl Github {
             #[serde(default)]
             files: Vec<ChangedFile>,
         }
-        let route = format!("/repos/{}/compare/{base}...{head}", repo.path());
+        let route = format!("/repos/{}/compare/{base}...{head}", path(repo));
         let what = format!("the commits from {} to {} of {repo}", base.short(), head.short());
         let answer: Answer = self.get(&route, &what).await?;
         Ok(Comparison { files: answer.files, url: answer.html_url })
@@ -199,7 +199,7 @@ impl Github {
         let body = Body { state, context: format!("bouncer/{project}"), description };
         let what = format!("the commit {} of {repo}", commit.short());
         let _: serde_json::Value =
-            self.post(&format!("/repos/{}/statuses/{commit}", repo.path()), &body, &what).await?;
+            self.post(&format!("/repos/{}/statuses/{commit}", path(repo)), &body, &what).await?;
         Ok(())
     }
 
@@ -225,7 +225,7 @@ impl Github {
             required_contexts: [],
         };
         let what = format!("the commit {} of {repo}", commit.short());
-        let answer: Answer = self.post(&format!("/repos/{}/deployments", repo.path()), &body, &what).await?;
+        let answer: Answer = self.post(&format!("/repos/{}/deployments", path(repo)), &body, &what).await?;
         Ok(answer.id)
     }
 
@@ -241,7 +241,7 @@ impl Github {
             DeployState::Success => "success",
             DeployState::Failure => "failure",
         };
-        let route = format!("/repos/{}/deployments/{id}/statuses", repo.path());
+        let route = format!("/repos/{}/deployments/{id}/statuses", path(repo));
         let _: serde_json::Value =
             self.post(&route, &Body { state }, &format!("the deployment {id} of {repo}")).await?;
         Ok(())
@@ -269,6 +269,10 @@ pub fn http_client() -> Result<reqwest::Client, GithubError> {
         .user_agent(concat!("bouncer/", env!("CARGO_PKG_VERSION")))
         .build()
         .map_err(|error| GithubError::Unavailable(chain(&error)))
+}
+
+fn path(repo: &Repo) -> String {
+    format!("{}/{}", repo.owner(), repo.name())
 }
 
 fn encoded(path: &str) -> String {

@@ -83,9 +83,9 @@ impl Artifacts {
         Ok(answer.body.collect().await.map_err(unreadable)?.into_bytes())
     }
 
-    /// Copies objects within the bucket.
-    pub async fn copy_all(&self, keys: &[&String], to: impl Fn(&str) -> String) -> Result<(), ObjectError> {
-        let copies = keys.iter().map(|key| self.copy(key, to(key)));
+    /// Copies objects within the bucket, each from one key to another.
+    pub async fn copy_all(&self, copies: Vec<(String, String)>) -> Result<(), ObjectError> {
+        let copies = copies.into_iter().map(|(from, to)| self.copy(from, to));
         stream::iter(copies).buffer_unordered(COPIES).try_collect::<Vec<()>>().await?;
         Ok(())
     }
@@ -110,10 +110,10 @@ impl Artifacts {
         Ok(keys)
     }
 
-    async fn copy(&self, from: &str, to: String) -> Result<(), ObjectError> {
-        let source = format!("{}/{}", self.bucket, encoded(from));
+    async fn copy(&self, from: String, to: String) -> Result<(), ObjectError> {
+        let source = format!("{}/{}", self.bucket, encoded(&from));
         let request = self.client.copy_object().bucket(&self.bucket).copy_source(source).key(&to);
-        request.send().await.map(|_| ()).map_err(|error| sort(&self.bucket, from, error))
+        request.send().await.map(|_| ()).map_err(|error| sort(&self.bucket, &from, error))
     }
 }
 

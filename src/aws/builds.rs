@@ -1,7 +1,8 @@
 //! CodeBuild: starting the build of one commit, looking at it, stopping it.
 
 use super::call::CallError;
-use crate::model::failure::build::{Build, Phase, PhaseContext};
+use crate::model::backend_run::LogPlace;
+use crate::model::failure::{Build, Phase, PhaseContext};
 use aws_config::SdkConfig;
 use aws_sdk_codebuild::Client;
 use aws_sdk_codebuild::types::{self, EnvironmentVariable, SourceType};
@@ -19,6 +20,15 @@ pub struct BuildOrder {
     pub token: String,
     /// Environment variables of the build. None of them is a secret.
     pub variables: BTreeMap<&'static str, String>,
+}
+
+/// A build as it is at the moment.
+#[derive(Debug, Clone)]
+pub struct Look {
+    /// Its state and phases.
+    pub build: Build,
+    /// Where its log is, once it has one.
+    pub log: Option<LogPlace>,
 }
 
 /// One CodeBuild project.
@@ -71,11 +81,11 @@ impl Builds {
     }
 
     /// Looks at a build.
-    pub async fn look(&self, id: &str) -> Result<Build, CallError> {
+    pub async fn look(&self, id: &str) -> Result<Look, CallError> {
         let what = format!("the build {id}");
         let answer = self.client.batch_get_builds().ids(id).send().await;
         let builds = answer.map_err(|error| CallError::from_sdk(&what, &error))?.builds.unwrap_or_default();
-        builds.into_iter().next().map(build).ok_or(CallError::NotFound(what))
+        builds.into_iter().next().map(look).ok_or(CallError::NotFound(what))
     }
 
     /// Stops a build; one that has ended, or is not known any more, is left as it is.
@@ -94,19 +104,15 @@ impl Builds {
     }
 }
 
-fn build(found: types::Build) -> Build {
-    let logs = found.logs.unwrap_or_else(|| types::LogsLocation::builder().build());
-    Build {
+fn look(found: types::Build) -> Look {
+    let log = found.logs.and_then(|logs| Some(LogPlace { group: logs.group_name?, stream: logs.stream_name? }));
+    let build = Build {
         id: found.id,
         build_status: found.build_status.map(|status| status.as_str().to_owned()),
         current_phase: found.current_phase,
-        build_complete: Some(found.build_complete),
         phases: found.phases.unwrap_or_default().into_iter().map(phase).collect(),
-        logs: Some(crate::model::failure::build::Logs {
-            group_name: logs.group_name,
-            stream_name: logs.stream_name,
-        }),
-    }
+    };
+    Look { build, log }
 }
 
 fn phase(found: types::BuildPhase) -> Phase {
@@ -119,5 +125,6 @@ fn phase(found: types::BuildPhase) -> Phase {
             .into_iter()
             .map(|context| PhaseContext { status_code: context.status_code, message: context.message })
             .collect(),
+        duration_in_seconds: found.duration_in_seconds.and_then(|seconds| u64::try_from(seconds).ok()),
     }
 }

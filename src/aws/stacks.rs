@@ -266,6 +266,7 @@ fn change_set(page: aws_sdk_cloudformation::operation::describe_change_set::Desc
         status: page.status.map(|word| word.as_str().to_owned()),
         status_reason: page.status_reason,
         execution_status: page.execution_status.map(|word| word.as_str().to_owned()),
+        include_nested_stacks: page.include_nested_stacks,
         next_token: page.next_token.filter(|token| !token.is_empty()),
         changes: page.changes.unwrap_or_default().into_iter().map(change).collect(),
         nested: vec![],
@@ -274,8 +275,8 @@ fn change_set(page: aws_sdk_cloudformation::operation::describe_change_set::Desc
 
 fn change(change: types::Change) -> Change {
     Change {
-        r#type: change.r#type.map(|word| word.as_str().to_owned()),
-        hook_invocation_count: change.hook_invocation_count,
+        type_: change.r#type.map(|word| word.as_str().to_owned()),
+        hook_invocation_count: change.hook_invocation_count.and_then(|count| u64::try_from(count).ok()),
         resource_change: change.resource_change.map(resource_change),
     }
 }
@@ -330,7 +331,9 @@ fn event(event: types::StackEvent) -> StackEvent {
         hook_type: event.hook_type,
         hook_status: event.hook_status.map(|word| word.as_str().to_owned()),
         hook_status_reason: event.hook_status_reason,
+        hook_invocation_point: event.hook_invocation_point.map(|word| word.as_str().to_owned()),
         hook_failure_mode: event.hook_failure_mode.map(|word| word.as_str().to_owned()),
-        detailed_status: event.detailed_status.map(|word| word.as_str().to_owned()),
+        // May hold values that are secret, and no rule asks for them.
+        resource_properties: None,
     }
 }

@@ -138,6 +138,8 @@ pub struct Deployed {
     pub sam_template_path: String,
     /// The commit.
     pub commit: CommitSha,
+    /// The stack's parameters at the time.
+    pub parameters: StackParameters,
     /// The deploy that brought it.
     pub deploy_id: DeployId,
     /// When that ended.

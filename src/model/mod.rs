@@ -20,5 +20,6 @@ pub mod project;
 pub mod request;
 pub mod review;
 pub mod stack_parameters;
+pub mod stack_progress;
 pub mod template;
 pub mod time;

@@ -3,11 +3,10 @@
 use super::seal::seal;
 use super::services::place;
 use super::work::Work;
-use crate::aws::builds::BuildOrder;
+use crate::aws::builds::{BuildOrder, Look};
 use crate::flow::app::App;
 use crate::flow::ports::TaskError;
-use crate::model::backend_run::{BackendStep, BuildRun, LogPlace};
-use crate::model::failure::build::Build;
+use crate::model::backend_run::{BackendStep, BuildRun};
 use crate::model::ids::RequestId;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -60,9 +59,9 @@ pub async fn start_build(app: &App, id: &RequestId) -> Result<Value, TaskError> 
 pub async fn check_build(app: &App, id: &RequestId) -> Result<Value, TaskError> {
     let mut work = Work::load(app, id).await?;
     let Some(known) = work.run.build.clone() else { return Ok(work.answer("again")) };
-    let build = work.backend.builds.look(&known.id).await?;
-    work.note(|run, _| run.build = Some(seen(&known, &build))).await?;
-    match build.build_status.as_deref() {
+    let look = work.backend.builds.look(&known.id).await?;
+    work.note(|run, _| run.build = Some(seen(&known, &look))).await?;
+    match look.build.build_status.as_deref() {
         Some("SUCCEEDED") => {
             seal(&work).await?;
             Ok(work.answer("built"))
@@ -73,14 +72,11 @@ pub async fn check_build(app: &App, id: &RequestId) -> Result<Value, TaskError> 
 }
 
 /// What the record keeps of a build.
-fn seen(known: &BuildRun, build: &Build) -> BuildRun {
-    let log = build.logs.as_ref().and_then(|logs| {
-        Some(LogPlace { group: logs.group_name.clone()?, stream: logs.stream_name.clone()? })
-    });
+fn seen(known: &BuildRun, look: &Look) -> BuildRun {
     BuildRun {
         id: known.id.clone(),
-        status: build.build_status.clone().unwrap_or_else(|| known.status.clone()),
-        phase: build.current_phase.clone().unwrap_or_else(|| known.phase.clone()),
-        log: log.or_else(|| known.log.clone()),
+        status: look.build.build_status.clone().unwrap_or_else(|| known.status.clone()),
+        phase: look.build.current_phase.clone().unwrap_or_else(|| known.phase.clone()),
+        log: look.log.clone().or_else(|| known.log.clone()),
     }
 }

@@ -8,10 +8,11 @@ use crate::flow::approval;
 use crate::flow::ports::{TaskError, TaskToken};
 use crate::model::backend::InfrastructurePlan;
 use crate::model::backend_run::BackendStep;
+use crate::model::caller::{Caller, Role};
 use crate::model::changeset::Assessment;
 use crate::model::ids::RequestId;
 use crate::model::plan::Plan;
-use crate::model::request::{Action, Request, Status};
+use crate::model::request::{Action, Lifetime, Request, Status, Verdict};
 use crate::model::review::{Listed, Review};
 use crate::model::time::Time;
 use crate::store::StoreError;
@@ -62,32 +63,30 @@ async fn question(work: &Work<'_>, window: u64) -> Result<Request, TaskError> {
     let hash = plan.hash()?;
     let now = Time::now();
     let parent = &work.request;
-    let mut row = Request::new(parent.request_id.infrastructure_request(), Action::InfrastructureChange, now);
-    row.status = Status::PendingApproval;
-    row.caller = parent.caller.clone();
-    row.caller_name = parent.caller_name.clone();
-    row.source = parent.source.clone();
-    row.trust_scope = parent.trust_scope.clone();
-    row.reason = parent.reason.clone();
-    row.summary = summary(work, &assessment);
-    row.expires_at = now.plus_seconds(window);
-    row.ttl = now.plus_seconds(window + KEPT_SECONDS).epoch_seconds();
-    row.project = Some(plan.project.clone());
-    row.deploy_id = Some(plan.deploy_id.clone());
-    row.plan = Some(Plan::Infrastructure(plan));
-    row.plan_hash = Some(hash);
-    row.review = Some(Review {
-        notes: assessment.error.into_iter().collect(),
-        changes: Listed::of(assessment.changes),
-        ..Review::default()
-    });
-    Ok(row)
+    let asker = Caller { id: parent.caller.clone(), name: parent.caller_name.clone(), role: Role::Agent };
+    let lifetime = Lifetime { from: now, valid: window, kept: KEPT_SECONDS };
+    let id = parent.request_id.infrastructure_request();
+    let action = Action::InfrastructureChange;
+    Ok(Request {
+        source: parent.source.clone(),
+        trust_scope: parent.trust_scope.clone(),
+        reason: parent.reason.clone(),
+        project: Some(plan.project.clone()),
+        deploy_id: Some(plan.deploy_id.clone()),
+        plan: Some(Plan::Infrastructure(plan)),
+        plan_hash: Some(hash),
+        review: Some(Review {
+            notes: assessment.error.iter().cloned().collect(),
+            changes: Listed::of(assessment.changes.clone()),
+            ..Review::default()
+        }),
+        ..Request::new(id, action, Status::PendingApproval, &asker, &summary(work, &assessment), lifetime)
+    })
 }
 
 fn summary(work: &Work<'_>, assessment: &Assessment) -> String {
     let (project, commit) = (&work.plan.project, work.plan.commit.short());
-    let text = format!("Change infrastructure of {project} ({commit}): {} changes", assessment.changes.len());
-    text.chars().take(100).collect()
+    format!("Change the infrastructure of {project} ({commit}): {}", assessment.counts())
 }
 
 /// The question of a deploy, if it was answered with yes about exactly this change set.
@@ -96,7 +95,7 @@ pub(super) async fn approved(work: &Work<'_>) -> Result<Request, TaskError> {
     let question = load(work.app, &work.request.request_id.infrastructure_request()).await?;
     let plan = question.infrastructure_plan().ok_or_else(|| refused("The infrastructure request has no plan"))?;
     let is_yes = matches!(question.status, Status::Approved | Status::Running)
-        && question.decision.as_ref().is_some_and(|word| word.verdict == crate::model::request::Verdict::Approve);
+        && question.decision.as_ref().is_some_and(|word| word.verdict == Verdict::Approve);
     if !is_yes {
         return Err(refused("The infrastructure changes were not approved"));
     }

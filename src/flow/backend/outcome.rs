@@ -9,8 +9,9 @@ use crate::flow::execution::cause_of;
 use crate::flow::ports::TaskError;
 use crate::model::backend::Deployed;
 use crate::model::backend_run::{BackendStep, BuildRun};
-use crate::model::failure::build::build_failure;
-use crate::model::failure::{FailedResource, StackEvent, stack_failure, summary};
+use crate::model::failure::{
+    CommonCause, FailedResource, StackEvent, build_failure, build_summary, error_summary, hint, readable, stack_failure,
+};
 use crate::model::history::{Deploy, DeployKind, DeployStatus};
 use crate::model::ids::RequestId;
 use crate::model::request::{Event, Request, Status};
@@ -71,6 +72,7 @@ pub async fn complete(app: &App, id: &RequestId, state: &Value) -> Result<Value,
             stack_name: plan.target.stack_name.clone(),
             sam_template_path: plan.target.sam_template_path.clone(),
             commit: plan.commit.clone(),
+            parameters: plan.parameters.clone(),
             deploy_id,
             at: Time::now(),
         };
@@ -149,7 +151,7 @@ async fn explain(app: &App, request: &Request) -> BackendResult {
 
 async fn explain_build(app: &App, known: &BuildRun) -> Result<BackendResult, TaskError> {
     let backend = super::work::services(app)?;
-    let build = backend.builds.look(&known.id).await?;
+    let build = backend.builds.look(&known.id).await?.build;
     let log = match &known.log {
         Some(place) => backend.logs.tail(place, LOG_LINES).await.map(|page| page.lines).unwrap_or_default(),
         None => vec![],
@@ -158,8 +160,8 @@ async fn explain_build(app: &App, known: &BuildRun) -> Result<BackendResult, Tas
     Ok(match build_failure(&build, &log) {
         None => BackendResult::default(),
         Some(failure) => BackendResult {
-            error_summary: Some(failure.summary()),
-            hint: failure.hint().map(str::to_owned),
+            error_summary: Some(build_summary(&failure)),
+            hint: CommonCause::of(&failure.message).map(|cause| cause.hint().to_owned()),
             error_lines: failure.error_lines,
             ..BackendResult::default()
         },
@@ -176,7 +178,7 @@ async fn explain_stack(app: &App, request: &Request) -> Result<BackendResult, Ta
     let Some(failure) = stack_failure(&events) else { return Ok(BackendResult::default()) };
     let mut lines: Vec<String> = Vec::new();
     for resource in &failure.failed_resources {
-        let line = summary::line(resource);
+        let line = format!("{}: {}", resource.resource, readable(&resource.reason));
         if lines.len() < 5 && !lines.contains(&line) {
             lines.push(line);
         }
@@ -185,8 +187,8 @@ async fn explain_stack(app: &App, request: &Request) -> Result<BackendResult, Ta
     told.retain(|event| event.resource_status.as_deref().is_some_and(|status| status.ends_with("_FAILED")));
     told.truncate(MAX_RESOURCES);
     Ok(BackendResult {
-        error_summary: Some(failure.summary()),
-        hint: failure.hint().map(str::to_owned),
+        error_summary: Some(error_summary(&failure)),
+        hint: hint(&failure.root_cause).map(str::to_owned),
         error_lines: lines,
         failed_resources: failure.failed_resources.into_iter().take(MAX_RESOURCES).collect(),
         cfn_failure_events: told,

@@ -9,8 +9,7 @@ use crate::model::commit::{Branch, Repo};
 use crate::model::error::{ErrorCode, UserError};
 use crate::model::ids::DeployId;
 use crate::model::stack_parameters::StackParameters;
-use crate::model::template::Template;
-use crate::model::template::secrets::secrets_resolved;
+use crate::model::template::{Template, secrets_resolved};
 use serde_json::json;
 use std::collections::BTreeSet;
 

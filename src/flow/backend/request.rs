@@ -113,9 +113,9 @@ pub async fn deploy(app: &App, caller: &Caller, args: DeployBackend) -> Result<D
     }
     let request_id = RequestId::random();
     let open = preflight::secrets(backend, &target, &source, &request_id.backend_deploy_id()).await?;
-    let base = project.deployed.as_ref().filter(|deployed| deployed.is_of(&target)).map(|last| last.commit.clone());
+    let base = project.deployed.clone().filter(|deployed| deployed.is_of(&target));
     let (review, gate) = review(&target, &source, base.as_ref(), args.context, &open).await;
-    let plan = plan(&project, target, &branch, &source, base, gate);
+    let plan = plan(&project, target, &branch, &source, base.map(|last| last.commit), gate);
     let request = Request { review: Some(review), ..row(app, caller, request_id, plan, wording)? };
 
     match app.store.create_request(&request).await {

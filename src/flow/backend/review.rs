@@ -1,17 +1,15 @@
 //! What an approver is shown of a commit: what changed since the last deployed one, and what in the template to look at.
 
 use super::preflight::Source;
-use crate::model::backend::{BackendTarget, DeployMode, Gate};
-use crate::model::commit::CommitSha;
+use crate::model::backend::{BackendTarget, DeployMode, Deployed, Gate};
 use crate::model::review::{Listed, Review};
-use crate::model::template::Template;
-use crate::model::template_diff::{self, TemplateDiff};
+use crate::model::template_diff::{TemplateDiff, diff_texts};
 
 /// Looks at a commit against the last deployed one. What cannot be compared is said, and then a human is asked.
 pub(super) async fn review(
     target: &BackendTarget,
     source: &Source,
-    base: Option<&CommitSha>,
+    base: Option<&Deployed>,
     context: Option<String>,
     open_secrets: &[String],
 ) -> (Review, Gate) {
@@ -25,19 +23,25 @@ pub(super) async fn review(
     match base {
         None => notes.push("Nothing has been deployed to this stack before, so there is nothing to compare with.".into()),
         Some(base) => {
-            match source.github.compare(&source.repo, base, &source.commit.sha).await {
+            match source.github.compare(&source.repo, &base.commit, &source.commit.sha).await {
                 Ok(comparison) => {
                     files = Listed::of(comparison.files);
                     url = comparison.url.or(url);
                 }
                 Err(error) => {
                     tracing::warn!(%error, "commits cannot be compared");
-                    notes.push(format!("The commits since {} cannot be listed.", base.short()));
+                    notes.push(format!("The commits since {} cannot be listed.", base.commit.short()));
                 }
             }
-            match template_at(target, source, base).await {
-                Ok(old) => diff = Some(template_diff::diff(&old, &source.template)),
-                Err(why) => notes.push(why),
+            match source.github.file(&source.repo, &target.sam_template_path, &base.commit).await {
+                Ok(old) => {
+                    let new = (source.template_text.as_str(), &source.parameters);
+                    diff = Some(diff_texts((&old, &base.parameters), new));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "the deployed template cannot be read");
+                    notes.push(format!("The template at {} cannot be read, so it was not compared.", base.commit.short()));
+                }
             }
         }
     }
@@ -55,15 +59,6 @@ pub(super) async fn review(
         changes: Listed::default(),
     };
     (review, gate)
-}
-
-async fn template_at(target: &BackendTarget, source: &Source, base: &CommitSha) -> Result<Template, String> {
-    let why = |reason: &dyn std::fmt::Display| {
-        tracing::warn!(%reason, "the deployed template cannot be read");
-        format!("The template at {} cannot be read, so it was not compared.", base.short())
-    };
-    let text = source.github.file(&source.repo, &target.sam_template_path, base).await.map_err(|error| why(&error))?;
-    Template::parse(&text).map_err(|error| why(&error))
 }
 
 /// Whether a human is asked. No comparison, no certainty.

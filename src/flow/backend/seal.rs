@@ -27,7 +27,7 @@ pub(super) async fn seal(work: &Work<'_>) -> Result<(), TaskError> {
     }
     let is_template = |key: &str| key.ends_with(".template") || key.ends_with(PACKAGED);
     let (templates, others): (Vec<&String>, Vec<&String>) = keys.iter().partition(|key| is_template(key));
-    artifacts.copy_all(&others, |key| moved(key, &from, &to)).await?;
+    artifacts.copy_all(others.into_iter().map(|key| (key.clone(), moved(key, &from, &to))).collect()).await?;
     for key in templates {
         let text = rewritten(&read(work, key).await?, &from, &to)?;
         let target =

@@ -6,7 +6,7 @@ use crate::aws::stacks::StackAccount;
 use crate::flow::app::App;
 use crate::flow::ports::TaskError;
 use crate::model::backend_run::{BackendRun, BackendStep, ChangeSetKind};
-use crate::model::failure::{StackEvent, nested_stacks};
+use crate::model::failure::StackEvent;
 use crate::model::ids::{DeployId, RequestId};
 use crate::model::stack_progress::{StackOperation, StackOutcome, StackProgress};
 use serde_json::Value;
@@ -71,4 +71,11 @@ pub(super) async fn operation_events(
     }
     tracing::debug!(deploy_id = %deploy, events = events.len(), "read the events of the stack");
     Ok(events)
+}
+
+/// The nested stacks that events tell of.
+fn nested_stacks(events: &[StackEvent]) -> Vec<String> {
+    let nested = events.iter().filter(|event| event.is_nested_stack());
+    let stacks: BTreeSet<&str> = nested.filter_map(StackEvent::physical_id).collect();
+    stacks.into_iter().map(str::to_owned).collect()
 }

@@ -15,7 +15,6 @@ use crate::store::StoreError;
 use crate::store::requests::TransitionError;
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::json;
 
 /// How long a request's row is kept after it can no longer be decided: 90 days.
 const KEPT_SECONDS: u64 = 90 * 24 * 3600;

@@ -190,6 +190,8 @@ pub async fn show(app: &App, caller: &Caller, args: WhichRequest) -> Result<Requ
         removed = changes.removed.into_iter().take(REMOVED_SHOWN).map(String::from).collect();
     }
     let now = Time::now();
+    let backend = BackendDetails::of(&request);
+    let decided_by = request.decided_by();
     Ok(RequestDetails {
         action: request.action,
         status: request.status_at(now),
@@ -204,8 +206,8 @@ pub async fn show(app: &App, caller: &Caller, args: WhichRequest) -> Result<Requ
         caller: CallerView { key_id: request.caller.into(), name: request.caller_name },
         reason: request.reason,
         changes: request.changes,
-        backend: BackendDetails::of(&request),
-        review: request.review.clone(),
+        backend,
+        review: request.review,
         files,
         files_total,
         removed,
@@ -213,7 +215,7 @@ pub async fn show(app: &App, caller: &Caller, args: WhichRequest) -> Result<Requ
         created_at: request.created_at,
         expires_at: request.expires_at,
         expires_in: format!("{} seconds", request.expires_at.seconds_left(now)),
-        decided_by: request.decided_by(),
+        decided_by,
         decided_at: request.decision.map(|decision| decision.at),
         request_id: request.request_id.into(),
     })
