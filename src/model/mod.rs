@@ -17,4 +17,5 @@ pub mod project;
 pub mod request;
 pub mod stack_parameters;
 pub mod template;
+pub mod template_diff;
 pub mod time;

@@ -1,0 +1,799 @@
+//! Tables and properties of the comparison.
+
+use super::*;
+use proptest::prelude::*;
+use serde_json::{Map, Value, json};
+
+const NONE: &str = "AWSTemplateFormatVersion: 2010-09-09\nResources: {}\n";
+
+fn template(text: &str) -> Template {
+    Template::parse(text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+fn rules(old: &str, new: &str) -> Vec<Rule> {
+    let found = diff(&template(old), &template(new));
+    let rules: BTreeSet<Rule> = found.findings.iter().map(|finding| finding.rule).collect();
+    rules.into_iter().collect()
+}
+
+/// A template with these resources, indented by two spaces.
+fn resources(yaml: &str) -> String {
+    let lines: Vec<String> = yaml.trim_matches('\n').lines().map(|line| format!("  {line}")).collect();
+    format!("Resources:\n  Keep: {{Type: AWS::SQS::Queue}}\n{}\n", lines.join("\n"))
+}
+
+/// A resource of a type with properties in the flow style.
+fn resource(kind: &str, properties: &str) -> String {
+    resources(&format!("X:\n  Type: {kind}\n  Properties: {properties}\n"))
+}
+
+/// Things that must never come in unseen: the rule, the type, and the properties in the flow style.
+const BAD: [(Rule, &str, &str); 62] = [
+    (
+        Rule::WildcardPrincipal,
+        "AWS::SQS::QueuePolicy",
+        "{PolicyDocument: {Statement: [{Effect: Allow, Principal: '*', Action: 'sqs:*'}]}}",
+    ),
+    (
+        Rule::WildcardPrincipal,
+        "AWS::SQS::QueuePolicy",
+        "{PolicyDocument: {Statement: {Effect: Allow, Principal: {AWS: '*'}, Action: 'sqs:*'}}}",
+    ),
+    (
+        Rule::WildcardPrincipal,
+        "AWS::S3::BucketPolicy",
+        "{PolicyDocument: {Statement: [{Effect: Allow, Principal: {AWS: ['1', '*']}, Action: a}]}}",
+    ),
+    (
+        Rule::WildcardPrincipal,
+        "AWS::S3::BucketPolicy",
+        "{PolicyDocument: {Statement: [!If [C, {Effect: Allow, Principal: '*'}, !Ref 'AWS::NoValue']]}}",
+    ),
+    (
+        Rule::WildcardPrincipal,
+        "AWS::S3::BucketPolicy",
+        "{PolicyDocument: {Statement: [{Effect: !If [C, Deny, Allow], Principal: '*'}]}}",
+    ),
+    (
+        Rule::WildcardPrincipal,
+        "AWS::S3::BucketPolicy",
+        "{PolicyDocument: {Statement: [{Effect: Allow, Principal: {AWS: !Sub 'arn:aws:iam::${AWS::AccountId}:role/*'}}]}}",
+    ),
+    (
+        Rule::WildcardPrincipal,
+        "AWS::S3::BucketPolicy",
+        "{PolicyDocument: {Statement: [{Effect: Allow, Principal: {AWS: !Join ['', ['*']]}}]}}",
+    ),
+    (
+        Rule::WildcardPrincipal,
+        "AWS::S3::BucketPolicy",
+        "{PolicyDocument: {Statement: [{Effect: Allow, Principal: !If [C, {AWS: '*'}, {AWS: '1'}]}]}}",
+    ),
+    (
+        Rule::WildcardPrincipal,
+        "AWS::S3::BucketPolicy",
+        "{PolicyDocument: {Statement: [{Effect: Allow, Principal: !FindInMap [M, any, who]}]}}",
+    ),
+    (
+        Rule::WildcardPrincipal,
+        "AWS::S3::BucketPolicy",
+        "{PolicyDocument: {Statement: [{Effect: Allow, Principal: !FindInMap [M, !Ref 'AWS::Region', who]}]}}",
+    ),
+    (
+        Rule::WildcardPrincipal,
+        "AWS::S3::BucketPolicy",
+        "{PolicyDocument: {Statement: [{Effect: Allow, Principal: !Ref Star}]}}",
+    ),
+    (
+        Rule::WildcardPrincipal,
+        "AWS::SNS::TopicPolicy",
+        "{PolicyDocument: '{\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":\"*\"}]}'}",
+    ),
+    (
+        Rule::WildcardPrincipal,
+        "AWS::Logs::ResourcePolicy",
+        "{PolicyDocument: !Sub '{\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":{\"AWS\":\"*\"},\"Resource\":\"${Keep.Arn}\"}]}'}",
+    ),
+    (
+        Rule::WildcardPrincipal,
+        "AWS::Logs::ResourcePolicy",
+        "{PolicyDocument: !ToJsonString {Statement: [{Effect: Allow, Principal: '*'}]}}",
+    ),
+    (
+        Rule::WildcardPrincipal,
+        "AWS::S3::BucketPolicy",
+        "{PolicyDocument: {statement: [{effect: Allow, principal: '*'}]}}",
+    ),
+    (
+        Rule::WildcardPrincipal,
+        "AWS::S3::BucketPolicy",
+        "{PolicyDocument: {Statement: [{Effect: Allow, NotPrincipal: {AWS: '1'}}]}}",
+    ),
+    (
+        Rule::WildcardPrincipal,
+        "AWS::Lambda::Permission",
+        "{FunctionName: f, Action: 'lambda:InvokeFunction', Principal: '*'}",
+    ),
+    (Rule::WildcardPrincipal, "AWS::EC2::VPCEndpointServicePermissions", "{AllowedPrincipals: ['*']}"),
+    (
+        Rule::WildcardPrincipal,
+        "AWS::Serverless::Api",
+        "{StageName: a, Auth: {ResourcePolicy: {CustomStatements: [{Effect: Allow, Principal: '*'}]}}}",
+    ),
+    (
+        Rule::NotUnderstood,
+        "AWS::S3::BucketPolicy",
+        "{PolicyDocument: {Statement: [{Effect: Allow, Principal: {AWS: !Ref Unknown}}]}}",
+    ),
+    (
+        Rule::NotUnderstood,
+        "AWS::S3::BucketPolicy",
+        "{PolicyDocument: {Statement: [{Effect: Allow, Principal: {AWS: !ImportValue who}}]}}",
+    ),
+    (
+        Rule::ResourcePolicy,
+        "AWS::SQS::QueuePolicy",
+        "{PolicyDocument: {Statement: [{Effect: Allow, Principal: {AWS: '1'}, Action: a}]}}",
+    ),
+    (Rule::ResourcePolicy, "AWS::Lambda::Permission", "{FunctionName: f, Principal: s3.amazonaws.com}"),
+    (Rule::ResourcePolicy, "AWS::SecretsManager::ResourcePolicy", "{}"),
+    (Rule::OpenFunctionUrl, "AWS::Lambda::Url", "{AuthType: NONE}"),
+    (Rule::OpenFunctionUrl, "AWS::Lambda::Url", "{AuthType: !If [C, NONE, AWS_IAM]}"),
+    (Rule::OpenFunctionUrl, "AWS::Lambda::Url", "{AuthType: !Ref OpenAuth}"),
+    (Rule::OpenFunctionUrl, "AWS::Serverless::Function", "{Role: r, FunctionUrlConfig: {AuthType: NONE}}"),
+    (Rule::OpenFunctionUrl, "AWS::Lambda::Permission", "{Principal: a, FunctionUrlAuthType: NONE}"),
+    (Rule::NotUnderstood, "AWS::Lambda::Url", "{AuthType: !Ref Unknown}"),
+    (
+        Rule::PublicBucket,
+        "AWS::S3::Bucket",
+        "{PublicAccessBlockConfiguration: {BlockPublicAcls: false, BlockPublicPolicy: true, IgnorePublicAcls: true, RestrictPublicBuckets: true}}",
+    ),
+    (
+        Rule::PublicBucket,
+        "AWS::S3::Bucket",
+        "{PublicAccessBlockConfiguration: {BlockPublicAcls: 'True', BlockPublicPolicy: no, IgnorePublicAcls: true, RestrictPublicBuckets: true}}",
+    ),
+    (
+        Rule::PublicBucket,
+        "AWS::S3::Bucket",
+        "{PublicAccessBlockConfiguration: {BlockPublicAcls: true, BlockPublicPolicy: true, IgnorePublicAcls: true}}",
+    ),
+    (
+        Rule::PublicBucket,
+        "AWS::S3::AccessPoint",
+        "{PublicAccessBlockConfiguration: !If [C, {RestrictPublicBuckets: 'false'}, !Ref 'AWS::NoValue']}",
+    ),
+    (Rule::PublicBucket, "AWS::S3::Bucket", "{AccessControl: PublicRead}"),
+    (
+        Rule::NotUnderstood,
+        "AWS::S3::Bucket",
+        "{PublicAccessBlockConfiguration: {BlockPublicAcls: !Ref Unknown, BlockPublicPolicy: true, IgnorePublicAcls: true, RestrictPublicBuckets: true}}",
+    ),
+    (Rule::Iam, "AWS::IAM::Role", "{AssumeRolePolicyDocument: {}}"),
+    (Rule::Iam, "AWS::IAM::Policy", "{PolicyName: p}"),
+    (Rule::Iam, "AWS::Serverless::Function", "{CodeUri: .}"),
+    (Rule::Iam, "AWS::Serverless::Function", "{Role: r, Policies: [S3FullAccess]}"),
+    (Rule::Iam, "AWS::Lambda::Function", "{Role: r}"),
+    (Rule::Iam, "AWS::ECS::TaskDefinition", "{TaskRoleArn: r}"),
+    (Rule::OpenIngress, "AWS::EC2::SecurityGroup", "{SecurityGroupIngress: [{IpProtocol: tcp, CidrIp: 0.0.0.0/0}]}"),
+    (Rule::OpenIngress, "AWS::EC2::SecurityGroup", "{SecurityGroupIngress: {IpProtocol: tcp, CidrIpv6: '::/0'}}"),
+    (Rule::OpenIngress, "AWS::EC2::SecurityGroupIngress", "{IpProtocol: tcp, CidrIp: !Ref OpenCidr}"),
+    (Rule::OpenIngress, "AWS::EC2::SecurityGroupIngress", "{IpProtocol: tcp, CidrIp: !Select [0, !Ref OpenCidrs]}"),
+    (Rule::OpenIngress, "AWS::EC2::SecurityGroupIngress", "{IpProtocol: tcp, CidrIp: !Sub '${Ip}/0'}"),
+    (Rule::OpenIngress, "AWS::EC2::SecurityGroupIngress", "{IpProtocol: tcp, CidrIpv6: '0:0::0/0'}"),
+    (Rule::OpenIngress, "AWS::EC2::SecurityGroup", "{SecurityGroupIngress: !If [C, [{CidrIp: 0.0.0.0/0}], []]}"),
+    (Rule::OpenIngress, "AWS::EC2::NetworkAclEntry", "{CidrBlock: 0.0.0.0/0, RuleAction: allow}"),
+    (Rule::NotUnderstood, "AWS::EC2::SecurityGroupIngress", "{IpProtocol: tcp, CidrIp: !ImportValue range}"),
+    (Rule::NotUnderstood, "AWS::EC2::SecurityGroupIngress", "{IpProtocol: tcp, SourcePrefixListId: pl-1}"),
+    (Rule::Kms, "AWS::KMS::Key", "{KeyPolicy: {}}"),
+    (Rule::Kms, "AWS::SQS::Queue", "{KmsMasterKeyId: alias/a}"),
+    (Rule::LiteralSecret, "AWS::Lambda::Function", "{Environment: {Variables: {DB_PASSWORD: hunter2}}}"),
+    (
+        Rule::LiteralSecret,
+        "AWS::ECS::TaskDefinition",
+        "{ContainerDefinitions: [{Environment: [{Name: API_KEY, Value: hunter2}]}]}",
+    ),
+    (Rule::LiteralSecret, "AWS::SecretsManager::Secret", "{SecretString: '{\"user\":\"a\",\"password\":\"hunter2\"}'}"),
+    (Rule::PublicIp, "AWS::EC2::Subnet", "{MapPublicIpOnLaunch: 'yes'}"),
+    (Rule::PublicIp, "AWS::ECS::Service", "{NetworkConfiguration: {AwsvpcConfiguration: {AssignPublicIp: ENABLED}}}"),
+    (Rule::PublicIp, "AWS::ElasticLoadBalancingV2::LoadBalancer", "{Type: application}"),
+    (Rule::NestedStack, "AWS::CloudFormation::Stack", "{TemplateURL: https://x/y}"),
+    (Rule::Macro, "AWS::SQS::Queue", "{'Fn::Transform': {Name: 'AWS::Include', Parameters: {Location: s3://x}}}"),
+];
+
+const SURROUNDINGS: &str = "
+Parameters:
+  Star: {Type: String, Default: '*'}
+  Unknown: {Type: String}
+  OpenAuth: {Type: String, Default: NONE}
+  OpenCidr: {Type: String, Default: 0.0.0.0/0}
+  OpenCidrs: {Type: CommaDelimitedList, Default: '10.0.0.0/8, 0.0.0.0/0'}
+  Ip: {Type: String}
+Mappings:
+  M: {any: {who: '*'}, one: {who: '1'}}
+Conditions:
+  C: !Equals [!Ref 'AWS::Region', eu-west-1]
+";
+
+#[test]
+fn every_bad_thing_is_found_where_it_is_new() {
+    let without = format!("{SURROUNDINGS}{}", resources(""));
+    for (rule, kind, properties) in BAD {
+        // Select [0] of OpenCidrs is the closed one; ask for the open one.
+        let properties = properties.replace("!Select [0,", "!Select [1,");
+        let with = format!("{SURROUNDINGS}{}", resource(kind, &properties));
+        let found = diff(&template(&without), &template(&with));
+        assert!(
+            found.findings.iter().any(|f| f.rule == rule && f.logical_id.as_deref() == Some("X")),
+            "{kind} {properties}: {:?}",
+            found.findings
+        );
+        for finding in &found.findings {
+            assert!(finding.sentence.ends_with('.') && !finding.sentence.contains("hunter2"), "{finding:?}");
+        }
+        assert_eq!(diff(&template(&with), &template(&with)).findings, [], "{kind} {properties}");
+        let moved = with.replace("\n  X:", "\n  Y:");
+        assert!(rules(&with, &moved).contains(&rule), "{kind} {properties}: {:?}", rules(&with, &moved));
+    }
+}
+
+#[test]
+fn harmless_changes_have_no_findings() {
+    let function = "F:\n  Type: AWS::Serverless::Function\n  Properties: {CodeUri: ./a, Role: r, Timeout: 3, Environment: {Variables: {STAGE: dev}}}\n";
+    for (old, new) in [
+        (resources(function), resources(&function.replace("./a", "./b").replace("Timeout: 3", "Timeout: 9"))),
+        (
+            resources(function),
+            resources(&function.replace("STAGE: dev", "STAGE: prod, TOKEN_URL: 'https://x/', SECRET_NAME: db")),
+        ),
+        (resources(""), resource("AWS::SQS::Queue", "{VisibilityTimeout: 3}")),
+        (resource("AWS::SQS::Queue", "{}"), resources("")),
+        (resources(""), resource("AWS::Logs::LogGroup", "{RetentionInDays: 3}")),
+        (
+            resources(""),
+            resource(
+                "AWS::EC2::SecurityGroup",
+                "{SecurityGroupEgress: [{CidrIp: 0.0.0.0/0}], SecurityGroupIngress: [{CidrIp: 10.0.0.0/8}]}",
+            ),
+        ),
+        (
+            resources("Vpc: {Type: AWS::EC2::VPC}"),
+            resources("Vpc: {Type: AWS::EC2::VPC}")
+                + &resource(
+                    "AWS::EC2::SecurityGroup",
+                    "{SecurityGroupIngress: [{CidrIp: !GetAtt Vpc.CidrBlock}, {SourceSecurityGroupId: !Ref Keep}]}",
+                )
+                .replace("Resources:\n  Keep: {Type: AWS::SQS::Queue}\n", ""),
+        ),
+        (resources(""), resource("AWS::EC2::SecurityGroupEgress", "{CidrIpv6: '::/0'}")),
+        (resources(""), resource("AWS::EC2::Route", "{DestinationCidrBlock: 0.0.0.0/0}")),
+        (resources(""), resource("AWS::EC2::NetworkAclEntry", "{Egress: true, CidrBlock: 0.0.0.0/0}")),
+        (resources(""), resource("AWS::S3::Bucket", "{}")),
+        (
+            resources(""),
+            resource(
+                "AWS::S3::Bucket",
+                "{PublicAccessBlockConfiguration: {BlockPublicAcls: true, BlockPublicPolicy: true, IgnorePublicAcls: 'true', RestrictPublicBuckets: yes}}",
+            ),
+        ),
+        (resources(""), resource("AWS::DynamoDB::Table", "{TableName: t, SSESpecification: {SSEEnabled: true}}")),
+        (resources(""), resource("AWS::ElasticLoadBalancingV2::LoadBalancer", "{Scheme: internal}")),
+        (resources(""), resource("AWS::EC2::Subnet", "{MapPublicIpOnLaunch: false}")),
+        (
+            resources(""),
+            resource(
+                "AWS::Lambda::Function",
+                "{Environment: {Variables: {DB_PASSWORD: '{{resolve:secretsmanager:db}}', API_KEY: !Ref Keep, X_TOKEN: !Sub '${Keep}'}}}",
+            ),
+        ),
+        (
+            resources(""),
+            resource("AWS::EC2::LaunchTemplate", "{LaunchTemplateData: {MetadataOptions: {HttpTokens: required}}}"),
+        ),
+        (
+            resources(""),
+            resource(
+                "AWS::Cognito::UserPoolClient",
+                "{GenerateSecret: true, IdTokenValidity: 5, EnableTokenRevocation: true}",
+            ),
+        ),
+        (resources("") + "Outputs: {A: {Value: !Ref Keep}}", resources("") + "Outputs: {B: {Value: !GetAtt Keep.Arn}}"),
+        (
+            resources("") + "Parameters: {P: {Type: String, Default: a}}",
+            resources("") + "Parameters: {P: {Type: String, Default: b}}",
+        ),
+        (
+            resource("AWS::DynamoDB::Table", "{}"),
+            resource("AWS::DynamoDB::Table", "{}").replace("Properties", "DeletionPolicy: Retain\n    Properties"),
+        ),
+        (
+            resource("AWS::RDS::DBInstance", "{}").replace("Properties", "DeletionPolicy: Snapshot\n    Properties"),
+            resource("AWS::RDS::DBInstance", "{}").replace("Properties", "DeletionPolicy: Retain\n    Properties"),
+        ),
+    ] {
+        let found = diff(&template(&old), &template(&new));
+        assert_eq!(found.findings, [], "{old}\n{new}");
+        assert!(!found.unchanged);
+    }
+}
+
+#[test]
+fn what_keeps_data_must_not_go() {
+    for (rule, kind, before, after) in [
+        (Rule::RetainRemoved, "AWS::S3::Bucket", "DeletionPolicy: Retain", ""),
+        (Rule::RetainRemoved, "AWS::S3::Bucket", "DeletionPolicy: Retain", "DeletionPolicy: Delete"),
+        (Rule::RetainRemoved, "AWS::S3::Bucket", "DeletionPolicy: Retain", "DeletionPolicy: RetainExceptOnCreate"),
+        (Rule::RetainRemoved, "AWS::SQS::Queue", "UpdateReplacePolicy: Retain", "UpdateReplacePolicy: Snapshot"),
+        (Rule::RetainRemoved, "AWS::RDS::DBInstance", "", "DeletionPolicy: Delete"),
+        (
+            Rule::RetainRemoved,
+            "AWS::RDS::DBInstance",
+            "DeletionPolicy: Retain",
+            "DeletionPolicy: !If [C, Retain, Delete]",
+        ),
+        (
+            Rule::RetainRemoved,
+            "AWS::DynamoDB::Table",
+            "Properties: {DeletionProtectionEnabled: true}",
+            "Properties: {DeletionProtectionEnabled: false}",
+        ),
+        (Rule::NameRemoved, "AWS::S3::Bucket", "Properties: {BucketName: a}", ""),
+        (Rule::NameRemoved, "AWS::S3::Bucket", "Properties: {BucketName: a}", "Properties: {BucketName: b}"),
+        (Rule::NameRemoved, "AWS::S3::Bucket", "", "Properties: {BucketName: b}"),
+        (Rule::NameRemoved, "AWS::DynamoDB::Table", "Properties: {TableName: a}", "Properties: {TableName: b}"),
+        (Rule::StatefulRemoved, "AWS::S3::Bucket", "", "Condition: C"),
+        (Rule::Kms, "AWS::S3::Bucket", "Properties: {BucketEncryption: {A: b}}", ""),
+        (
+            Rule::PublicBucket,
+            "AWS::S3::Bucket",
+            "Properties: {PublicAccessBlockConfiguration: {BlockPublicAcls: true, BlockPublicPolicy: true, IgnorePublicAcls: true, RestrictPublicBuckets: true}}",
+            "Properties: {}",
+        ),
+        (
+            Rule::PublicBucket,
+            "AWS::S3::Bucket",
+            "Properties: {PublicAccessBlockConfiguration: {BlockPublicAcls: true, BlockPublicPolicy: true, IgnorePublicAcls: true, RestrictPublicBuckets: true}}",
+            "Properties: {PublicAccessBlockConfiguration: {BlockPublicAcls: true, BlockPublicPolicy: true, IgnorePublicAcls: true, RestrictPublicBuckets: 'False'}}",
+        ),
+        (
+            Rule::Authorization,
+            "AWS::ApiGateway::Method",
+            "Properties: {AuthorizationType: AWS_IAM}",
+            "Properties: {AuthorizationType: NONE}",
+        ),
+        (Rule::Iam, "AWS::Lambda::Function", "Properties: {Role: a}", "Properties: {Role: b}"),
+        (
+            Rule::Iam,
+            "AWS::Serverless::Function",
+            "Properties: {Role: a, PermissionsBoundary: b}",
+            "Properties: {Role: a}",
+        ),
+        (Rule::Iam, "AWS::Serverless::Function", "Properties: {}", "Properties: {Tracing: Active}"),
+        (Rule::ResourcePolicy, "AWS::Serverless::Function", "Properties: {}", "Properties: {Events: {A: {Type: Api}}}"),
+    ] {
+        let stack =
+            |line: &str| resources(&format!("X:\n  Type: {kind}\n  {line}\n")) + "Conditions: {C: !Equals [a, b]}\n";
+        let found = rules(&stack(before), &stack(after));
+        assert_eq!(found, [rule], "{kind}: {before} -> {after}");
+    }
+}
+
+#[test]
+fn removed_resources() {
+    for (kind, expected) in [
+        ("AWS::DynamoDB::Table", vec![Rule::StatefulRemoved]),
+        ("AWS::S3::Bucket", vec![Rule::StatefulRemoved]),
+        ("AWS::RDS::DBInstance", vec![Rule::StatefulRemoved]),
+        ("AWS::Serverless::SimpleTable", vec![Rule::StatefulRemoved]),
+        ("AWS::KMS::Key", vec![Rule::Kms, Rule::StatefulRemoved]),
+        ("AWS::IAM::Role", vec![Rule::Iam]),
+        ("AWS::CloudFormation::Stack", vec![Rule::NestedStack]),
+        ("Custom::Thing", vec![Rule::NotUnderstood]),
+        ("AWS::SNS::Topic", vec![]),
+    ] {
+        assert_eq!(rules(&resource(kind, "{}"), &resources("")), expected, "{kind}");
+        // The same name for something else is a removal, too.
+        assert_eq!(rules(&resource(kind, "{}"), &resource("AWS::SQS::Queue", "{}")), expected, "{kind}");
+    }
+    let renamed = diff(
+        &template(&resource("AWS::S3::Bucket", "{}")),
+        &template(&resource("AWS::S3::Bucket", "{}").replace("X:", "Z:")),
+    );
+    assert_eq!(renamed.findings.len(), 1);
+    assert_eq!(renamed.findings[0].sentence, "'X', which holds data, is removed.");
+}
+
+#[test]
+fn sections_reach_into_resources() {
+    let role = "Role: {Type: AWS::IAM::Role, Properties: {Policies: [{PolicyDocument: {Resource: !Ref Bucket}}]}}";
+    let stack = |extra: &str, role: &str| format!("{extra}\n{}", resources(role));
+    let globals = |auth: &str| {
+        format!(
+            "Transform: AWS::Serverless-2016-10-31\nGlobals: {{Function: {{Timeout: 3{auth}}}}}\n{}",
+            resource("AWS::Serverless::Function", "{Role: r, Handler: h}")
+        )
+    };
+    let conditional = |expression: &str| {
+        stack(
+            &format!("Conditions:\n  A: {expression}\n  B: !Not [{{Condition: A}}]"),
+            "Url:\n  Type: AWS::SQS::QueuePolicy\n  Condition: B\n  Properties: {PolicyDocument: {Statement: [{Effect: Allow, Principal: '*'}]}}",
+        )
+    };
+    let table = |expression: &str| {
+        stack(&format!("Conditions: {{A: {expression}}}"), "T: {Type: AWS::DynamoDB::Table, Condition: A}")
+    };
+    for (what, old, new, expected) in [
+        (
+            "the default of a parameter that a role uses",
+            stack("Parameters: {Bucket: {Type: String, Default: a}}", role),
+            stack("Parameters: {Bucket: {Type: String, Default: '*'}}", role),
+            vec![Rule::Iam],
+        ),
+        (
+            "a mapping that a role uses",
+            stack("Mappings: {M: {a: {b: x}}}", &role.replace("!Ref Bucket", "!FindInMap [M, a, b]")),
+            stack("Mappings: {M: {a: {b: '*'}}}", &role.replace("!Ref Bucket", "!FindInMap [M, a, b]")),
+            vec![Rule::Iam],
+        ),
+        (
+            "a mapping that a text in a role uses",
+            stack(
+                "Mappings: {M: {a: {b: x, c: y}}}",
+                &role.replace("!Ref Bucket", "!Sub ['${V}', {V: !FindInMap [M, a, !Ref 'AWS::Region']}]"),
+            ),
+            stack(
+                "Mappings: {M: {a: {b: z, c: y}}}",
+                &role.replace("!Ref Bucket", "!Sub ['${V}', {V: !FindInMap [M, a, !Ref 'AWS::Region']}]"),
+            ),
+            vec![Rule::Iam],
+        ),
+        (
+            "globals that open a URL",
+            globals(""),
+            globals(", FunctionUrlConfig: {AuthType: NONE}"),
+            vec![Rule::OpenFunctionUrl],
+        ),
+        ("globals that only wait longer", globals(""), globals(", MemorySize: 512"), vec![]),
+        (
+            "globals with a secret",
+            globals(""),
+            globals(", Environment: {Variables: {TOKEN: x}}"),
+            vec![Rule::LiteralSecret],
+        ),
+        ("globals for nobody", globals(""), globals("").replace("Function: {T", "Foo: {T"), vec![Rule::NotUnderstood]),
+        (
+            "a condition that lets a wildcard live",
+            conditional("!Equals [a, a]"),
+            conditional("!Equals [a, b]"),
+            vec![Rule::WildcardPrincipal, Rule::ResourcePolicy],
+        ),
+        (
+            "a condition that ends a table",
+            table("!Equals [a, a]"),
+            table("!Equals [a, b]"),
+            vec![Rule::StatefulRemoved],
+        ),
+        ("a transform", stack("", ""), stack("Transform: MyMacro", ""), vec![Rule::Macro]),
+        (
+            "hooks",
+            stack("", ""),
+            stack("Hooks: {A: {Type: AWS::CodeDeploy::BlueGreen}}", ""),
+            vec![Rule::NotUnderstood],
+        ),
+        ("a section nobody knows", stack("", ""), stack("Extra: 1", ""), vec![Rule::NotUnderstood]),
+        (
+            "a loop",
+            stack("", ""),
+            stack("", "'Fn::ForEach::X': [A, [b], {'${A}': {Type: AWS::S3::Bucket}}]"),
+            vec![Rule::NotUnderstood],
+        ),
+        (
+            "a secret as a default",
+            stack("Parameters: {DbPassword: {Type: String, Default: ''}}", ""),
+            stack("Parameters: {DbPassword: {Type: String, Default: hunter2}}", ""),
+            vec![Rule::LiteralSecret],
+        ),
+        (
+            "a hidden default",
+            stack("Parameters: {P: {Type: String, NoEcho: true}}", ""),
+            stack("Parameters: {P: {Type: String, NoEcho: true, Default: hunter2}}", ""),
+            vec![Rule::LiteralSecret],
+        ),
+        (
+            "the place of a secret",
+            stack("", ""),
+            stack("Parameters: {DbPassword: {Type: 'AWS::SSM::Parameter::Value<String>', Default: /db/password}}", ""),
+            vec![],
+        ),
+        (
+            "a secret in a mapping",
+            stack("Mappings: {M: {prod: {apiKey: ''}}}", ""),
+            stack("Mappings: {M: {prod: {apiKey: hunter2}}}", ""),
+            vec![Rule::LiteralSecret],
+        ),
+        (
+            "an unknown function",
+            stack("", "Q: {Type: AWS::SQS::Queue}"),
+            stack("", "Q: {Type: AWS::SQS::Queue, Properties: {A: !Magic b}}"),
+            vec![Rule::NotUnderstood],
+        ),
+        (
+            "a policy that changes in one word",
+            resource("AWS::SQS::Queue", "{RedrivePolicy: {Statement: [{Effect: Allow, Action: a}]}}"),
+            resource("AWS::SQS::Queue", "{RedrivePolicy: {Statement: [{Effect: Allow, Action: b}]}}"),
+            vec![Rule::ResourcePolicy],
+        ),
+        (
+            "an old wildcard whose action changes",
+            resource(
+                "AWS::SQS::QueuePolicy",
+                "{PolicyDocument: {Statement: [{Effect: Allow, Principal: '*', Action: a}]}}",
+            ),
+            resource(
+                "AWS::SQS::QueuePolicy",
+                "{PolicyDocument: {Statement: [{Effect: Allow, Principal: '*', Action: b}]}}",
+            ),
+            vec![Rule::WildcardPrincipal, Rule::ResourcePolicy],
+        ),
+        (
+            "an old open port in another place of the list",
+            resource("AWS::EC2::SecurityGroup", "{SecurityGroupIngress: [{CidrIp: 0.0.0.0/0, FromPort: 443}]}"),
+            resource(
+                "AWS::EC2::SecurityGroup",
+                "{SecurityGroupIngress: [{CidrIp: 10.0.0.0/8}, {CidrIp: 0.0.0.0/0, FromPort: 443}]}",
+            ),
+            vec![],
+        ),
+        (
+            "an old open range with another port",
+            resource("AWS::EC2::SecurityGroup", "{SecurityGroupIngress: [{CidrIp: 0.0.0.0/0, FromPort: 443}]}"),
+            resource("AWS::EC2::SecurityGroup", "{SecurityGroupIngress: [{CidrIp: 0.0.0.0/0, FromPort: 22}]}"),
+            vec![Rule::OpenIngress],
+        ),
+        (
+            "a second open range like the first",
+            resource("AWS::EC2::SecurityGroup", "{SecurityGroupIngress: [{CidrIp: 0.0.0.0/0}]}"),
+            resource("AWS::EC2::SecurityGroup", "{SecurityGroupIngress: [{CidrIp: 0.0.0.0/0}, {CidrIp: 0.0.0.0/0}]}"),
+            vec![Rule::OpenIngress],
+        ),
+        (
+            "a denial of everybody",
+            resource("AWS::SQS::Queue", "{}"),
+            resource("AWS::SQS::Queue", "{P: {Statement: [{Effect: Deny, Principal: '*'}]}}"),
+            vec![Rule::ResourcePolicy],
+        ),
+    ] {
+        assert_eq!(rules(&old, &new), expected, "{what}");
+    }
+}
+
+#[test]
+fn parameters_of_the_project_count() {
+    let text = "Parameters: {Range: {Type: String}, Hidden: {Type: String, NoEcho: true}}\n".to_owned()
+        + &resource(
+            "AWS::EC2::SecurityGroup",
+            "{SecurityGroupIngress: [{CidrIp: !Ref Range}], GroupName: !Ref Hidden}",
+        );
+    let template = template(&text);
+    let with = |old: &str, new: &str| {
+        let (old, new) = (StackParameters::parse_text(old).unwrap(), StackParameters::parse_text(new).unwrap());
+        diff_deployed(
+            Deployed { template: &template, parameters: &old },
+            Deployed { template: &template, parameters: &new },
+        )
+    };
+    let opened = with("Range=10.0.0.0/8", "Range=0.0.0.0/0");
+    assert_eq!(opened.findings.iter().map(|finding| finding.rule).collect::<Vec<_>>(), [Rule::OpenIngress]);
+    assert_eq!(opened.changes[0].properties, ["Properties.SecurityGroupIngress[0].CidrIp"]);
+    assert_eq!(opened.sections.len(), 1);
+    let hidden = with("Range=10.0.0.0/8 Hidden=a", "Range=10.0.0.0/8 Hidden=b");
+    assert!(!hidden.unchanged && hidden.findings.is_empty() && hidden.changes.is_empty());
+    assert!(with("Range=0.0.0.0/0", "Range=0.0.0.0/0").unchanged);
+    // Without a value nobody knows what the range will be, but it is as unknown as before.
+    assert!(with("", "").findings.is_empty());
+    assert_eq!(with("Range=10.0.0.0/8", "").findings[0].rule, Rule::NotUnderstood);
+}
+
+#[test]
+fn changes_say_where() {
+    let old = "Resources:\n  A: {Type: T::A, Properties: {X: {Y: 1, Z: [1, 2]}}}\n  B: {Type: T::B}\n  C: {Type: T::C}\nOutputs: {O: {Value: 1}, P: {Value: 1}}\nDescription: a";
+    let new = "Resources:\n  A: {Type: T::A, Properties: {X: {Y: 2, Z: [1, 3]}}, DependsOn: D}\n  C: {Type: T::D}\n  D: {Type: T::D}\nOutputs: {O: {Value: 2}}\nDescription: b";
+    let mut found = diff(&template(old), &template(new));
+    found.findings.clear();
+    let expected = json!({
+        "unchanged": false,
+        "changes": [
+            {"logical_id": "A", "type": "T::A", "change": "changed", "properties": ["DependsOn", "Properties.X.Y", "Properties.X.Z[1]"]},
+            {"logical_id": "B", "type": "T::B", "change": "removed"},
+            {"logical_id": "C", "type": "T::D", "change": "changed", "properties": ["Type"]},
+            {"logical_id": "D", "type": "T::D", "change": "added"},
+        ],
+        "sections": [
+            {"section": "Description", "change": "changed"},
+            {"section": "Outputs", "member": "O", "change": "changed"},
+            {"section": "Outputs", "member": "P", "change": "removed"},
+        ],
+        "findings": [],
+    });
+    assert_eq!(json!(found), expected);
+    assert_eq!(serde_json::from_value::<TemplateDiff>(expected).unwrap(), found);
+}
+
+#[test]
+fn spelling_is_no_change() {
+    let yaml =
+        "# comment\nResources:\n  A:\n    Type: T::A\n    Properties: {X: !Sub '${B}', Y: !GetAtt B.C, Z: yes}\n";
+    let json = r#"{"Resources": {"A": {"Properties": {"Z": true, "Y": {"Fn::GetAtt": ["B", "C"]}, "X": {"Fn::Sub": "${B}"}}, "Type": "T::A"}}}"#;
+    let found = diff(&template(yaml), &template(json));
+    assert_eq!(found, TemplateDiff { unchanged: true, changes: vec![], sections: vec![], findings: vec![] });
+}
+
+#[test]
+fn texts_that_cannot_be_compared() {
+    let none = StackParameters::default();
+    let compared = |old: &str, new: &str| diff_texts((old, &none), (new, &none));
+    let broken = compared(NONE, "Resources: {A: {Type: a, Type: b}}");
+    assert_eq!(broken.findings[0].rule, Rule::NotUnderstood);
+    assert!(!broken.unchanged);
+    assert_eq!(compared("", NONE).findings[0].path, "old template");
+    assert_eq!(compared(NONE, &format!("# 0.0.0.0/0\n{NONE}")).findings, []);
+    assert!(compared(NONE, NONE).unchanged);
+}
+
+#[test]
+fn a_template_that_grows_without_end_is_a_finding() {
+    let long = "x".repeat(4000);
+    let many: String =
+        (0..6000).map(|n| format!("  R{n}: {{Type: AWS::SQS::Queue, Properties: {{A: !Ref P}}}}\n")).collect();
+    let text = format!("Parameters: {{P: {{Type: String, Default: {long}}}}}\nResources:\n{many}");
+    assert_eq!(rules(&text, &text), [Rule::NotUnderstood]);
+    let chain: String = (0..2000).map(|n| format!("  C{n}: !Not [{{Condition: C{}}}]\n", n + 1)).collect();
+    let text = format!("Conditions:\n{chain}Resources: {{A: {{Type: AWS::SQS::Queue, Condition: C0}}}}");
+    assert_eq!(rules(&text, &text), [Rule::NotUnderstood]);
+    let ranges = format!("[{}]", vec!["0.0.0.0/0"; 40_000].join(","));
+    let nested = (0..40).fold(ranges, |inner, n| format!("{{Principal: '*', K{n}: {inner}}}"));
+    let text = resource("AWS::SQS::Queue", &nested);
+    let start = std::time::Instant::now();
+    assert!(rules(NONE, &text).contains(&Rule::OpenIngress));
+    assert!(start.elapsed() < std::time::Duration::from_secs(20), "{:?}", start.elapsed());
+}
+
+#[test]
+fn lines_are_a_second_net() {
+    for (rule, line) in [
+        (Rule::WildcardPrincipal, "Principal: '*'"),
+        (Rule::WildcardPrincipal, "AWS: \"*\""),
+        (Rule::WildcardPrincipal, "\"Principal\": {\"AWS\": \"*\"},"),
+        (Rule::OpenFunctionUrl, "AuthType: NONE"),
+        (Rule::PublicBucket, "BlockPublicAcls: false"),
+        (Rule::PublicBucket, "\"RestrictPublicBuckets\":false"),
+        (Rule::Iam, "Type: AWS::IAM::Role"),
+        (Rule::OpenIngress, "CidrIp: 0.0.0.0/0"),
+        (Rule::OpenIngress, "- CidrIpv6: '::/0'"),
+        (Rule::Kms, "Type: 'AWS::KMS::Key'"),
+        (Rule::LiteralSecret, "DB_PASSWORD: hunter2"),
+        (Rule::LiteralSecret, "\"ApiKey\": \"hunter2\","),
+        (Rule::PublicIp, "AssignPublicIp: ENABLED"),
+        (Rule::PublicIp, "PubliclyAccessible: !Ref Open"),
+        (Rule::Macro, "Fn::Transform: {Name: x}"),
+    ] {
+        let old = "Resources:\n  A: b\n";
+        let new = format!("Resources:\n  A: b\n      {line}\n");
+        let found: Vec<Rule> = text_findings(old, &new).into_iter().map(|finding| finding.rule).collect();
+        assert_eq!(found, [rule], "{line}");
+        assert_eq!(text_findings(&new, &new), [], "{line}");
+        assert_eq!(text_findings(old, &format!("{old}# {line}\n")), [], "{line}");
+        let long = format!("{{\"a\":\"{}\",{line},\"b\":1}}", "x".repeat(400));
+        assert!(text_findings("", &long).iter().any(|finding| finding.rule == rule), "{line}");
+    }
+    for (rule, line) in [
+        (Rule::RetainRemoved, "DeletionPolicy: Retain"),
+        (Rule::NameRemoved, "BucketName: x"),
+        (Rule::StatefulRemoved, "Type: AWS::DynamoDB::Table"),
+    ] {
+        assert_eq!(text_findings(&format!("a: b\n  {line}\n"), "a: b\n")[0].rule, rule, "{line}");
+    }
+    for line in [
+        "Timeout: 9",
+        "DB_PASSWORD: !Ref P",
+        "Password: '{{resolve:secretsmanager:a}}'",
+        "CodeUri: ./a",
+        "Handler: a.b",
+        "SecretArn: a",
+    ] {
+        assert_eq!(text_findings("", line), [], "{line}");
+    }
+}
+
+/// A template that any part may be missing from.
+fn any_template() -> impl Strategy<Value = Value> {
+    let scalar = prop_oneof![
+        "[a-z0-9./*:]{0,8}".prop_map(Value::from),
+        any::<bool>().prop_map(Value::from),
+        Just(json!({"Ref": "P"})),
+        Just(json!({"Fn::Sub": "${P}-${R0.Arn}"})),
+        Just(json!({"Fn::FindInMap": ["M", {"Ref": "P"}, "k"]})),
+        Just(json!({"Fn::If": ["C", "0.0.0.0/0", {"Ref": "AWS::NoValue"}]})),
+        Just(json!("*")),
+    ];
+    let names = "(Principal|Statement|Effect|CidrIp|AuthType|Password|Role|Policies|Properties|Auth|KmsKeyId|BlockPublicAcls|PublicAccessBlockConfiguration|SecurityGroupIngress|Tags|A|B)";
+    let value = scalar.prop_recursive(4, 24, 4, move |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            proptest::collection::btree_map(names, inner, 0..4).prop_map(|map| json!(map)),
+        ]
+    });
+    let kinds = prop_oneof![
+        Just("AWS::S3::Bucket"),
+        Just("AWS::Serverless::Function"),
+        Just("AWS::Lambda::Function"),
+        Just("AWS::IAM::Role"),
+        Just("AWS::EC2::SecurityGroup"),
+        Just("AWS::DynamoDB::Table"),
+        Just("Custom::X"),
+        Just("AWS::SQS::QueuePolicy"),
+    ];
+    let body = (kinds, value.clone(), proptest::option::of("(Retain|Delete|Snapshot)")).prop_map(
+        |(kind, properties, policy)| json!({"Type": kind, "Properties": properties, "DeletionPolicy": policy}),
+    );
+    let bodies = proptest::collection::vec(body, 0..4);
+    (bodies, value.clone(), value).prop_map(|(bodies, default, leaf)| {
+        let resources: Map<String, Value> =
+            bodies.into_iter().enumerate().map(|(n, body)| (format!("R{n}"), body)).collect();
+        json!({
+            "Parameters": {"P": {"Type": "String", "Default": default}},
+            "Mappings": {"M": {"a": {"k": leaf}}},
+            "Conditions": {"C": {"Fn::Equals": [{"Ref": "P"}, "a"]}},
+            "Globals": {"Function": {"Timeout": 3}},
+            "Resources": resources,
+        })
+    })
+}
+
+fn of(document: &Value) -> Template {
+    template(&document.to_string())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn nothing_differs_from_itself(document in any_template()) {
+        let found = diff(&of(&document), &of(&document));
+        prop_assert_eq!(found, TemplateDiff { unchanged: true, changes: vec![], sections: vec![], findings: vec![] });
+    }
+
+    #[test]
+    fn a_bad_thing_is_found_in_any_template(document in any_template(), which in 0..BAD.len(), name in "[A-Z][a-z]{1,6}") {
+        let (rule, kind, properties) = BAD[which];
+        let properties = properties.replace("!Select [0,", "!Select [1,");
+        let bad = template(&format!("{SURROUNDINGS}{}", resource(kind, &properties)));
+        let mut old = document;
+        for section in ["Parameters", "Mappings", "Conditions"] {
+            for (member, body) in bad.sections()[section].as_object().unwrap() {
+                old[section][member] = body.clone();
+            }
+        }
+        let mut new = old.clone();
+        new["Resources"][&name] = bad.member("Resources", "X").unwrap().clone();
+        let found = diff(&of(&old), &of(&new));
+        prop_assert!(found.findings.iter().any(|f| f.rule == rule && f.logical_id.as_deref() == Some(&name)), "{:?}", found.findings);
+        prop_assert!(!found.unchanged);
+    }
+
+    #[test]
+    fn what_differs_is_listed(old in any_template(), new in any_template()) {
+        let found = diff(&of(&old), &of(&new));
+        prop_assert_eq!(found.unchanged, old == new);
+        prop_assert_eq!(found.unchanged, found.changes.is_empty() && found.sections.is_empty());
+        let back = diff(&of(&new), &of(&old));
+        prop_assert_eq!(found.changes.len(), back.changes.len());
+    }
+
+    #[test]
+    fn no_text_panics(old in "\\PC{0,60}", new in "(Principal|AuthType|: |\\*|NONE|\n|0.0.0.0/0|- |\"|\\{|\\}|,|Password){0,20}") {
+        let none = StackParameters::default();
+        let _ = diff_texts((&old, &none), (&new, &none));
+        let _ = diff_texts((&new, &none), (&old, &none));
+    }
+}
