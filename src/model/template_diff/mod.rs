@@ -250,4 +250,6 @@ fn compare(old: Vec<Hit>, new: Vec<Hit>, before: &Effective, after: &Effective) 
 }
 
 #[cfg(test)]
+mod bad_things;
+#[cfg(test)]
 mod tests;

@@ -127,3 +127,55 @@ fn removed(line: &str) -> Vec<(Rule, &'static str)> {
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_a_second_net() {
+        for (rule, line) in [
+            (Rule::WildcardPrincipal, "Principal: '*'"),
+            (Rule::WildcardPrincipal, "AWS: \"*\""),
+            (Rule::WildcardPrincipal, "\"Principal\": {\"AWS\": \"*\"},"),
+            (Rule::OpenFunctionUrl, "AuthType: NONE"),
+            (Rule::PublicBucket, "BlockPublicAcls: false"),
+            (Rule::PublicBucket, "\"RestrictPublicBuckets\":false"),
+            (Rule::Iam, "Type: AWS::IAM::Role"),
+            (Rule::OpenIngress, "CidrIp: 0.0.0.0/0"),
+            (Rule::OpenIngress, "- CidrIpv6: '::/0'"),
+            (Rule::Kms, "Type: 'AWS::KMS::Key'"),
+            (Rule::LiteralSecret, "DB_PASSWORD: hunter2"),
+            (Rule::LiteralSecret, "\"ApiKey\": \"hunter2\","),
+            (Rule::PublicIp, "AssignPublicIp: ENABLED"),
+            (Rule::PublicIp, "PubliclyAccessible: !Ref Open"),
+            (Rule::Macro, "Fn::Transform: {Name: x}"),
+        ] {
+            let old = "Resources:\n  A: b\n";
+            let new = format!("Resources:\n  A: b\n      {line}\n");
+            let found: Vec<Rule> = text_findings(old, &new).into_iter().map(|finding| finding.rule).collect();
+            assert_eq!(found, [rule], "{line}");
+            assert_eq!(text_findings(&new, &new), [], "{line}");
+            assert_eq!(text_findings(old, &format!("{old}# {line}\n")), [], "{line}");
+            let long = format!("{{\"a\":\"{}\",{line},\"b\":1}}", "x".repeat(400));
+            assert!(text_findings("", &long).iter().any(|finding| finding.rule == rule), "{line}");
+        }
+        for (rule, line) in [
+            (Rule::RetainRemoved, "DeletionPolicy: Retain"),
+            (Rule::NameRemoved, "BucketName: x"),
+            (Rule::StatefulRemoved, "Type: AWS::DynamoDB::Table"),
+        ] {
+            assert_eq!(text_findings(&format!("a: b\n  {line}\n"), "a: b\n")[0].rule, rule, "{line}");
+        }
+        for line in [
+            "Timeout: 9",
+            "DB_PASSWORD: !Ref P",
+            "Password: '{{resolve:secretsmanager:a}}'",
+            "CodeUri: ./a",
+            "Handler: a.b",
+            "SecretArn: a",
+        ] {
+            assert_eq!(text_findings("", line), [], "{line}");
+        }
+    }
+}

@@ -23,6 +23,7 @@ const AUTHORIZATION: [&str; 10] = [
 pub fn look(walker: &mut Walker<'_>, spot: &Spot<'_>) {
     principals(walker, spot);
     policy_document(walker, spot);
+    unread_policies(walker, spot);
     for (name, value) in spot.map {
         if is_role_member(walker.kind(), name) {
             let says = format!("The role or policy {name} of {}", walker.subject());
@@ -80,6 +81,35 @@ fn policy_document(walker: &mut Walker<'_>, spot: &Spot<'_>) {
         let says = format!("A policy in {}", walker.subject());
         walker.note(Rule::ResourcePolicy, Watch::AnyChange, "", spot.unit(), says);
     }
+}
+
+/// A text that would be a policy, but is put together from parts of which some are not known.
+fn unread_policies(walker: &mut Walker<'_>, spot: &Spot<'_>) {
+    for (name, value) in spot.map {
+        let is_unread = |leaf: &Value| match (text(leaf), call(leaf)) {
+            (Some(text), _) => text.trim_start().starts_with('{') && speaks_of_policy(text),
+            (None, Some((_, argument))) => has_policy_text(argument),
+            (None, None) => false,
+        };
+        if leaves(value).into_iter().any(is_unread) {
+            let says = format!("The policy text {name} of {}, which cannot be read,", walker.subject());
+            walker.note(Rule::NotUnderstood, Watch::AnyChange, name, &hash(value), says);
+        }
+    }
+}
+
+fn has_policy_text(value: &Value) -> bool {
+    match value {
+        Value::String(text) => speaks_of_policy(text),
+        Value::Array(items) => items.iter().any(has_policy_text),
+        Value::Object(map) => map.values().any(has_policy_text),
+        _ => false,
+    }
+}
+
+fn speaks_of_policy(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    ["\"statement\"", "\"principal\"", "\"notprincipal\""].iter().any(|word| text.contains(word))
 }
 
 /// Whether a member hands out a role, or holds what SAM makes into one.

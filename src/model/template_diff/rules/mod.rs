@@ -194,6 +194,10 @@ impl<'a> Walker<'a> {
     }
 
     fn look(&mut self, spot: &Spot<'_>) {
+        // A macro may stand among members that it adds to.
+        for (name, argument) in spot.map.iter().filter(|(name, _)| name.starts_with("Fn::")) {
+            self.look_at_function(name, argument);
+        }
         access::look(self, spot);
         network::look(self, spot);
         storage::look(self, spot);

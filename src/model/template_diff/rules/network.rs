@@ -76,7 +76,8 @@ pub fn is_open_range(text: &str) -> bool {
 fn is_public_switch(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let keeps_out = ["block", "ignore", "restrict", "deny", "disable"].iter().any(|word| name.starts_with(word));
-    (name.contains("public") && !keeps_out && !name.contains("publickey")) || name == "assignipv6addressoncreation"
+    (name.contains("public") && !keeps_out && !name.contains("publickey"))
+        || ["assignipv6addressoncreation", "allowunauthenticatedidentities"].contains(&name.as_str())
 }
 
 #[cfg(test)]

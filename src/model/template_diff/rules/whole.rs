@@ -40,10 +40,35 @@ const NAMES: [&str; 8] = [
     "DomainName",
     "FileSystemName",
 ];
-/// Types that end in "Policy" and grant nothing.
-const HARMLESS_POLICIES: [&str; 8] = [
+/// Types of which every change needs a person, by how they start; the first that matches counts.
+const ALWAYS: [(&str, Rule, &str); 20] = [
+    ("AWS::CloudFormation::Macro", Rule::Macro, "The macro"),
+    ("AWS::CloudFormation::Stack", Rule::NestedStack, "The nested stack"),
+    ("AWS::CloudFormation::", Rule::NotUnderstood, "The custom resource or registration"),
+    ("AWS::EC2::EIP", Rule::PublicIp, "The public address"),
+    ("AWS::EC2::InternetGateway", Rule::PublicIp, "The way to the internet"),
+    ("AWS::EKS::AccessEntry", Rule::Iam, "The access to a cluster"),
+    ("AWS::IAM::", Rule::Iam, "The IAM resource"),
+    ("AWS::IdentityStore::", Rule::Iam, "The identity"),
+    ("AWS::KMS::", Rule::Kms, "The KMS resource"),
+    ("AWS::LakeFormation::", Rule::Iam, "The data permission"),
+    ("AWS::Lambda::Url", Rule::ResourcePolicy, "The function URL"),
+    ("AWS::Organizations::", Rule::Iam, "The rule of an organization"),
+    ("AWS::RAM::", Rule::Iam, "The share with other accounts"),
+    ("AWS::RolesAnywhere::", Rule::Iam, "The IAM resource"),
+    ("AWS::SSO::", Rule::Iam, "The IAM resource"),
+    ("AWS::Serverless::Application", Rule::NestedStack, "The nested stack"),
+    ("AWS::Serverless::Connector", Rule::Iam, "The connector, which makes policies,"),
+    ("AWS::ServiceCatalog::", Rule::NestedStack, "The product, which holds templates,"),
+    ("AWS::VerifiedPermissions::", Rule::Iam, "The permission"),
+    ("Custom::", Rule::NotUnderstood, "The custom resource"),
+];
+/// Types that the list above or their endings would hit, and that grant nothing.
+const HARMLESS: [&str; 10] = [
     "AWS::ApplicationAutoScaling::ScalingPolicy",
     "AWS::AutoScaling::ScalingPolicy",
+    "AWS::CloudFormation::WaitCondition",
+    "AWS::CloudFormation::WaitConditionHandle",
     "AWS::CloudFront::CachePolicy",
     "AWS::CloudFront::ContinuousDeploymentPolicy",
     "AWS::CloudFront::OriginRequestPolicy",
@@ -76,36 +101,20 @@ pub fn look(walker: &mut Walker<'_>, resource: &Resource) {
 
 /// The rule for types of which every change needs a person.
 fn always(kind: &str, body: &Value) -> Option<(Rule, &'static str)> {
-    let is_policy = ["Policy", "Permission", "Permissions"].iter().any(|ending| kind.ends_with(ending));
-    Some(match kind {
-        _ if !body.is_object() => (Rule::NotUnderstood, "What is not a resource,"),
-        "AWS::CloudFormation::Stack" | "AWS::CloudFormation::StackSet" | "AWS::Serverless::Application" => {
-            (Rule::NestedStack, "The nested stack")
-        }
-        "AWS::CloudFormation::Macro" => (Rule::Macro, "The macro"),
-        "AWS::CloudFormation::WaitCondition" | "AWS::CloudFormation::WaitConditionHandle" => return None,
-        "AWS::Serverless::Connector" => (Rule::Iam, "The connector, which makes policies,"),
-        "AWS::Lambda::Url" => (Rule::ResourcePolicy, "The function URL"),
-        "AWS::EC2::EIP" | "AWS::EC2::EIPAssociation" | "AWS::EC2::InternetGateway" => {
-            (Rule::PublicIp, "The way to the internet")
-        }
-        _ if kind.starts_with("AWS::IAM::")
-            || kind.starts_with("AWS::SSO::")
-            || kind.starts_with("AWS::RolesAnywhere::") =>
-        {
-            (Rule::Iam, "The IAM resource")
-        }
-        _ if kind.starts_with("AWS::Organizations::") || kind.starts_with("AWS::RAM::") => {
-            (Rule::Iam, "The rule of an organization")
-        }
-        _ if kind.starts_with("AWS::KMS::") => (Rule::Kms, "The KMS resource"),
-        _ if kind.starts_with("AWS::CloudFormation::") => (Rule::NotUnderstood, "The custom resource or registration"),
-        _ if !kind.starts_with("AWS::") || kind.ends_with("::MODULE") => {
-            (Rule::NotUnderstood, "The resource of a type that is not AWS's own,")
-        }
-        _ if is_policy && !HARMLESS_POLICIES.contains(&kind) => (Rule::ResourcePolicy, "The policy or permission"),
-        _ => return None,
-    })
+    if !body.is_object() {
+        return Some((Rule::NotUnderstood, "What is not a resource,"));
+    }
+    if HARMLESS.contains(&kind) {
+        return None;
+    }
+    if let Some((_, rule, what)) = ALWAYS.iter().find(|(start, _, _)| kind.starts_with(start)) {
+        return Some((*rule, what));
+    }
+    if !kind.starts_with("AWS::") || kind.ends_with("::MODULE") {
+        return Some((Rule::NotUnderstood, "The resource of a type that is not AWS's own,"));
+    }
+    let grants = ["Policy", "Permission", "Permissions"].iter().any(|ending| kind.ends_with(ending));
+    grants.then_some((Rule::ResourcePolicy, "The policy or permission"))
 }
 
 fn keeps_data(walker: &mut Walker<'_>, resource: &Resource) {
