@@ -22,4 +22,5 @@ pub mod review;
 pub mod stack_parameters;
 pub mod stack_progress;
 pub mod template;
+pub mod template_diff;
 pub mod time;

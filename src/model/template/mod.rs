@@ -6,7 +6,7 @@
 //! Aliases and merge keys are followed, as those tools follow them. A key that stands twice in one mapping is refused,
 //! because readers differ on which one counts.
 
-mod json;
+pub mod json;
 mod scalar;
 mod secrets;
 pub mod substitution;

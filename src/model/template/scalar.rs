@@ -22,6 +22,10 @@ fn number(text: &str) -> Option<Number> {
     if !body.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
         return None;
     }
+    // YAML 1.1 knows `.5` but no `-.5`.
+    if body.starts_with('.') && body.len() < text.len() {
+        return None;
+    }
     if let Some(magnitude) = integer(body) {
         let magnitude = i128::from(magnitude);
         return Number::from_i128(if negative { -magnitude } else { magnitude });
@@ -122,6 +126,7 @@ mod tests {
             ("1.5", json!(1.5)),
             ("1.", json!(1.0)),
             (".5", json!(0.5)),
+            ("-.5", json!("-.5")),
             ("1e3", json!("1e3")),
             ("1.0e+3", json!(1000.0)),
             ("1.0e3", json!("1.0e3")),

@@ -53,7 +53,7 @@ pub fn text_of(value: &Value, known: &BTreeMap<String, String>) -> Option<String
         }
         "Fn::Sub" => substitute(argument, known),
         "Fn::Join" => join(argument, known),
-        "Fn::ImportValue" => Some("${Fn::ImportValue}".to_owned()),
+        "Fn::ImportValue" => text_of(argument, known).map(|export| format!("${{Fn::ImportValue {export}}}")),
         _ => None,
     }
 }

@@ -1,0 +1,121 @@
+//! Ways in from the internet: open ingress and public addresses.
+
+use super::values::{call, is_on, leaves, says, text};
+use super::{Rule, Spot, Walker, Watch};
+use serde_json::Value;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// Members that say where traffic may come from.
+const SOURCES: [&str; 6] =
+    ["CidrIp", "CidrIpv6", "CIDRIP", "SourcePrefixListId", "PublicAccessCidrs", "IpRangeWhitelist"];
+/// Members that say where traffic goes to.
+const DESTINATIONS: [&str; 4] =
+    ["DestinationCidrBlock", "DestinationIpv6CidrBlock", "DestinationCidr", "SecurityGroupEgress"];
+
+pub fn look(walker: &mut Walker<'_>, spot: &Spot<'_>) {
+    let is_egress = is_egress(walker, spot);
+    for (name, value) in spot.map {
+        let leaves = leaves(value);
+        if !is_egress && !DESTINATIONS.contains(&name.as_str()) {
+            ingress(walker, spot, name, value, &leaves);
+        }
+        if is_public_switch(name) {
+            if leaves.iter().any(|leaf| is_on(leaf)) {
+                let says = format!("{} gets a public address or endpoint: {name} is on", walker.subject());
+                walker.note(Rule::PublicIp, Watch::Presence, name, spot.unit(), says);
+            } else if leaves.iter().any(|leaf| !leaf.is_object() || call(leaf).is_some()) && walker.is_unknown(value) {
+                walker.note_unknown(name, spot.unit());
+            }
+        }
+        if name == "Scheme" && leaves.iter().any(|leaf| says(leaf, &["internet-facing"])) {
+            let says = format!("{} faces the internet", walker.subject());
+            walker.note(Rule::PublicIp, Watch::Presence, name, spot.unit(), says);
+        }
+    }
+}
+
+fn ingress(walker: &mut Walker<'_>, spot: &Spot<'_>, name: &str, value: &Value, leaves: &[&Value]) {
+    if let Some(source) = leaves.iter().find_map(|leaf| text(leaf).filter(|text| is_open_range(text))) {
+        let says = format!("{} lets traffic in from {}: {name}", walker.subject(), source.trim());
+        walker.note(Rule::OpenIngress, Watch::Presence, name, spot.unit(), says);
+        return;
+    }
+    let names_list = name == "SourcePrefixListId" && leaves.iter().any(|leaf| leaf.is_string());
+    if SOURCES.contains(&name) && (names_list || walker.is_unknown(value)) {
+        walker.note_unknown(name, spot.unit());
+    }
+}
+
+/// Whether an object is about traffic that leaves.
+fn is_egress(walker: &Walker<'_>, spot: &Spot<'_>) -> bool {
+    let leaves_the_network = spot.map.get("Egress").is_some_and(|value| leaves(value).into_iter().all(is_on));
+    let denies =
+        spot.map.get("RuleAction").is_some_and(|value| leaves(value).into_iter().all(|leaf| says(leaf, &["deny"])));
+    walker.kind().ends_with("SecurityGroupEgress")
+        || walker.is_below("SecurityGroupEgress")
+        || leaves_the_network
+        || denies
+}
+
+/// Whether a text is an address range that takes in a great part of the internet: everything, or halves and the like
+/// that make up everything.
+pub fn is_open_range(text: &str) -> bool {
+    let Some((address, length)) = text.trim().split_once('/') else { return false };
+    let Ok(length) = length.trim().parse::<u8>() else { return false };
+    let address = address.trim();
+    if address.parse::<Ipv4Addr>().is_ok() {
+        return length < 8;
+    }
+    if address.parse::<Ipv6Addr>().is_ok() {
+        return length < 16;
+    }
+    length == 0 && (address.contains("${") || address.starts_with(|c: char| c.is_ascii_digit()))
+}
+
+/// A switch whose name speaks of the public, but not one that keeps it out.
+fn is_public_switch(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let keeps_out = ["block", "ignore", "restrict", "deny", "disable"].iter().any(|word| name.starts_with(word));
+    (name.contains("public") && !keeps_out && !name.contains("publickey"))
+        || ["assignipv6addressoncreation", "allowunauthenticatedidentities"].contains(&name.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_open_range;
+
+    #[test]
+    fn ranges_of_the_whole_internet() {
+        for open in [
+            "0.0.0.0/0",
+            " 0.0.0.0/0 ",
+            "0.0.0.0/00",
+            "1.2.3.4/0",
+            "0.0.0.0/1",
+            "128.0.0.0/1",
+            "::/0",
+            "::0/0",
+            "0:0:0:0:0:0:0:0/0",
+            "2000::/3",
+            "${Ip}/0",
+            "000.0.0.0/0",
+        ] {
+            assert!(is_open_range(open), "{open}");
+        }
+        for closed in [
+            "10.0.0.0/8",
+            "192.168.0.0/16",
+            "fd00::/16",
+            "0.0.0.0",
+            "a/0",
+            "1.2.3.4/32",
+            "/0",
+            "0.0.0.0/x",
+            "${Ip}/32",
+            "text/1",
+            "arn:aws:x/0",
+        ] {
+            assert!(!is_open_range(closed), "{closed}");
+        }
+    }
+}
