@@ -5,6 +5,7 @@ pub mod canonical;
 pub mod changeset;
 pub mod digest;
 pub mod error;
+pub mod failure;
 pub mod headers;
 pub mod history;
 pub mod ids;
