@@ -127,15 +127,13 @@ fn or_default_message(message: String, status: &str) -> String {
     .into()
 }
 
-/// The last lines that tell of an error, each once. A log without any gives its last lines.
+/// The last lines that tell of an error, each once. A log without any gives its last lines, and a short one all it has.
 fn error_lines(log_tail: &[String]) -> Vec<String> {
     let lines: Vec<&str> =
         log_tail.iter().map(|line| line.trim_end()).filter(|line| !line.trim().is_empty() && !is_frame(line)).collect();
-    let mut kept = last_unique(lines.iter().copied().filter(|line| is_error(line)));
-    if kept.is_empty() {
-        kept = last_unique(lines.into_iter());
-    }
-    kept
+    let errors = last_unique(lines.iter().copied().filter(|line| is_error(line)));
+    let few = lines.len() <= ERROR_LINES;
+    if few || errors.is_empty() { last_unique(lines.into_iter()) } else { errors }
 }
 
 fn last_unique<'a>(lines: impl DoubleEndedIterator<Item = &'a str>) -> Vec<String> {
@@ -312,7 +310,7 @@ mod tests {
             "[Container] 2024/01/01 Command did not exit successfully npm run x exit status 1",
             "[Container] 2024/01/01 Phase complete: BUILD State: FAILED",
         ];
-        let failed = failure(json!({"buildStatus": "FAILED"}), &log).unwrap();
+        let failed = failure(json!({"buildStatus": "FAILED"}), &[&log[..], &["bye", "so long"]].concat()).unwrap();
         assert_eq!(failed.error_lines, [log[2], log[5]]);
         assert_eq!(failure(json!({"buildStatus": "FAILED"}), &["one", "", "two"]).unwrap().error_lines, ["one", "two"]);
         let ten = ["10 errors"; 1];

@@ -16,4 +16,6 @@ pub use stack::{FailedResource, StackFailure, stack_failure};
 pub use summary::{build_summary, error_summary, execution_summary, readable};
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod records;
