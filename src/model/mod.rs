@@ -8,6 +8,7 @@ pub mod changeset;
 pub mod commit;
 pub mod digest;
 pub mod error;
+pub mod failure;
 pub mod headers;
 pub mod history;
 pub mod ids;

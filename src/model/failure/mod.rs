@@ -1,0 +1,21 @@
+//! Why a deploy failed: the one cause behind all the rows, phases and events that report it.
+
+mod build;
+mod events;
+mod execution;
+mod hints;
+mod reasons;
+mod stack;
+mod summary;
+
+pub use build::{Build, BuildFailure, Phase, PhaseContext, build_failure};
+pub use events::{StackEvent, of_operation};
+pub use execution::{Execution, ExecutionFailure, HistoryEvent, execution_failure};
+pub use hints::{CommonCause, hint};
+pub use stack::{FailedResource, StackFailure, stack_failure};
+pub use summary::{build_summary, error_summary, execution_summary, readable};
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod records;
