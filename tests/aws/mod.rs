@@ -15,6 +15,7 @@
 mod addresses;
 mod cdn;
 mod crash;
+mod credentials;
 mod endings;
 mod gate;
 mod installation;
