@@ -6,7 +6,7 @@ use crate::model::review::ChangedFile;
 use bytes::Bytes;
 use futures::{Stream, TryStreamExt};
 use http_body_util::{BodyExt, BodyStream, Limited};
-use octocrab::Octocrab;
+use octocrab::{Octocrab, ReqwestClientConfig};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -92,7 +92,10 @@ impl Github {
     pub fn new(http: reqwest::Client, api_url: &str, token: &str) -> Result<Self, GithubError> {
         let client = Octocrab::builder()
             .base_uri(api_url.trim_end_matches('/'))
-            .and_then(|builder| builder.personal_token(token.to_owned()).build_with_reqwest(http))
+            .and_then(|builder| {
+                let http = ReqwestClientConfig::Custom(http);
+                builder.personal_token(token.to_owned()).build_with_reqwest(http)
+            })
             .map_err(|error| GithubError::Unavailable(chain(&error)))?;
         Ok(Self { client })
     }
@@ -169,8 +172,7 @@ impl Github {
         let answer = self.client.repos(repo.owner(), repo.name()).download_zipball(at.to_string()).await;
         let answer = octocrab::map_github_error(answer.map_err(|error| sort(&error, &what))?).await;
         let body = answer.map_err(|error| sort(&error, &what))?.into_body();
-        let chunks = BodyStream::new(body)
-            .map_err(|error| GithubError::Unavailable(chain(&error)))
+        let chunks = TryStreamExt::map_err(BodyStream::new(body), |error| GithubError::Unavailable(chain(&error)))
             .try_filter_map(|frame| std::future::ready(Ok(frame.into_data().ok())));
         Ok(Box::pin(chunks))
     }

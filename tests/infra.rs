@@ -217,6 +217,7 @@ fn the_functions_are_told_what_the_program_reads() {
         BTreeSet::from([
             "BOUNCER_ACCOUNT",
             "BOUNCER_ALLOWED_HOSTS",
+            "BOUNCER_APPROVAL_WINDOW",
             "BOUNCER_EXTERNAL_ID",
             "BOUNCER_LOG",
             "BOUNCER_PROFILE",
@@ -227,6 +228,7 @@ fn the_functions_are_told_what_the_program_reads() {
     );
     assert_eq!(common["BOUNCER_PROFILE"], "aws");
     assert_eq!(common["BOUNCER_TABLE_PREFIX"], json!({ "Ref": "Prefix" }));
+    assert_eq!(common["BOUNCER_APPROVAL_WINDOW"], json!({ "Ref": "ApprovalWindow" }));
     assert_eq!(common["BOUNCER_STAGING_BUCKET"], json!({ "Ref": "StagingBucket" }));
 
     let functions = resources(&template, "AWS::Serverless::Function");

@@ -4,7 +4,7 @@ use super::call::CallError;
 use super::roles::{RoleError, Roles};
 use crate::model::backend::BackendTarget;
 use crate::model::backend_run::ChangeSetKind;
-use crate::model::changeset::{Change, ChangeSet, Detail, ResourceChange, Target};
+use crate::model::changeset::{Change, ChangeSet, Detail, ModuleInfo, ResourceChange, Target};
 use crate::model::failure::StackEvent;
 use crate::model::ids::DeployId;
 use crate::model::stack_parameters::StackParameters;
@@ -294,23 +294,31 @@ fn resource_change(change: types::ResourceChange) -> ResourceChange {
         change_set_id: change.change_set_id,
         before_context: change.before_context,
         after_context: change.after_context,
+        module_info: change.module_info.map(|module| ModuleInfo {
+            type_hierarchy: module.type_hierarchy,
+            logical_id_hierarchy: module.logical_id_hierarchy,
+        }),
     }
 }
 
 fn detail(detail: types::ResourceChangeDetail) -> Detail {
     Detail {
-        target: detail.target.map(|target| Target {
-            attribute: target.attribute.map(|word| word.as_str().to_owned()),
-            name: target.name,
-            requires_recreation: target.requires_recreation.map(|word| word.as_str().to_owned()),
-            path: target.path,
-            before_value: target.before_value,
-            after_value: target.after_value,
-            attribute_change_type: target.attribute_change_type.map(|word| word.as_str().to_owned()),
-        }),
+        target: detail.target.map(target).unwrap_or_default(),
         evaluation: detail.evaluation.map(|word| word.as_str().to_owned()),
         change_source: detail.change_source.map(|word| word.as_str().to_owned()),
         causing_entity: detail.causing_entity,
+    }
+}
+
+fn target(target: types::ResourceTargetDefinition) -> Target {
+    Target {
+        attribute: target.attribute.map(|word| word.as_str().to_owned()),
+        name: target.name,
+        requires_recreation: target.requires_recreation.map(|word| word.as_str().to_owned()),
+        path: target.path,
+        before_value: target.before_value,
+        after_value: target.after_value,
+        attribute_change_type: target.attribute_change_type.map(|word| word.as_str().to_owned()),
     }
 }
 

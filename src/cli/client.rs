@@ -2,10 +2,11 @@
 
 use super::error::CliError;
 use super::exit::Exit;
-use super::output::Answer;
+use super::output::{Answer, bytes};
 use crate::model::caller::ApiKey;
 use crate::model::error::ErrorCode;
 use crate::model::request::Verdict;
+use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, StatusCode, Url, redirect};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -91,8 +92,12 @@ impl Client {
             segments.pop_if_empty().extend(path);
         }
         let mut request = self.http.request(method, url).bearer_auth(self.key.expose());
+        let mut sent = 0;
         if let Some(body) = body {
-            request = request.json(body);
+            let text = serde_json::to_vec(body)
+                .map_err(|error| CliError::failed(format!("The call could not be written as JSON: {error}.")))?;
+            sent = text.len();
+            request = request.header(CONTENT_TYPE, "application/json").body(text);
         }
         let response = request.send().await.map_err(|error| self.unreachable(&error))?;
         let status = response.status();
@@ -100,6 +105,12 @@ impl Client {
         let body = serde_json::from_slice::<Map<String, Value>>(&bytes).ok();
         match (status, body) {
             (StatusCode::UNAUTHORIZED, _) => Err(self.key_refused()),
+            // What stands before the server, such as Lambda, says this in words of its own.
+            (StatusCode::PAYLOAD_TOO_LARGE, body)
+                if body.as_ref().is_none_or(|body| !body.contains_key("error_code")) =>
+            {
+                Err(self.too_large(sent))
+            }
             (status, Some(body)) => Ok(Reply { status, body }),
             (status, None) => Err(self.not_understood(&format!("HTTP status {status} without a JSON object"))),
         }
@@ -108,6 +119,14 @@ impl Client {
     fn key_refused(&self) -> CliError {
         CliError::new(Exit::Failed, ErrorCode::Forbidden, format!("The server at {} refused the API key.", self.base()))
             .hint("Check --key and BOUNCER_KEY; an admin sees and makes keys with `bouncer key list` and `bouncer key create`.")
+    }
+
+    fn too_large(&self, sent: usize) -> CliError {
+        let sentence = format!("The call has {}, more than {} takes in one.", bytes(sent as u64), self.base());
+        CliError::new(Exit::Failed, ErrorCode::ValidationError, sentence).hint(
+            "Lambda takes 6 MB, a list of some 20,000 files. Leave files out or shorten their names, or call a server on \
+             a host (`bouncer serve --profile aws`).",
+        )
     }
 
     fn not_understood(&self, what: &str) -> CliError {

@@ -49,7 +49,8 @@ pub struct ServeArgs {
     #[arg(long = "allowed-host", value_name = "HOST")]
     allowed_hosts: Vec<String>,
     /// How long a request can be decided, in seconds
-    #[arg(long, value_name = "SECS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=604_800))]
+    #[arg(long, env = "BOUNCER_APPROVAL_WINDOW", hide_env_values = true)]
+    #[arg(value_name = "SECS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=604_800))]
     approval_window: u64,
 }
 

@@ -91,6 +91,8 @@ pub struct Limits {
     pub batch_files: usize,
     /// Characters of a reason, source or trust scope.
     pub text_chars: usize,
+    /// Bytes of upload addresses in one answer, more or less; what does not fit comes with the next one.
+    pub answer_bytes: usize,
 }
 
 impl Default for Limits {
@@ -104,6 +106,7 @@ impl Default for Limits {
             presigned_total_bytes: 5_000_000_000,
             batch_files: 50,
             text_chars: 2_000,
+            answer_bytes: 32 << 20,
         }
     }
 }

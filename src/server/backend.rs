@@ -1,5 +1,6 @@
 //! Backend deploys as the environment sets them up, on either profile.
 
+use super::variable;
 use crate::aws;
 use crate::flow::backend::{Backend, BackendSettings};
 use crate::github;
@@ -49,8 +50,4 @@ fn seconds(name: &'static str) -> Result<Option<u64>, BackendSetupError> {
             _ => Err(BackendSetupError::NotSeconds { name, value }),
         })
         .transpose()
-}
-
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.trim().is_empty())
 }

@@ -143,10 +143,16 @@ impl FirstKey {
         Self(Some(Arc::new(BornWith { secrets, secret_id, hash: OnceCell::new() })))
     }
 
-    /// Makes the row of the first key, if this is it.
+    /// Makes the row of the first key, if this is it and nobody else is admin: its text goes on lying in the secret, where
+    /// it must open nothing once the owner has a key.
     async fn adopt(&self, app: &App, key: &ApiKey) -> Result<Option<Caller>, StoreError> {
         let Some(born) = &self.0 else { return Ok(None) };
         if *born.hash.get_or_init(|| born.read()).await != Some(key.hash()) {
+            return Ok(None);
+        }
+        let is_other_admin =
+            |row: &KeyRecord| row.key_hash != key.hash() && row.role == Role::Admin && row.revoked_at.is_none();
+        if app.store.keys().await?.iter().any(is_other_admin) {
             return Ok(None);
         }
         let record = KeyRecord { key_hash: key.hash(), ..new_key("first admin", Role::Admin).0 };

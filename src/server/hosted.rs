@@ -2,10 +2,10 @@
 //! `infra/template.yaml` writes it.
 
 use super::backend::{self, BackendSetupError};
-use super::{TABLE_PREFIX, guard, listen, router};
+use super::{TABLE_PREFIX, guard, limits, listen, router, variable};
 use crate::aws;
 use crate::engine::step_functions::StepFunctions;
-use crate::flow::app::{App, Limits, Profile, PublishSettings, Settings, TRANSFER_ROOM_KIB};
+use crate::flow::app::{App, Profile, PublishSettings, Settings, TRANSFER_ROOM_KIB};
 use crate::flow::ports::Machine;
 use axum::Router;
 use std::collections::HashMap;
@@ -18,6 +18,9 @@ use tokio_util::sync::CancellationToken;
 
 /// How long a frontend deploy waits for a decision, in seconds.
 const APPROVAL_WINDOW: u64 = 600;
+
+/// Upload addresses in one answer, in bytes. Lambda bounds an answer to 6 MB, and MCP carries each twice.
+const ANSWER_BYTES: usize = 2 << 20;
 
 /// Why an installation could not be opened or served.
 #[derive(Debug, thiserror::Error)]
@@ -44,9 +47,9 @@ pub struct Installation {
 
 impl Installation {
     /// Reads the environment. `approval_window` (seconds) is what a command line says of it; beyond that,
-    /// `BOUNCER_STATE_MACHINE_FRONTEND_DEPLOY` and `BOUNCER_STATE_MACHINE_DEPLOY` (ARNs) are required; `BOUNCER_STAGING_BUCKET`, `BOUNCER_TABLE_PREFIX`,
-    /// `BOUNCER_ACCOUNT`, `BOUNCER_EXTERNAL_ID`, `BOUNCER_APPROVAL_WINDOW` (seconds) and `BOUNCER_BOOTSTRAP_SECRET_ARN`
-    /// are not.
+    /// `BOUNCER_STATE_MACHINE_FRONTEND_DEPLOY` and `BOUNCER_STATE_MACHINE_DEPLOY` (ARNs) are required;
+    /// `BOUNCER_STAGING_BUCKET`, `BOUNCER_TABLE_PREFIX`, `BOUNCER_ACCOUNT`, `BOUNCER_EXTERNAL_ID`,
+    /// `BOUNCER_APPROVAL_WINDOW` (seconds), `BOUNCER_ANSWER_BYTES` and `BOUNCER_BOOTSTRAP_SECRET_ARN` are not.
     pub async fn from_environment(approval_window: Option<u64>) -> Result<Self, HostedError> {
         let machines = machines()?;
         let prefix = variable("BOUNCER_TABLE_PREFIX").unwrap_or_else(|| TABLE_PREFIX.to_owned());
@@ -73,7 +76,7 @@ impl Installation {
                 staging_bucket,
                 approval_window: window.unwrap_or(APPROVAL_WINDOW),
                 public_url: None,
-                limits: Limits::default(),
+                limits: limits(ANSWER_BYTES),
                 publish: PublishSettings::default(),
             },
             transfer_room: Semaphore::new(TRANSFER_ROOM_KIB),
@@ -127,8 +130,4 @@ fn machines() -> Result<HashMap<Machine, String>, HostedError> {
             variable(name).map(|arn| (machine, arn)).ok_or(HostedError::Missing(name))
         })
         .collect()
-}
-
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.trim().is_empty())
 }

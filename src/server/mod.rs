@@ -13,7 +13,7 @@ pub mod local;
 mod mcp;
 mod tools;
 
-use crate::flow::app::App;
+use crate::flow::app::{App, Limits};
 use crate::model::error::UserError;
 use ::http::StatusCode;
 use axum::extract::DefaultBodyLimit;
@@ -63,6 +63,17 @@ fn router(app: Arc<App>, hosts: guard::Hosts, first_key: guard::FirstKey, open: 
         .layer(middleware::from_fn_with_state(hosts, guard::hosts))
         .layer(CatchPanicLayer::new())
         .with_state(api)
+}
+
+/// The limits of an installation; `BOUNCER_ANSWER_BYTES` sets how large an answer with upload addresses may be, for
+/// installations behind something that bounds it.
+fn limits(answer_bytes: usize) -> Limits {
+    let wanted = variable("BOUNCER_ANSWER_BYTES").and_then(|text| text.trim().parse().ok());
+    Limits { answer_bytes: wanted.unwrap_or(answer_bytes), ..Limits::default() }
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.trim().is_empty())
 }
 
 async fn nothing_here() -> axum::response::Response {

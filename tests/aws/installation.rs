@@ -60,16 +60,20 @@ impl Installation {
 
     /// Bouncer once more, served by a host instead of the API function; its tasks run in the task function.
     pub async fn host(&self) -> Server {
+        self.host_with(&[("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")]).await
+    }
+
+    /// The same, on a host that has these settings for its credentials.
+    pub async fn host_with(&self, credentials: &[(&str, &str)]) -> Server {
         let account = self.boto.call("sts", "get_caller_identity", json!({})).await;
         let own = [
             ("AWS_ENDPOINT_URL", self.ministack.endpoint()),
             ("AWS_REGION", "us-east-1"),
-            ("AWS_ACCESS_KEY_ID", "test"),
-            ("AWS_SECRET_ACCESS_KEY", "test"),
             ("BOUNCER_ACCOUNT", text(&account["Account"])),
             ("BOUNCER_STATE_MACHINE_FRONTEND_DEPLOY", self.output("StateMachineArn")),
         ];
-        let environment: Vec<_> = own.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let environment: Vec<_> =
+            own.iter().chain(credentials).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         Server::hosted(&environment, self.keys.clone()).await
     }
 

@@ -12,8 +12,10 @@
 //! - Its CloudFormation passes over the TTL of tables; `infra.rs` compares the template with the program instead.
 //! - It denies calls of CloudFront in another XML than CloudFront's.
 
+mod addresses;
 mod cdn;
 mod crash;
+mod credentials;
 mod endings;
 mod gate;
 mod installation;

@@ -29,6 +29,15 @@ async fn in_functions() {
     deploys(&Way { server: &installation.server, installation: Some(&installation) }).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_site_on_aws_is_where_its_cdn_is() {
+    let installation = Installation::new().await;
+    installation.add_project("shop").await;
+    let response = installation.server.visit("shop", "index.html").await;
+    assert_eq!(response.status(), 404);
+    assert!(response.text().await.unwrap().contains("There is nothing at this address."));
+}
+
 /// A way to run Bouncer, with a project "shop" that has the bucket "shop-site".
 struct Way<'a> {
     server: &'a Server,

@@ -1,7 +1,9 @@
 //! The command line as a script sees it: stdout, stderr and the exit code.
 
+mod files;
 mod offline;
 mod online;
+mod terminal;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};

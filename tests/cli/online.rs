@@ -66,6 +66,38 @@ async fn a_deploy_ends_as_it_was_decided() {
 }
 
 #[tokio::test]
+async fn a_deploy_that_is_partly_live_says_so() {
+    let server = Server::start().await;
+    server.add_project("shop").await;
+    let mut site = Site::new(503, 2, 3);
+    let (code, deployed) = decided(&server, &site, "approve").await;
+    assert_eq!(code, 0, "{deployed:#}");
+
+    // The entry page comes last, and by then its staged content is gone.
+    site.put("pages/page-0001.html", "<!doctype html><title>new</title>");
+    site.put("index.html", "<!doctype html><title>new entry</title>");
+    let deploying = Cli::on(&server, &deploy(&site, &["--wait"])).run();
+    let deciding = async {
+        let id = waiting(&server).await;
+        let hash = site.file("index.html").sha256();
+        let staging = format!("blobs/shop/{}/{hash}", &hash[..2]);
+        server.storage().delete("bouncer-uploads-000000000000", &staging).await;
+        Cli::on(&server, &["request", "approve", &id]).run().await
+    };
+    let (deployed, approved) = tokio::join!(deploying, deciding);
+    assert_eq!(approved.code, Some(0), "{}", approved.stderr);
+    assert_eq!(deployed.code, Some(5), "{} {}", deployed.stdout, deployed.stderr);
+    let ended = answer(&deployed.stdout);
+    assert_eq!(ended["result"]["deploy_status"], "partial_deploy", "{ended:#}");
+    assert_eq!(ended["result"]["failed_files"][0]["filename"], "index.html", "{ended:#}");
+
+    let again = Cli::on(&server, &["--json", "deploy", "status", text(&ended["request_id"]), "--watch"]).run().await;
+    assert_eq!(again.code, Some(5), "{} {}", again.stdout, again.stderr);
+    let shown = Cli::on(&server, &["deploy", "status", text(&ended["request_id"])]).run().await;
+    assert!(shown.stdout.contains("index.html"), "{}", shown.stdout);
+}
+
+#[tokio::test]
 async fn a_deploy_that_nobody_decides_gives_up() {
     let options = Options { arguments: &["--approval-window", "1"], ..Options::default() };
     let server = Server::start_with(options).await;

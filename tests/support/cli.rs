@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::boto::python_tool;
 use super::process::{self, Finished};
 use super::server::{Role, Server};
 
@@ -39,6 +40,16 @@ impl Cli {
     pub fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.environment.push((name.to_owned(), value.into()));
         self
+    }
+
+    /// Runs it in a terminal of its own, where each of `answers` (separated by commas) is typed at one prompt. What the
+    /// terminal shows is the stdout.
+    pub async fn run_in_terminal(self, answers: &str) -> Finished {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/terminal.py");
+        let mut command = process::isolated(python_tool("python"), &self.home);
+        command.args([script, answers, env!("CARGO_BIN_EXE_bouncer")]).args(&self.arguments);
+        command.env("TERM", "xterm-256color").envs(self.environment);
+        process::run(command, Vec::new(), DEADLINE + Duration::from_secs(10)).await
     }
 
     /// Runs it to the end, with nothing to read on its stdin.

@@ -1,7 +1,6 @@
 //! Running a program to its end, with a deadline.
 //!
-//! `std::process` rather than tokio's: the product does not use tokio's `process` feature, and switching it on for tests
-//! alone would build every dependency twice.
+//! `std::process` rather than tokio's: a wait with a deadline, off the async threads, is all that is needed.
 
 use std::io::{Read, Write};
 use std::path::Path;

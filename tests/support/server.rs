@@ -33,6 +33,8 @@ pub struct Server {
 pub struct Options {
     /// Further arguments of `bouncer serve`.
     pub arguments: &'static [&'static str],
+    /// Further environment variables.
+    pub environment: &'static [(&'static str, &'static str)],
     /// No file of the server can grow beyond so many KiB, as if the disk were full then.
     pub file_limit_kib: Option<u32>,
 }
@@ -209,6 +211,7 @@ async fn spawn(folder: &Path, options: &Options, client: &reqwest::Client) -> (C
         .arg(&data)
         .args(["--listen", "127.0.0.1:0"])
         .args(options.arguments)
+        .envs(options.environment.iter().copied())
         .stdin(Stdio::null())
         .stdout(log.try_clone().expect("the log file, again"))
         .stderr(log)

@@ -1,7 +1,7 @@
 //! `bouncer frontend deploy`: from a folder to a request, and on to the end.
 
 use super::hash::{HashedFile, hash_all};
-use super::upload::{Issued, Sent, upload_missing};
+use super::upload::{Issued, Sent, unfit_address, upload_missing};
 use super::walk::{looks_private, walk};
 use crate::cli::client::Client;
 use crate::cli::error::CliError;
@@ -12,7 +12,6 @@ use crate::cli::watch::{self, StatusView};
 use crate::cli::{Context, changes};
 use crate::model::caller::Role;
 use crate::model::digest::Sha256;
-use crate::model::headers;
 use crate::model::manifest::ChangeCounts;
 use crate::model::time::Time;
 use serde::{Deserialize, Serialize};
@@ -98,23 +97,17 @@ fn default_source() -> String {
     user.map_or_else(|| "bouncer CLI".to_owned(), |user| format!("bouncer CLI ({user})"))
 }
 
-/// A file as the tools take it.
+/// A file as the tools take it. Its type follows from its name, which keeps the list of a large site short.
 #[derive(Debug, Serialize)]
 struct FileSpec {
     filename: String,
-    content_type: String,
     size: u64,
     sha256: Sha256,
 }
 
 impl From<&HashedFile> for FileSpec {
     fn from(file: &HashedFile) -> Self {
-        Self {
-            filename: file.source.path.to_string(),
-            content_type: headers::content_type(&file.source.path),
-            size: file.source.size,
-            sha256: file.sha256,
-        }
+        Self { filename: file.source.path.to_string(), size: file.source.size, sha256: file.sha256 }
     }
 }
 
@@ -125,6 +118,14 @@ struct Addresses {
     files: Vec<Issued>,
     #[serde(default)]
     skipped: HashSet<String>,
+    next: Option<Next>,
+}
+
+/// What to add to the same arguments to get the addresses that an answer left out.
+#[derive(Deserialize)]
+struct Next {
+    request_id: String,
+    cursor: u64,
 }
 
 #[derive(Deserialize)]
@@ -144,8 +145,7 @@ pub async fn submit(client: &Client, progress: &Progress, proposal: Proposal<'_>
     let arguments = json!({
         "project": proposal.project, "files": specs, "reason": proposal.reason, "source": proposal.source,
     });
-    let addresses: Answer<Addresses> = client.call("bouncer_request_frontend_presigned", &arguments).await?;
-    let Addresses { request_id, files: issued, skipped } = addresses.view;
+    let Addresses { request_id, files: issued, skipped, .. } = addresses(client, &arguments).await?;
     let uploaded = upload_missing(&files, issued, &skipped, |total| progress.bytes("Uploading", total)).await?;
     progress.line(&format!("Uploaded {}, {}.", count(uploaded.files, "file"), bytes(uploaded.bytes)));
     let mut arguments = arguments;
@@ -167,6 +167,25 @@ pub async fn submit(client: &Client, progress: &Progress, proposal: Proposal<'_>
         duplicate,
         shows_commands: true,
     })
+}
+
+/// The addresses of all files, in as many answers as the server gives them.
+async fn addresses(client: &Client, arguments: &Value) -> Result<Addresses, CliError> {
+    const TOOL: &str = "bouncer_request_frontend_presigned";
+    let mut all = client.call::<Addresses>(TOOL, arguments).await?.view;
+    while let Some(next) = all.next.take() {
+        let mut arguments = arguments.clone();
+        arguments["request_id"] = json!(next.request_id);
+        arguments["cursor"] = json!(next.cursor);
+        let more = client.call::<Addresses>(TOOL, &arguments).await?.view;
+        if more.next.as_ref().is_some_and(|more| more.cursor <= next.cursor) {
+            return Err(unfit_address());
+        }
+        all.files.extend(more.files);
+        all.skipped.extend(more.skipped);
+        all.next = more.next;
+    }
+    Ok(all)
 }
 
 /// Says what a deploy would change, without any effect.

@@ -110,7 +110,8 @@ fn plan<'f>(
     Ok(uploads)
 }
 
-fn unfit_address() -> CliError {
+/// The server issued something that no upload can be made of.
+pub fn unfit_address() -> CliError {
     CliError::new(Exit::Failed, ErrorCode::UpstreamError, "The server issued an upload address that cannot be used.")
         .hint("Compare the versions with `bouncer doctor`.")
 }

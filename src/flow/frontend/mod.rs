@@ -1,5 +1,6 @@
 //! A frontend deploy: asked for inline or with presigned uploads, planned, published, and recorded.
 
+pub mod confirm;
 pub mod diff;
 mod files;
 pub mod inline;

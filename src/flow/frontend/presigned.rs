@@ -1,12 +1,10 @@
-//! `bouncer_request_frontend_presigned` and `bouncer_confirm_frontend_deploy`: the files go straight to the storage.
+//! `bouncer_request_frontend_presigned`: upload addresses, with which the files go straight to the storage.
 
 use super::files::{self, CheckedFile, FileToUpload};
-use super::plan::{PendingAnswer, pending_answer, submit};
-use crate::flow::execution::ensure_started;
-use crate::flow::wording::Wording;
-use crate::aws::objects::{ObjectError, UploadTerms};
+use crate::aws::objects::UploadTerms;
 use crate::flow::app::App;
 use crate::flow::projects::deployable;
+use crate::flow::wording::Wording;
 use crate::flow::staging::{blob_key, staged_key};
 use crate::model::caller::Caller;
 use crate::model::canonical;
@@ -16,19 +14,13 @@ use crate::model::headers;
 use crate::model::ids::{ProjectId, RequestId};
 use crate::model::request::{Action, Lifetime, Request, Status};
 use crate::model::time::Time;
-use futures::{StreamExt as _, TryStreamExt as _};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How long upload addresses and the request they belong to are good for, in seconds.
 const UPLOAD_SECONDS: u64 = 3600;
-/// Objects read and hashed at once when their digest was not announced.
-const CONCURRENT_READS: usize = 8;
-/// Names listed in an answer about missing files.
-const MISSING_SHOWN: usize = 100;
 
 /// Arguments of `bouncer_request_frontend_presigned`.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -41,6 +33,10 @@ pub struct RequestPresigned {
     pub reason: Option<String>,
     /// Who asks: "Bot name (task)".
     pub source: Option<String>,
+    /// From `next` of an earlier answer, to get the addresses of the files that it left out.
+    pub request_id: Option<String>,
+    /// From `next` as well.
+    pub cursor: Option<u64>,
 }
 
 /// The answer of `bouncer_request_frontend_presigned`.
@@ -58,8 +54,23 @@ pub struct UploadsReady {
     pub expires_at: Time,
     /// The bucket they lead to.
     pub staging_bucket: String,
+    /// Files that this answer leaves out because it would be too large; absent when there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub files_remaining: Option<usize>,
+    /// What to add to the same arguments to get the addresses of those files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<Next>,
     /// What to do next.
     pub message: &'static str,
+}
+
+/// Where the next answer goes on.
+#[derive(Serialize, JsonSchema)]
+pub struct Next {
+    /// The request that the addresses belong to.
+    pub request_id: String,
+    /// How many of the files, in the order of the call, earlier answers were about.
+    pub cursor: u64,
 }
 
 /// One upload.
@@ -94,120 +105,156 @@ pub async fn request(
     .check(app)?;
     let (project, _) = deployable(app, &args.project).await?;
     let checked = files::check_uploads(&args.files, &app.settings.limits)?;
-    let stored = app.stored_blobs(&project.project_id).await?;
-    let request_id = RequestId::random();
     let issued = hash_of(&args.files)?;
-    let now = Time::now();
-    let expires_at = now.plus_seconds(UPLOAD_SECONDS);
-
-    let (mut uploads, mut skipped) = (Vec::new(), Vec::new());
-    let bucket = app.settings.staging_bucket();
-    for file in &checked {
-        if let Some(sha256) = file.sha256
-            && stored.get(&sha256).is_some_and(|size| file.size.is_none_or(|announced| announced == *size))
-        {
-            skipped.push(file.path.to_string());
-            continue;
+    let (request, first) = match (args.request_id, args.cursor) {
+        (None, None) => {
+            let summary = format!("Upload {} files for {}", checked.len(), project.project_id);
+            let lifetime = Lifetime { from: Time::now(), valid: UPLOAD_SECONDS, kept: UPLOAD_SECONDS };
+            let id = RequestId::random();
+            let request = Request {
+                source: args.source,
+                reason: args.reason,
+                project: Some(project.project_id.clone()),
+                file_count: checked.len(),
+                total_size: checked.iter().filter_map(|file| file.size).sum(),
+                issued: Some(issued),
+                ..Request::new(id, Action::FrontendDeploy, Status::Ready, caller, &summary, lifetime)
+            };
+            (request, 0)
         }
-        let key = upload_key(&project.project_id, &request_id, file);
-        let terms = UploadTerms {
-            content_type: Some(file.content_type.clone().unwrap_or_else(|| headers::content_type(&file.path))),
-            sha256: file.sha256,
-            valid_for: Duration::from_secs(UPLOAD_SECONDS),
-        };
-        let signed = app.objects.upload_url(&bucket, &key, &terms, host).await?;
-        uploads.push(FileUpload {
-            filename: file.path.to_string(),
-            s3_key: key,
-            presigned_url: signed.url,
-            method: "PUT",
-            headers: signed.headers,
-        });
-    }
-
-    let summary = format!("Upload {} files for {}", checked.len(), project.project_id);
-    let lifetime = Lifetime { from: now, valid: UPLOAD_SECONDS, kept: UPLOAD_SECONDS };
-    let request = Request {
-        source: args.source,
-        reason: args.reason,
-        project: Some(project.project_id),
-        file_count: checked.len(),
-        total_size: checked.iter().filter_map(|file| file.size).sum(),
-        issued: Some(issued),
-        ..Request::new(request_id.clone(), Action::FrontendDeploy, Status::Ready, caller, &summary, lifetime)
+        (Some(id), Some(cursor)) => {
+            let request = own_request(app, caller, &id).await?;
+            must_be_issued(&request, &project.project_id, issued)?;
+            (request, position(cursor, checked.len())?)
+        }
+        (None, Some(_)) => return Err(UserError::missing("request_id")),
+        (Some(_), None) => return Err(UserError::missing("cursor")),
     };
-    app.store.create_request(&request).await?;
+    must_be_ready(&request)?;
+    let page = sign(app, &project.project_id, &request, &checked[first..], host).await?;
+    if first == 0 {
+        app.store.create_request(&request).await?;
+    }
+    let remaining = checked.len() - first - page.covered;
+    let cursor = (first + page.covered) as u64;
     Ok(UploadsReady {
         status: "ready",
-        request_id: request_id.to_string(),
-        files: uploads,
-        skipped,
-        expires_at,
-        staging_bucket: bucket,
-        message: "PUT each file to its presigned_url with its headers, then call bouncer_confirm_frontend_deploy with the same files.",
+        request_id: request.request_id.to_string(),
+        files: page.uploads,
+        skipped: page.skipped,
+        expires_at: request.expires_at,
+        staging_bucket: app.settings.staging_bucket(),
+        files_remaining: (remaining > 0).then_some(remaining),
+        next: (remaining > 0).then(|| Next { request_id: request.request_id.to_string(), cursor }),
+        message: match remaining {
+            0 => {
+                "PUT each file to its presigned_url with its headers, then call bouncer_confirm_frontend_deploy with the same files."
+            }
+            _ => {
+                "PUT each file to its presigned_url with its headers. These are not all: call this tool again with the same arguments and those of next, until an answer has no next; then confirm."
+            }
+        },
     })
 }
 
-/// Arguments of `bouncer_confirm_frontend_deploy`.
-#[derive(Debug, Deserialize, JsonSchema)]
-pub struct ConfirmDeploy {
-    /// From bouncer_request_frontend_presigned.
-    pub request_id: String,
-    /// The project's id.
-    pub project: String,
-    /// The same files as there.
-    pub files: Vec<FileToUpload>,
-    /// Why, for the approver.
-    pub reason: String,
-    /// Who asks, for the approver: "Bot name (task)".
-    pub source: String,
-    /// A stable id of the caller's task, for matching.
-    pub trust_scope: Option<String>,
-    /// Seconds for the approver to decide: 60 to 3600.
-    pub approval_window: Option<u64>,
+/// A part of the addresses, and how many of the files it is about.
+struct Page {
+    uploads: Vec<FileUpload>,
+    skipped: Vec<String>,
+    covered: usize,
 }
 
-/// Checks that every file has arrived and asks for a decision.
-pub async fn confirm(app: &App, caller: &Caller, args: ConfirmDeploy) -> Result<PendingAnswer, UserError> {
-    let wording = Wording {
-        reason: args.reason,
-        source: Some(args.source),
-        trust_scope: args.trust_scope,
-        approval_window: args.approval_window,
-    };
-    wording.check(app)?;
-    let request = own_request(app, caller, &args.request_id).await?;
-    let (project, target) = deployable(app, &args.project).await?;
-    if request.project.as_ref() != Some(&project.project_id) || request.issued != Some(hash_of(&args.files)?) {
-        return Err(UserError::validation(
-            "The project or the files are not those that the upload addresses were issued for.",
-            "Confirm exactly the issued list, or request new addresses.",
-        ));
+/// Signs an upload for each of the files that is not stored yet, as many as go into one answer; at least one.
+async fn sign(
+    app: &App,
+    project: &ProjectId,
+    request: &Request,
+    files: &[CheckedFile],
+    host: Option<&str>,
+) -> Result<Page, UserError> {
+    let stored = app.stored_blobs(project).await?;
+    let bucket = app.settings.staging_bucket();
+    let valid_for = Duration::from_secs(request.expires_at.seconds_left(Time::now()).max(1));
+    let mut page = Page { uploads: Vec::new(), skipped: Vec::new(), covered: 0 };
+    let mut room = app.settings.limits.answer_bytes;
+    for file in files {
+        let is_stored = |sha256| stored.get(&sha256).is_some_and(|size| file.size.is_none_or(|said| said == *size));
+        let upload = if file.sha256.is_some_and(is_stored) {
+            None
+        } else {
+            let key = upload_key(project, &request.request_id, file);
+            let terms = UploadTerms {
+                content_type: Some(file.content_type.clone().unwrap_or_else(|| headers::content_type(&file.path))),
+                sha256: file.sha256,
+                valid_for,
+            };
+            let signed = app.objects.upload_url(&bucket, &key, &terms, host).await?;
+            Some(FileUpload {
+                filename: file.path.to_string(),
+                s3_key: key,
+                presigned_url: signed.url,
+                method: "PUT",
+                headers: signed.headers,
+            })
+        };
+        let taken = match &upload {
+            Some(upload) => serde_json::to_vec(upload)?.len(),
+            None => file.path.as_str().len(),
+        };
+        if taken > room && page.covered > 0 {
+            break;
+        }
+        room = room.saturating_sub(taken);
+        page.covered += 1;
+        match upload {
+            Some(upload) => page.uploads.push(upload),
+            None => page.skipped.push(file.path.to_string()),
+        }
     }
+    Ok(page)
+}
+
+/// Where in the list of files an answer goes on.
+fn position(cursor: u64, files: usize) -> Result<usize, UserError> {
+    usize::try_from(cursor).ok().filter(|position| (1..files).contains(position)).ok_or_else(|| {
+        UserError::invalid(
+            "cursor",
+            format!("A cursor of {cursor} does not lead into the {files} files."),
+            "Use the cursor of the answer before.",
+        )
+    })
+}
+
+/// Refuses another project or other files than those of the request.
+pub(super) fn must_be_issued(request: &Request, project: &ProjectId, files: Sha256) -> Result<(), UserError> {
+    if request.project.as_ref() == Some(project) && request.issued == Some(files) {
+        return Ok(());
+    }
+    Err(UserError::validation(
+        "The project or the files are not those that the upload addresses were issued for.",
+        "Send exactly the same list again, or request new addresses.",
+    ))
+}
+
+/// Refuses a request whose uploads are over.
+pub(super) fn must_be_ready(request: &Request) -> Result<(), UserError> {
     match request.status_at(Time::now()) {
-        Status::Ready => {}
-        Status::Expired => {
-            return Err(UserError::new(
-                ErrorCode::Conflict,
-                "The upload addresses have expired.",
-                "Request new ones; files that are stored already will be skipped.",
-            ));
-        }
-        // A repeated confirmation gets the answer of the first, and makes sure that its execution was started.
-        _ => {
-            if request.status == Status::PendingApproval {
-                ensure_started(app, &request).await?;
-            }
-            return pending_answer(&request);
-        }
+        Status::Ready => Ok(()),
+        Status::Expired => Err(UserError::new(
+            ErrorCode::Conflict,
+            "The upload addresses have expired.",
+            "Request new ones; files that are stored already will be skipped.",
+        )),
+        status => Err(UserError::new(
+            ErrorCode::Conflict,
+            format!("The request '{}' is {status}: it takes no more uploads.", request.request_id),
+            "Request new addresses; files that are stored already will be skipped.",
+        )),
     }
-    let checked = files::check_uploads(&args.files, &app.settings.limits)?;
-    let arrived = arrivals(app, &project.project_id, &request.request_id, checked).await?;
-    let manifest = files::manifest(&project, arrived)?;
-    submit(app, caller, &project, target, &manifest, wording, Some(request)).await
 }
 
-async fn own_request(app: &App, caller: &Caller, text: &str) -> Result<Request, UserError> {
+/// A request of the caller's own under which addresses were issued.
+pub(super) async fn own_request(app: &App, caller: &Caller, text: &str) -> Result<Request, UserError> {
     let unknown = || {
         let shown: String = text.chars().take(80).collect();
         UserError::not_found(
@@ -220,79 +267,6 @@ async fn own_request(app: &App, caller: &Caller, text: &str) -> Result<Request, 
     let issued_to_caller =
         request.caller == caller.id && request.action == Action::FrontendDeploy && request.issued.is_some();
     if issued_to_caller { Ok(request) } else { Err(unknown()) }
-}
-
-/// The digest and size of every file, or which ones are missing. Files with an announced digest are known from one
-/// listing, because the storage took no other bytes; the others are read once.
-async fn arrivals(
-    app: &App,
-    project: &ProjectId,
-    request: &RequestId,
-    files: Vec<CheckedFile>,
-) -> Result<Vec<(CheckedFile, Sha256, u64)>, UserError> {
-    let bucket = app.settings.staging_bucket();
-    let blobs = app.stored_blobs(project).await?;
-    let staged: HashMap<String, u64> = if files.iter().all(|file| file.sha256.is_some()) {
-        HashMap::new()
-    } else {
-        let listing = app.objects.list(&bucket, &format!("staged/{request}/")).await?;
-        listing.into_iter().map(|object| (object.key, object.size)).collect()
-    };
-
-    let (mut arrived, mut to_read, mut missing) = (Vec::with_capacity(files.len()), Vec::new(), Vec::new());
-    for file in files {
-        match file.sha256 {
-            Some(sha256) => match blobs.get(&sha256) {
-                Some(size) if file.size.is_some_and(|announced| announced != *size) => {
-                    return Err(wrong_size(&file, *size));
-                }
-                Some(size) => arrived.push((file, sha256, *size)),
-                None => missing.push(file.path.to_string()),
-            },
-            None => match staged.get(&staged_key(request, &file.path)) {
-                Some(size) if file.size.is_some_and(|announced| announced != *size) => {
-                    return Err(wrong_size(&file, *size));
-                }
-                Some(_) => to_read.push(file),
-                None => missing.push(file.path.to_string()),
-            },
-        }
-    }
-    if !missing.is_empty() {
-        return Err(not_arrived(missing));
-    }
-    let read_sizes = to_read.iter().filter_map(|file| staged.get(&staged_key(request, &file.path)));
-    let total =
-        arrived.iter().map(|(_, _, size)| size).chain(read_sizes).fold(0u64, |sum, size| sum.saturating_add(*size));
-    if total > app.settings.limits.presigned_total_bytes {
-        return Err(UserError::validation(
-            format!("The files have {total} bytes in all, more than is accepted."),
-            "Leave out what the site does not need.",
-        ));
-    }
-    let read: Vec<(CheckedFile, Sha256, u64)> = futures::stream::iter(to_read)
-        .map(|file| adopt(app, &bucket, project, request, file))
-        .buffer_unordered(CONCURRENT_READS)
-        .try_collect()
-        .await?;
-    arrived.extend(read);
-    Ok(arrived)
-}
-
-/// Reads a staged object once for its digest, and keeps its content under that digest.
-async fn adopt(
-    app: &App,
-    bucket: &str,
-    project: &ProjectId,
-    request: &RequestId,
-    file: CheckedFile,
-) -> Result<(CheckedFile, Sha256, u64), ObjectError> {
-    let staged = staged_key(request, &file.path);
-    let (sha256, size) = app.objects.open(bucket, &staged).await?.digest(bucket).await?;
-    // The put is refused unless the bytes still have the digest just read: an upload that came between is noticed.
-    let source = app.objects.open(bucket, &staged).await?;
-    app.objects.put_opened(bucket, &blob_key(project, sha256), source, sha256, &Default::default()).await?;
-    Ok((file, sha256, size))
 }
 
 fn upload_key(project: &ProjectId, request: &RequestId, file: &CheckedFile) -> String {
@@ -309,23 +283,7 @@ fn listed(files: &[FileToUpload]) -> Vec<&FileToUpload> {
     listed
 }
 
-fn hash_of(files: &[FileToUpload]) -> Result<Sha256, UserError> {
+/// What binds a request to its files.
+pub(super) fn hash_of(files: &[FileToUpload]) -> Result<Sha256, UserError> {
     Ok(canonical::hash(&listed(files))?)
-}
-
-fn wrong_size(file: &CheckedFile, size: u64) -> UserError {
-    UserError::validation(
-        format!("The file '{}' arrived with {size} bytes, not the announced number.", file.path),
-        "Request new upload addresses with the right size.",
-    )
-    .with("filename", json!(file.path.as_str()))
-}
-
-fn not_arrived(missing: Vec<String>) -> UserError {
-    UserError::validation(
-        format!("{} of the files have not arrived, such as '{}'.", missing.len(), missing[0]),
-        "Upload the files listed in missing, then confirm again.",
-    )
-    .with("missing_count", json!(missing.len()))
-    .with("missing", json!(&missing[..missing.len().min(MISSING_SHOWN)]))
 }

@@ -2,11 +2,12 @@
 
 use crate::model::time::Time;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// One row of `DescribeStackEvents`. Rows come newest first; rows of one instant keep the order they were given in.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "PascalCase")]
 #[allow(missing_docs)] // The names are AWS's own words.
 pub struct StackEvent {

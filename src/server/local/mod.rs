@@ -7,7 +7,7 @@ mod sites;
 pub use credentials::{Credentials, CredentialsError};
 
 use super::backend::{self, BackendSetupError};
-use super::{TABLE_PREFIX, guard, listen, router};
+use super::{TABLE_PREFIX, guard, limits, listen, router};
 use crate::aws;
 use crate::engine::local::LocalEngine;
 use crate::engine::tasks::TaskRunner;
@@ -138,7 +138,7 @@ async fn serve_over(
             staging_bucket: format!("bouncer-uploads-{LOCAL_ACCOUNT}"),
             approval_window: options.approval_window,
             public_url: Some(public_url(address, &options.allowed_hosts)),
-            limits: Limits::default(),
+            limits: limits(Limits::default().answer_bytes),
             publish: PublishSettings::default(),
         },
         transfer_room: Semaphore::new(TRANSFER_ROOM_KIB),

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
 };
 use bouncer::local::{self, StorageCredentials};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
@@ -91,6 +91,24 @@ impl World {
             .arg("--file")
             .arg(self.file())
             .args(["--endpoint-url", endpoint])
+            .args(arguments);
+        run(command).await
+    }
+
+    /// The same, with credentials that a program prints, which an AWS profile names.
+    pub async fn seed_by_profile(&self, arguments: &[&str]) -> Finished {
+        let StorageCredentials { access_key_id, secret_access_key } = &self.credentials;
+        let printed = json!({ "Version": 1, "AccessKeyId": access_key_id, "SecretAccessKey": secret_access_key });
+        std::fs::write(self.folder.path().join("printed.json"), printed.to_string()).unwrap();
+        let config = self.folder.path().join("config");
+        let profile = "[profile dev]\nregion = us-east-1\ncredential_process = cat printed.json\n";
+        std::fs::write(&config, profile).unwrap();
+        let mut command = program(self.folder.path());
+        command
+            .envs([("AWS_CONFIG_FILE", config.as_os_str()), ("AWS_PROFILE", "dev".as_ref())])
+            .arg("--file")
+            .arg(self.file())
+            .args(["--endpoint-url", &self.endpoint])
             .args(arguments);
         run(command).await
     }

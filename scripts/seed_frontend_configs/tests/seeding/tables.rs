@@ -14,6 +14,7 @@ on_both!(
     programs_get_json,
     a_field_of_the_wrong_type_is_put_right,
     a_table_of_another_name_is_used_alone,
+    credentials_come_from_a_developers_profile,
 );
 
 const SHOP: &str = r#"
@@ -24,6 +25,12 @@ frontend_region = "eu-west-1"
 frontend_cache_rules = [{ pattern = "*.json", cache_control = "no-cache" }]
 "#;
 const BLOG: &str = "\n[projects.blog]\nfrontend_bucket = \"blog-site\"\n";
+
+async fn credentials_come_from_a_developers_profile(world: World) {
+    world.state(SHOP);
+    world.seed_by_profile(&[]).await.ends_with(0);
+    assert!(world.row("shop").await.is_some());
+}
 
 async fn only_differences_are_written_and_the_rest_of_the_row_stays(world: World) {
     let mut before = row(&[
