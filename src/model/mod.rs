@@ -16,4 +16,5 @@ pub mod plan;
 pub mod progress;
 pub mod project;
 pub mod request;
+pub mod stack_progress;
 pub mod time;
