@@ -208,13 +208,12 @@ impl StackProgress {
 
     fn recount(&mut self) {
         let known = self.marks.len();
-        let (total, done) = match self.outcome() {
+        (self.total, self.done) = match self.outcome() {
             // What a change set listed and the operation did not have to touch is as it should be.
             Some(StackOutcome::Succeeded) => (self.planned.max(known), self.planned.max(known)),
             _ if self.rolling_back => (known, self.marks.undone()),
             _ => (self.planned.max(known), self.marks.completed()),
         };
-        (self.total, self.done) = (total, done.min(total));
         if self.outcome().is_some() {
             self.in_progress.clear();
         }
