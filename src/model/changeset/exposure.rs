@@ -116,10 +116,9 @@ fn judge_switches(key: &str, value: &Value, found: &mut BTreeSet<String>) {
     if OPENING_SWITCHES.contains(&key) && is_bool(value, true) {
         found.insert(format!("switches {key} on"));
     }
-    if matches!(key, "AccessControl" | "CannedACL") {
-        if let Some(acl) = value.as_str().filter(|acl| acl.starts_with("Public") || *acl == "AuthenticatedRead") {
-            found.insert(format!("sets the access list {acl}"));
-        }
+    let open_acl = value.as_str().filter(|acl| acl.starts_with("Public") || *acl == "AuthenticatedRead");
+    if let Some(acl) = open_acl.filter(|_| matches!(key, "AccessControl" | "CannedACL")) {
+        found.insert(format!("sets the access list {acl}"));
     }
     if matches!(key, "ManagedPolicyArns" | "ManagedPolicyArn" | "PolicyArn") {
         for arn in one_or_many(value).filter_map(Value::as_str) {

@@ -76,6 +76,8 @@ fn what_is_known_to_be_code_needs_nobody() {
 #[test]
 fn what_is_not_known_to_be_code_goes_to_a_human() {
     let code_and = |more: Value| modify("AWS::Lambda::Function", json!([detail("Properties", "Code"), more]));
+    let mut recreates = detail("Properties", "Code");
+    recreates["Target"]["RequiresRecreation"] = json!("Always");
     let no_details = modify("AWS::Lambda::Function", json!([]));
     let mut cases = vec![
         (code_and(detail("Properties", "Timeout")), Risk::Review),
@@ -91,6 +93,7 @@ fn what_is_not_known_to_be_code_goes_to_a_human() {
         (with(code(), "Replacement", json!("Conditional")), Risk::Review),
         (with(code(), "Replacement", json!("Perhaps")), Risk::Review),
         (with(code(), "Replacement", Value::Null), Risk::Review),
+        (with(code(), "Details", json!([recreates])), Risk::Review),
         (with(code(), "PolicyAction", json!("ReplaceAndDelete")), Risk::Review),
         (with(code(), "Action", json!("Dynamic")), Risk::Review),
         (with(code(), "Action", json!("SyncWithActual")), Risk::Review),

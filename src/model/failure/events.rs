@@ -2,12 +2,10 @@
 
 use crate::model::time::Time;
 use jiff::Timestamp;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// One row of `DescribeStackEvents`. Rows come newest first; rows of one instant keep the order they were given in.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 #[allow(missing_docs)] // The names are AWS's own words.
 pub struct StackEvent {
@@ -108,36 +106,29 @@ pub(super) fn stack_name_of(arn: &str) -> &str {
 }
 
 /// The rows of one operation, in the order given: those with its client request token; of rows without a token those
-/// since the operation began. Without a token and without a time, the rows since each stack's latest start.
+/// since the operation began. Without a token and without a time, the rows since the latest start of the first row's
+/// stack, which is the one the operation is on.
 ///
 /// `since` should be a little earlier than the call that began the operation: it is compared with AWS's clock.
 pub fn of_operation(events: &[StackEvent], client_request_token: Option<&str>, since: Option<Time>) -> Vec<StackEvent> {
     let has_token = |event: &&StackEvent| {
         client_request_token.is_some() && event.client_request_token.as_deref() == client_request_token
     };
-    let began =
+    let root = events.first().map(StackEvent::stack_key).unwrap_or_default();
+    let start = events.iter().position(|event| event.stack_key() == root && event.starts_operation());
+    let told =
         since.map(Time::timestamp).or_else(|| events.iter().filter(has_token).filter_map(StackEvent::time).min());
-    let mut ended = BTreeMap::<&str, bool>::new();
-    let mut rows = Vec::new();
-    for event in events.iter().filter(|event| event.status() != "REVIEW_IN_PROGRESS") {
-        let mine = match (client_request_token, event.client_request_token.as_deref()) {
-            (Some(wanted), Some(token)) => token == wanted,
-            _ => match (began, event.time()) {
-                (Some(began), Some(time)) => time >= began,
-                (Some(_), None) => true,
-                (None, _) => {
-                    let past = ended.entry(event.stack_key()).or_default();
-                    let keep = !*past;
-                    *past |= event.starts_operation();
-                    keep
-                }
-            },
-        };
-        if mine {
-            rows.push(event.clone());
-        }
-    }
-    rows
+    let began = told.or_else(|| start.and_then(|at| events[at].time()));
+    let is_mine = |at: usize, event: &StackEvent| match (client_request_token, event.client_request_token.as_deref()) {
+        (Some(wanted), Some(token)) => token == wanted,
+        _ if told.is_none() && event.stack_key() == root => start.is_none_or(|start| at <= start),
+        _ => match (began, event.time()) {
+            (Some(began), Some(time)) => time >= began,
+            _ => true,
+        },
+    };
+    let rows = events.iter().enumerate().filter(|(_, event)| event.status() != "REVIEW_IN_PROGRESS");
+    rows.filter(|(at, event)| is_mine(*at, event)).map(|(_, event)| event.clone()).collect()
 }
 
 #[cfg(test)]
@@ -200,6 +191,19 @@ mod tests {
         ]);
         on_failure_delete[0].resource_status_reason = Some("The following ... . Delete requested by user.".into());
         assert_eq!(of_operation(&on_failure_delete, None, None).len(), 3, "this deletion is part of the creation");
+    }
+
+    #[test]
+    fn a_nested_stack_that_is_deleted_again_keeps_its_rows() {
+        let mut child = rows(&[
+            ("Child", "DELETE_IN_PROGRESS", None, "2026-01-02T00:00:09Z"),
+            ("Table", "CREATE_FAILED", None, "2026-01-02T00:00:03Z"),
+            ("Child", "CREATE_IN_PROGRESS", None, "2026-01-02T00:00:02Z"),
+            ("Older", "CREATE_FAILED", None, "2026-01-01T00:00:00Z"),
+        ]);
+        child.iter_mut().for_each(|row| row.stack_name = Some("Child".into()));
+        let both = [history(), child].concat();
+        assert_eq!(ids(&of_operation(&both, None, None)), ["Shop", "Table", "Shop", "Child", "Table", "Child"]);
     }
 
     #[test]

@@ -33,20 +33,24 @@ pub(super) enum Meaning<'a> {
 
 /// What the reason of a failed row means.
 pub(super) fn meaning(reason: &str) -> Meaning<'_> {
-    if let Some(rest) = reason.trim().strip_prefix("Embedded stack ") {
-        if let Some((arn, outcome)) = rest.split_once(" was not successfully ") {
-            let inner = outcome.split_once(" with reason: ").or_else(|| outcome.split_once(": ")).map(|(_, text)| text);
-            return match inner {
-                Some(inner) if !is_listing(inner) && is_cascade(inner) => Meaning::Cascade,
-                _ => Meaning::Relay { arn: Some(arn.trim()).filter(|arn| !arn.is_empty()) },
-            };
-        }
+    let relayed = reason.trim().strip_prefix("Embedded stack ");
+    if let Some((arn, outcome)) = relayed.and_then(|rest| rest.split_once(" was not successfully ")) {
+        let inner = outcome.split_once(" with reason: ").or_else(|| outcome.split_once(": ")).map(|(_, text)| text);
+        return match inner {
+            Some(inner) if !is_listing(inner) && is_cascade(inner) => Meaning::Cascade,
+            _ => Meaning::Relay { arn: Some(arn.trim()).filter(|arn| !arn.is_empty()) },
+        };
     }
     match own_words(reason) {
         "" if reason.trim().is_empty() => Meaning::Silent,
         words if is_cascade(words) => Meaning::Cascade,
         _ => Meaning::Cause,
     }
+}
+
+/// Whether a reason only says that something else failed first.
+pub fn only_follows(reason: &str) -> bool {
+    meaning(reason) == Meaning::Cascade
 }
 
 /// Whether a stack only lists what failed in it.
