@@ -200,8 +200,7 @@ impl Github {
         let description = sentence.chars().take(140).collect();
         let body = Body { state, context: format!("bouncer/{project}"), description };
         let what = format!("the commit {} of {repo}", commit.short());
-        let _: serde_json::Value =
-            self.post(&format!("/repos/{}/statuses/{commit}", path(repo)), &body, &what).await?;
+        let _: serde_json::Value = self.post(&format!("/repos/{}/statuses/{commit}", path(repo)), &body, &what).await?;
         Ok(())
     }
 

@@ -60,10 +60,14 @@ impl CallError {
                 CallError::NotFound(what)
             }
             "ValidationError" if message.contains("does not exist") => CallError::NotFound(what),
-            "Throttling" | "ThrottlingException" | "RequestLimitExceeded" | "TooManyRequestsException"
-            | "ExpiredToken" | "ExpiredTokenException" | "InternalFailure" | "ServiceUnavailable" => {
-                CallError::Unavailable { what, reason: chain(error) }
-            }
+            "Throttling"
+            | "ThrottlingException"
+            | "RequestLimitExceeded"
+            | "TooManyRequestsException"
+            | "ExpiredToken"
+            | "ExpiredTokenException"
+            | "InternalFailure"
+            | "ServiceUnavailable" => CallError::Unavailable { what, reason: chain(error) },
             _ if code.is_empty() || status.is_none_or(|status| status >= 500) => {
                 CallError::Unavailable { what, reason: chain(error) }
             }

@@ -15,5 +15,6 @@ pub mod stacks;
 pub mod workflows;
 
 pub use settings::{
-    BackendServices, Endpoints, Identity, NoRegion, Services, Storage, StoreOptions, backend_from_environment, from_environment, local, store_from_environment,
+    BackendServices, Endpoints, Identity, NoRegion, Services, Storage, StoreOptions, backend_from_environment,
+    from_environment, local, store_from_environment,
 };

@@ -379,7 +379,7 @@ where
     }
 }
 
-trait HttpStatus {
+pub(super) trait HttpStatus {
     fn http_status(&self) -> Option<u16>;
 }
 

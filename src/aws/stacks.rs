@@ -48,8 +48,10 @@ pub struct ChangeSetOrder<'a> {
     pub template_url: String,
     /// The stack's parameters.
     pub parameters: &'a StackParameters,
-    /// The commit, for the stack's tags.
-    pub commit: String,
+    /// The project, for the tag of a new stack.
+    pub project: String,
+    /// For people who look at the change set.
+    pub description: String,
 }
 
 /// One stack, with the credentials its project says.
@@ -108,8 +110,8 @@ impl StackAccount {
             .parameters
             .iter()
             .map(|(key, value)| Parameter::builder().parameter_key(key).parameter_value(value).build());
-        let tag = |key: &str, value: &str| Tag::builder().key(key).value(value).build();
-        self.client
+        let mut request = self
+            .client
             .create_change_set()
             .stack_name(&self.name)
             .change_set_name(order.deploy_id.as_str())
@@ -124,13 +126,14 @@ impl StackAccount {
             .capabilities(Capability::CapabilityAutoExpand)
             .set_role_arn(self.role.clone())
             .include_nested_stacks(true)
-            .tags(tag("bouncer:deploy-id", order.deploy_id.as_str()))
-            .tags(tag("bouncer:commit", &order.commit))
-            .client_token(order.deploy_id.as_str())
-            .send()
-            .await
-            .map(|_| ())
-            .map_err(|error| self.sort(&error))
+            .description(&order.description)
+            .client_token(order.deploy_id.as_str());
+        if order.kind == ChangeSetKind::Create {
+            // Tags of a stack are those of all its resources, and a change set that names any replaces all of them. So
+            // what differs from deploy to deploy is in the description, and a stack keeps the tags it has.
+            request = request.tags(Tag::builder().key("bouncer:project").value(&order.project).build());
+        }
+        request.send().await.map(|_| ()).map_err(|error| self.sort(&error))
     }
 
     /// A change set of this stack by its name or ARN, every page of it, and those of nested stacks within.

@@ -22,9 +22,9 @@ pub(super) fn of(request: &Request) -> Option<Execution<'_>> {
         Action::FrontendDeploy => Some(Execution { machine: Machine::FrontendDeploy, name: &request.request_id }),
         Action::BackendDeploy => Some(Execution { machine: Machine::Deploy, name: &request.request_id }),
         // The deploy that stops for it goes on when it is decided.
-        Action::InfrastructureChange => request
-            .infrastructure_plan()
-            .map(|plan| Execution { machine: Machine::Deploy, name: &plan.parent }),
+        Action::InfrastructureChange => {
+            request.infrastructure_plan().map(|plan| Execution { machine: Machine::Deploy, name: &plan.parent })
+        }
         Action::Upload => None,
     }
 }
@@ -33,7 +33,9 @@ pub(super) fn of(request: &Request) -> Option<Execution<'_>> {
 pub(super) async fn ensure_started(app: &App, request: &Request) -> Result<(), UserError> {
     let (machine, ask) = match request.action {
         Action::FrontendDeploy => (Machine::FrontendDeploy, None),
-        Action::BackendDeploy => (Machine::Deploy, Some(request.backend_plan().is_none_or(|plan| plan.gate == Gate::Ask))),
+        Action::BackendDeploy => {
+            (Machine::Deploy, Some(request.backend_plan().is_none_or(|plan| plan.gate == Gate::Ask)))
+        }
         Action::InfrastructureChange | Action::Upload => return Ok(()),
     };
     let mut input = json!({

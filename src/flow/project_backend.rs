@@ -137,7 +137,12 @@ fn check(target: &BackendTarget) -> Result<(), UserError> {
     let check = |name: &str, value: &str, good: bool, expected: &str| {
         if good { Ok(()) } else { Err(wrong(name, format!("{name} '{value}' is not valid: expected {expected}."))) }
     };
-    check("stack_name", &target.stack_name, is_stack_name(&target.stack_name), "1 to 128 letters, digits and '-', a letter first")?;
+    check(
+        "stack_name",
+        &target.stack_name,
+        is_stack_name(&target.stack_name),
+        "1 to 128 letters, digits and '-', a letter first",
+    )?;
     let path = &target.sam_template_path;
     check("sam_template_path", path, is_template_path(path), "a path in the repository such as infra/template.yaml")?;
     if let Some(region) = &target.stack_region {
@@ -163,7 +168,10 @@ fn is_stack_name(name: &str) -> bool {
 /// The build and GitHub both take the path as it is, so it has nothing that leads elsewhere.
 fn is_template_path(path: &str) -> bool {
     let part = |part: &str| {
-        !part.is_empty() && part != "." && part != ".." && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_. ".contains(&b))
+        !part.is_empty()
+            && part != "."
+            && part != ".."
+            && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_. ".contains(&b))
     };
     (1..=255).contains(&path.len()) && !path.starts_with('-') && path.split('/').all(part)
 }

@@ -30,6 +30,12 @@ impl Time {
         Self(self.0.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX))
     }
 
+    /// This time less some seconds.
+    #[must_use]
+    pub fn minus_seconds(self, seconds: u32) -> Self {
+        Self(self.0.checked_sub(SignedDuration::from_secs(i64::from(seconds))).unwrap_or(Timestamp::MIN))
+    }
+
     /// Whole seconds from an earlier time to this one; 0 when the other is later.
     pub fn seconds_since(self, earlier: Time) -> u64 {
         u64::try_from(self.0.duration_since(earlier.0).as_secs()).unwrap_or(0)

@@ -78,7 +78,9 @@ pub(super) fn still_as_planned(project: Option<&Project>, plan: &BackendPlan) ->
         return Err(moved_on("The project's deploy_mode asks for an approval by now"));
     }
     if target != &plan.target {
-        return Err(moved_on("The project's repository, stack, roles or parameters changed after the deploy was asked for"));
+        return Err(moved_on(
+            "The project's repository, stack, roles or parameters changed after the deploy was asked for",
+        ));
     }
     let base = project.deployed.as_ref().filter(|deployed| deployed.is_of(target)).map(|deployed| &deployed.commit);
     if base != plan.base.as_ref() {

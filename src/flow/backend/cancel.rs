@@ -157,7 +157,8 @@ pub(super) async fn finish(app: &App, request: &Request, by: &str) -> Result<(),
         if let Some(build) = run.build.as_ref().filter(|build| build.status == "IN_PROGRESS") {
             backend.builds.stop(&build.id).await?;
         }
-        if let (Some(set), Some(plan), Some(deploy_id)) = (&run.change_set, request.backend_plan(), &request.deploy_id) {
+        if let (Some(set), Some(plan), Some(deploy_id)) = (&run.change_set, request.backend_plan(), &request.deploy_id)
+        {
             let account = backend.account(&plan.target, deploy_id).await?;
             // First of all it must not be executed any more by a task that is still on its way.
             match account.delete_change_set(&set.id).await {

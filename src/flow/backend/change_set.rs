@@ -28,7 +28,8 @@ pub async fn create_change_set(app: &App, id: &RequestId) -> Result<Value, TaskE
         kind,
         template_url: work.backend.artifacts.url(&place::template(&work.deploy_id)),
         parameters: &work.plan.parameters,
-        commit: work.plan.commit.to_string(),
+        project: work.plan.project.to_string(),
+        description: format!("Bouncer {} of commit {}", work.deploy_id, work.plan.commit),
     };
     match account.create_change_set(&order).await {
         // An earlier attempt of this task was heard.
@@ -52,8 +53,12 @@ fn kind_for(stack: Option<&Stack>, name: &str) -> Result<ChangeSetKind, TaskErro
     let Some(stack) = stack else { return Ok(ChangeSetKind::Create) };
     match stack.status.as_str() {
         "REVIEW_IN_PROGRESS" => Ok(ChangeSetKind::Create),
-        "CREATE_COMPLETE" | "UPDATE_COMPLETE" | "UPDATE_ROLLBACK_COMPLETE" | "IMPORT_COMPLETE"
-        | "IMPORT_ROLLBACK_COMPLETE" | "UPDATE_FAILED" => Ok(ChangeSetKind::Update),
+        "CREATE_COMPLETE"
+        | "UPDATE_COMPLETE"
+        | "UPDATE_ROLLBACK_COMPLETE"
+        | "IMPORT_COMPLETE"
+        | "IMPORT_ROLLBACK_COMPLETE"
+        | "UPDATE_FAILED" => Ok(ChangeSetKind::Update),
         "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" | "CREATE_FAILED" | "DELETE_FAILED" => Err(refused(&format!(
             "The stack {name} is in {}: its creation failed, so it cannot be updated. Look at what it holds, delete it \
              (aws cloudformation delete-stack --stack-name {name}), and ask for the deploy anew",

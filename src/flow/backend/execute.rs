@@ -37,7 +37,9 @@ pub async fn execute(app: &App, id: &RequestId) -> Result<Value, TaskError> {
     if set.class != Some(ChangeClass::CodeOnly) {
         let question = infrastructure::approved(&work).await?;
         if question.status == Status::Approved {
-            app.store.transition(&question, Event::Start, |row| row.started_at = Some(crate::model::time::Time::now())).await?;
+            app.store
+                .transition(&question, Event::Start, |row| row.started_at = Some(crate::model::time::Time::now()))
+                .await?;
         }
     }
     let newest = account.events(&set.stack_id, |_| true).await?;

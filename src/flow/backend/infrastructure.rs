@@ -99,7 +99,8 @@ pub(super) async fn approved(work: &Work<'_>) -> Result<Request, TaskError> {
     if !is_yes {
         return Err(refused("The infrastructure changes were not approved"));
     }
-    let same = Some(plan.hash()?) == question.plan_hash && plan.change_set_id == set.id && Some(plan.changes) == set.changes;
+    let same =
+        Some(plan.hash()?) == question.plan_hash && plan.change_set_id == set.id && Some(plan.changes) == set.changes;
     if !same || plan.commit != work.plan.commit {
         return Err(refused("The change set is not the one that was approved"));
     }

@@ -1,5 +1,6 @@
 //! A backend deploy: asked for, built from one commit, compared, approved, executed, and recorded.
 
+mod begin;
 mod build;
 pub mod cancel;
 mod change_set;
@@ -8,7 +9,6 @@ mod infrastructure;
 pub mod logs;
 mod outcome;
 mod preflight;
-mod begin;
 pub mod request;
 mod review;
 mod seal;
@@ -24,7 +24,7 @@ pub use change_set::{check_change_set, create_change_set};
 pub use execute::execute;
 pub use infrastructure::{ask_infrastructure, expire_infrastructure};
 pub(super) use outcome::close_orphan;
-pub use outcome::{BackendResult, complete, fail, not_begun, turned_down};
+pub use outcome::{BackendResult, FailureEvent, complete, fail, not_begun, turned_down};
 pub use services::{Backend, BackendSettings};
 pub use source::fetch_source;
 pub use watch::check_stack;

@@ -48,7 +48,33 @@ pub struct BackendResult {
     pub failed_resources: Vec<FailedResource>,
     /// The stack's events that tell of failures, as CloudFormation words them, newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub cfn_failure_events: Vec<StackEvent>,
+    pub cfn_failure_events: Vec<FailureEvent>,
+}
+
+/// An event of a failure, as CloudFormation words it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase")]
+#[allow(missing_docs)] // The names are CloudFormation's own.
+pub struct FailureEvent {
+    pub stack_name: String,
+    pub logical_resource_id: String,
+    pub resource_type: String,
+    pub resource_status: String,
+    pub resource_status_reason: String,
+    pub timestamp: String,
+}
+
+impl From<StackEvent> for FailureEvent {
+    fn from(event: StackEvent) -> Self {
+        Self {
+            stack_name: event.stack_label().to_owned(),
+            logical_resource_id: event.logical_id().to_owned(),
+            resource_type: event.resource_type.unwrap_or_default(),
+            resource_status: event.resource_status.unwrap_or_default(),
+            resource_status_reason: event.resource_status_reason.unwrap_or_default(),
+            timestamp: event.timestamp.unwrap_or_default(),
+        }
+    }
 }
 
 /// Closes a deploy whose stack is as it should be. `state` is the execution's data, which tells of a change set without
@@ -183,15 +209,13 @@ async fn explain_stack(app: &App, request: &Request) -> Result<BackendResult, Ta
             lines.push(line);
         }
     }
-    let mut told = events;
-    told.retain(|event| event.resource_status.as_deref().is_some_and(|status| status.ends_with("_FAILED")));
-    told.truncate(MAX_RESOURCES);
+    let told = events.into_iter().filter(|event| event.status().ends_with("_FAILED")).take(MAX_RESOURCES);
     Ok(BackendResult {
         error_summary: Some(error_summary(&failure)),
         hint: hint(&failure.root_cause).map(str::to_owned),
         error_lines: lines,
         failed_resources: failure.failed_resources.into_iter().take(MAX_RESOURCES).collect(),
-        cfn_failure_events: told,
+        cfn_failure_events: told.map(FailureEvent::from).collect(),
         ..BackendResult::default()
     })
 }

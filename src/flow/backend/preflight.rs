@@ -25,9 +25,7 @@ pub(super) struct Source {
 
 /// Finds the commit, its template and its parameters.
 pub(super) async fn source(backend: &Backend, target: &BackendTarget, branch: &Branch) -> Result<Source, UserError> {
-    let misconfigured = |fault: String| {
-        failed(fault, "Have an admin correct the project.")
-    };
+    let misconfigured = |fault: String| failed(fault, "Have an admin correct the project.");
     let repo = Repo::parse(&target.git_repo).map_err(|error| misconfigured(format!("The project's {error}.")))?;
     let parameters = StackParameters::parse(&target.sam_params).map_err(|error| misconfigured(error.to_string()))?;
     let github = backend.github(target, &repo).await.map_err(|error| no_token(backend, target, &error))?;

@@ -21,7 +21,9 @@ pub(super) async fn review(
     let mut files = Listed::default();
     let mut diff = None;
     match base {
-        None => notes.push("Nothing has been deployed to this stack before, so there is nothing to compare with.".into()),
+        None => {
+            notes.push("Nothing has been deployed to this stack before, so there is nothing to compare with.".into())
+        }
         Some(base) => {
             match source.github.compare(&source.repo, &base.commit, &source.commit.sha).await {
                 Ok(comparison) => {
@@ -40,7 +42,10 @@ pub(super) async fn review(
                 }
                 Err(error) => {
                     tracing::warn!(%error, "the deployed template cannot be read");
-                    notes.push(format!("The template at {} cannot be read, so it was not compared.", base.commit.short()));
+                    notes.push(format!(
+                        "The template at {} cannot be read, so it was not compared.",
+                        base.commit.short()
+                    ));
                 }
             }
         }

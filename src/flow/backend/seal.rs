@@ -30,8 +30,7 @@ pub(super) async fn seal(work: &Work<'_>) -> Result<(), TaskError> {
     artifacts.copy_all(others.into_iter().map(|key| (key.clone(), moved(key, &from, &to))).collect()).await?;
     for key in templates {
         let text = rewritten(&read(work, key).await?, &from, &to)?;
-        let target =
-            if key.ends_with(PACKAGED) { format!("{to}/{PACKAGED}") } else { moved(key, &from, &to) };
+        let target = if key.ends_with(PACKAGED) { format!("{to}/{PACKAGED}") } else { moved(key, &from, &to) };
         artifacts.put(&target, text.clone().into()).await?;
     }
     let packaged = read(work, &format!("{to}/{PACKAGED}")).await?;

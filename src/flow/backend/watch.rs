@@ -6,26 +6,35 @@ use crate::aws::stacks::StackAccount;
 use crate::flow::app::App;
 use crate::flow::ports::TaskError;
 use crate::model::backend_run::{BackendRun, BackendStep, ChangeSetKind};
-use crate::model::failure::StackEvent;
+use crate::model::failure::{StackEvent, of_operation};
 use crate::model::ids::{DeployId, RequestId};
-use crate::model::stack_progress::{StackOperation, StackOutcome, StackProgress};
+use crate::model::stack_progress::{StackAction, StackOutcome, StackProgress};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// Nested stacks that are followed.
 const MAX_NESTED: usize = 50;
+/// How far AWS's clock may be behind, in seconds.
+const CLOCK_SKEW: u32 = 5;
 
-/// Looks at the stack.
+/// Looks at the stack, from where the last look ended.
 pub async fn check_stack(app: &App, id: &RequestId) -> Result<Value, TaskError> {
     let mut work = Work::load(app, id).await?;
     let account = work.account().await?;
-    let events = operation_events(&account, &work.run, &work.deploy_id).await?;
     let set = work.run.change_set.clone().ok_or_else(|| refused("The record does not name the change set"))?;
-    let operation = match set.kind {
-        ChangeSetKind::Create => StackOperation::Create,
-        ChangeSetKind::Update => StackOperation::Update,
+    let action = match set.kind {
+        ChangeSetKind::Create => StackAction::Create,
+        ChangeSetKind::Update => StackAction::Update,
     };
-    let progress = StackProgress::of(operation, set.resources, &set.stack_id, &events);
+    let known = work.run.stack.clone();
+    let mut progress = known.unwrap_or_else(|| StackProgress::new(action, &set.stack_id, set.resources));
+    let mut looked_at = BTreeSet::new();
+    while let Some(stack) = next_stack(&progress, &looked_at) {
+        let seen = progress.cursor(&stack).map(str::to_owned);
+        let events = events_of(&account, &work.run, &work.deploy_id, &stack, seen.as_deref()).await?;
+        progress.absorb(&events);
+        looked_at.insert(stack);
+    }
     let outcome = progress.outcome();
     work.note(|run, now| {
         run.stack = Some(progress);
@@ -37,45 +46,58 @@ pub async fn check_stack(app: &App, id: &RequestId) -> Result<Value, TaskError> 
     Ok(work.answer(match outcome {
         None => "again",
         Some(StackOutcome::Succeeded) => "deployed",
-        Some(StackOutcome::Failed) => "failed",
+        Some(StackOutcome::RolledBack | StackOutcome::Failed | StackOutcome::RollbackFailed) => "failed",
     }))
 }
 
-/// The events that came of this deploy, newest first, those of nested stacks behind them.
+fn next_stack(progress: &StackProgress, looked_at: &BTreeSet<String>) -> Option<String> {
+    let open = progress.open_stacks();
+    open.into_iter().find(|stack| !looked_at.contains(*stack) && looked_at.len() <= MAX_NESTED).map(str::to_owned)
+}
+
+/// Every event that came of this deploy, newest first: the stack's own, and behind them those of nested stacks.
 pub(super) async fn operation_events(
     account: &StackAccount,
     run: &BackendRun,
     deploy: &DeployId,
 ) -> Result<Vec<StackEvent>, CallError> {
     let Some(set) = &run.change_set else { return Ok(vec![]) };
-    let is_before = |event: &StackEvent| run.event_before.is_some() && event.event_id == run.event_before;
-    let mut events = account.events(&set.stack_id, |page| page.iter().any(is_before)).await?;
-    if let Some(end) = events.iter().position(is_before) {
-        events.truncate(end);
-    }
-    let begun = events.last().and_then(|event| event.timestamp.clone());
-    let mut followed = BTreeSet::from([set.stack_id.clone()]);
-    let mut to_follow = nested_stacks(&events);
+    let mut events = Vec::new();
+    let mut followed = BTreeSet::new();
+    let mut to_follow = vec![set.stack_id.clone()];
     while let Some(stack) = to_follow.pop() {
         if followed.len() > MAX_NESTED || !followed.insert(stack.clone()) {
             continue;
         }
-        let is_older = |event: &StackEvent| event.timestamp < begun;
-        let mut inner = match account.events(&stack, |page| page.iter().any(is_older)).await {
-            Err(CallError::NotFound(_)) => continue,
-            other => other?,
-        };
-        inner.retain(|event| !is_older(event));
-        to_follow.extend(nested_stacks(&inner));
-        events.extend(inner);
+        let found = events_of(account, run, deploy, &stack, None).await?;
+        let nested = found.iter().filter(|event| event.is_nested_stack()).filter_map(StackEvent::physical_id);
+        to_follow.extend(nested.map(str::to_owned));
+        events.extend(found);
     }
-    tracing::debug!(deploy_id = %deploy, events = events.len(), "read the events of the stack");
     Ok(events)
 }
 
-/// The nested stacks that events tell of.
-fn nested_stacks(events: &[StackEvent]) -> Vec<String> {
-    let nested = events.iter().filter(|event| event.is_nested_stack());
-    let stacks: BTreeSet<&str> = nested.filter_map(StackEvent::physical_id).collect();
-    stacks.into_iter().map(str::to_owned).collect()
+/// The events of one stack that came of this deploy and are newer than `seen`, newest first.
+async fn events_of(
+    account: &StackAccount,
+    run: &BackendRun,
+    deploy: &DeployId,
+    stack: &str,
+    seen: Option<&str>,
+) -> Result<Vec<StackEvent>, CallError> {
+    let since = run.executed_at.map(|at| at.minus_seconds(CLOCK_SKEW));
+    let is_older = |event: &StackEvent| {
+        let id = event.event_id.as_deref();
+        id.is_some() && (id == seen || id == run.event_before.as_deref())
+            || event.time().is_some_and(|time| since.is_some_and(|since| time < since.timestamp()))
+    };
+    let mut events = match account.events(stack, |page| page.iter().any(is_older)).await {
+        // A nested stack whose making failed at once may be gone already.
+        Err(CallError::NotFound(_)) => return Ok(vec![]),
+        other => other?,
+    };
+    if let Some(end) = events.iter().position(is_older) {
+        events.truncate(end);
+    }
+    Ok(of_operation(&events, Some(deploy.as_str()), since))
 }

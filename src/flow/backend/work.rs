@@ -16,7 +16,6 @@ use crate::model::ids::{DeployId, RequestId};
 use crate::model::request::{Request, Status, Verdict};
 use crate::model::time::Time;
 use crate::store::locks::Lane;
-use serde::Serialize;
 use serde_json::{Value, json};
 
 /// A running deploy in the hands of one task.
@@ -67,10 +66,11 @@ impl<'a> Work<'a> {
     /// GitHub, and the repository there.
     pub async fn github(&self) -> Result<(Github, Repo), TaskError> {
         let repo = Repo::parse(&self.plan.target.git_repo).map_err(|error| refused(&error.to_string()))?;
-        let github = self.backend.github(&self.plan.target, &repo).await.map_err(|error| TaskError {
-            name: UNAVAILABLE,
-            cause: format!("GitHub cannot be asked: {error}."),
-        })?;
+        let github = self
+            .backend
+            .github(&self.plan.target, &repo)
+            .await
+            .map_err(|error| TaskError { name: UNAVAILABLE, cause: format!("GitHub cannot be asked: {error}.") })?;
         Ok((github, repo))
     }
 
@@ -116,11 +116,6 @@ pub(super) fn approved_plan(request: &Request) -> Result<BackendPlan, TaskError>
 pub(super) fn refused(reason: &str) -> TaskError {
     let reason = reason.trim_end_matches('.');
     TaskError { name: "Bouncer.Refused", cause: format!("{}.", reason.chars().take(600).collect::<String>()) }
-}
-
-/// Values that a state machine carries on.
-pub(super) fn value(of: impl Serialize) -> Result<Value, TaskError> {
-    Ok(serde_json::to_value(of)?)
 }
 
 impl From<CallError> for TaskError {

@@ -2,13 +2,13 @@
 
 use super::files::{self, CheckedFile, FileToUpload};
 use super::plan::{PendingAnswer, pending_answer, submit};
-use crate::flow::execution::ensure_started;
-use crate::flow::wording::Wording;
 use super::presigned::{hash_of, must_be_issued, must_be_ready, own_request};
 use crate::aws::objects::ObjectError;
 use crate::flow::app::App;
+use crate::flow::execution::ensure_started;
 use crate::flow::projects::deployable;
 use crate::flow::staging::{blob_key, staged_key};
+use crate::flow::wording::Wording;
 use crate::model::caller::Caller;
 use crate::model::digest::Sha256;
 use crate::model::error::UserError;

@@ -2,10 +2,10 @@
 
 use super::files::{self, InlineFile};
 use super::plan::{PendingAnswer, submit};
-use crate::flow::wording::Wording;
 use crate::aws::objects::ObjectError;
 use crate::flow::app::App;
 use crate::flow::projects::deployable;
+use crate::flow::wording::Wording;
 use crate::model::caller::Caller;
 use crate::model::error::UserError;
 use futures::{StreamExt as _, TryStreamExt as _};

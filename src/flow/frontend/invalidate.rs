@@ -50,10 +50,11 @@ fn done() -> Result<Value, TaskError> {
 
 async fn running(app: &App, id: &RequestId) -> Result<(Request, FrontendPlan), TaskError> {
     let request = load(app, id).await?;
-    let plan = request.frontend_plan().cloned().filter(|_| request.status == Status::Running).ok_or_else(|| TaskError {
-        name: "Bouncer.IllegalState",
-        cause: format!("the request {id} is {} and has nothing to invalidate.", request.status),
-    })?;
+    let plan =
+        request.frontend_plan().cloned().filter(|_| request.status == Status::Running).ok_or_else(|| TaskError {
+            name: "Bouncer.IllegalState",
+            cause: format!("the request {id} is {} and has nothing to invalidate.", request.status),
+        })?;
     Ok((request, plan))
 }
 

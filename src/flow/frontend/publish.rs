@@ -126,7 +126,8 @@ pub(super) fn history_row(request: &Request, status: DeployStatus) -> Option<Dep
 /// The plan, if it is the one that was approved.
 fn approved_plan(request: &Request) -> Result<FrontendPlan, TaskError> {
     let approved = request.decision.as_ref().is_some_and(|decision| decision.verdict == Verdict::Approve);
-    let plan = request.frontend_plan().cloned().filter(|_| approved).ok_or_else(|| moved_on("There is no approved plan"))?;
+    let plan =
+        request.frontend_plan().cloned().filter(|_| approved).ok_or_else(|| moved_on("There is no approved plan"))?;
     if Some(plan.hash()?) != request.plan_hash {
         return Err(moved_on("The stored plan is not the one that was approved"));
     }

@@ -2,11 +2,11 @@
 
 use super::request::{ProgressView, StepName, status_of};
 use crate::flow::app::App;
-use crate::flow::backend::BackendResult;
+use crate::flow::backend::{BackendResult, FailureEvent};
 use crate::model::caller::Caller;
 use crate::model::commit::CommitSha;
 use crate::model::error::UserError;
-use crate::model::failure::{FailedResource, StackEvent};
+use crate::model::failure::FailedResource;
 use crate::model::ids::{DeployId, RequestId};
 use crate::model::manifest::ChangeCounts;
 use crate::model::request::{Request, Status};
@@ -75,7 +75,7 @@ pub struct BackendView {
     pub failed_resources: Option<Vec<FailedResource>>,
     /// The stack's events of failures, as CloudFormation words them.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub cfn_failure_events: Option<Vec<StackEvent>>,
+    pub cfn_failure_events: Option<Vec<FailureEvent>>,
 }
 
 impl BackendView {

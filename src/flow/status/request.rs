@@ -5,11 +5,11 @@ use crate::flow::approval::find;
 use crate::model::backend_run::{BackendRun, BackendStep};
 use crate::model::caller::Caller;
 use crate::model::error::UserError;
-use crate::model::failure::FailedResource;
 use crate::model::ids::DeployId;
 use crate::model::manifest::ChangeCounts;
 use crate::model::progress::{FRONTEND_STEPS, Progress, Step};
 use crate::model::request::{Action, Request, Status};
+use crate::model::stack_progress::ResourceLine;
 use crate::model::time::Time;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -108,10 +108,10 @@ pub struct ProgressView {
     pub bytes_total: Option<u64>,
     /// Resources that are being changed at this moment.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub in_progress: Vec<String>,
+    pub in_progress: Vec<ResourceLine>,
     /// Resources that have failed so far.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub failed: Vec<FailedResource>,
+    pub failed: Vec<ResourceLine>,
 }
 
 /// A step of either kind of deploy.
