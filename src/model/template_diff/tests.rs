@@ -264,6 +264,12 @@ fn sections_reach_into_resources() {
         ),
         ("a transform", stack("", ""), stack("Transform: MyMacro", ""), vec![Rule::Macro]),
         (
+            "a macro in a mapping",
+            stack("", ""),
+            stack("Mappings: {M: {'Fn::Transform': {Name: 'AWS::Include'}}}", ""),
+            vec![Rule::Macro],
+        ),
+        (
             "hooks",
             stack("", ""),
             stack("Hooks: {A: {Type: AWS::CodeDeploy::BlueGreen}}", ""),
