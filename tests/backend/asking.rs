@@ -153,6 +153,6 @@ async fn only_those_who_may_ask_do() {
     world.push("Add the news", &topic("News"));
     world.set_backend(json!({ "allowed_deployers": ["somebody-else"] })).await;
     assert_eq!(world.ask().await.0, 403);
-    world.set_backend(json!({ "allowed_deployers": ["agent"] })).await;
+    world.set_backend(json!({ "allowed_deployers": ["local agent"] })).await;
     assert_eq!(world.ask().await.0, 200);
 }

@@ -14,6 +14,10 @@ fn actions(call: &Call) -> Vec<String> {
         // Answered to whoever asks.
         ("sts", "get_caller_identity") => &[][..],
         ("s3", "head_object") => &["s3:GetObject"],
+        // A transaction needs the rights of what is in it.
+        ("dynamodb", "transact_write_items") => {
+            &["dynamodb:ConditionCheckItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+        }
         ("s3", "copy_object") => &["s3:GetObject", "s3:PutObject"],
         ("s3", "list_objects_v2" | "head_bucket") => &["s3:ListBucket"],
         // It reads the template, hands over a role, and gives a new stack a tag.
