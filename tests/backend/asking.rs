@@ -143,8 +143,12 @@ async fn github_is_told_when_the_project_wants_it() {
     world.set_backend(json!({ "github_status": true })).await;
     world.push("Add the news", &topic("News"));
     assert_eq!(world.deploy().await["status"], "SUCCESS");
+    // The record is closed first, and GitHub is told of what it says.
+    wait_until("GitHub to be told", DEPLOY_DEADLINE, async || (world.github.statuses().len() == 3).then_some(())).await;
     assert_eq!(world.github.statuses(), ["pending", "pending", "success"]);
-    assert_eq!(world.github.deployments(), (1, vec!["in_progress".to_owned(), "success".to_owned()]));
+    let states = async || Some(world.github.deployments()).filter(|(_, states)| states.len() == 2);
+    let told = wait_until("the deployment to be closed", DEPLOY_DEADLINE, states).await;
+    assert_eq!(told, (1, vec!["in_progress".to_owned(), "success".to_owned()]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
