@@ -11,7 +11,7 @@ use super::frontend::deploy::{self, Proposal, Submitted};
 use super::output::{Answer, Printer, Render, bytes, count};
 use super::request::{self, RequestView};
 use super::watch::{self, StatusView};
-use super::{Context, serve, signals};
+use super::{Context, prompt, serve, signals};
 use crate::model::caller::Role;
 use crate::model::request::Verdict;
 use crate::server::local::{ServeError, ServeOptions, serve};
@@ -186,7 +186,8 @@ async fn play(context: &Context, cast: &Cast, script: &Script, round: &Round, si
     progress.note("\nThe approver sees:");
     let request = request::show(&cast.approver, &submitted.request_id).await?;
     show(printer, &request)?;
-    let verdict = if cast.decides_alone { Verdict::Approve } else { ask().await? };
+    let is_yes = cast.decides_alone || prompt::ask("\nApprove?").await?;
+    let verdict = if is_yes { Verdict::Approve } else { Verdict::Deny };
     request::decide(&cast.approver, &submitted.request_id, verdict).await?;
     progress.note(match verdict {
         Verdict::Approve => "\nApproved, with the approver's key.",
@@ -226,21 +227,6 @@ fn moved(submitted: &Submitted) -> String {
     let (uploads, size) = (count(sent.files, "upload"), bytes(sent.bytes));
     let rest = if writes == all { "" } else { "; the others were there already" };
     format!("What moved: {uploads} ({size}) and {writes} of {all} files written{rest}.")
-}
-
-/// Asks at the terminal; anything but yes is a no.
-async fn ask() -> Result<Verdict, CliError> {
-    let read = || {
-        eprint!("\nApprove? [y/N] ");
-        let mut line = String::new();
-        io::stdin().read_line(&mut line).map(|_| line)
-    };
-    let line = tokio::task::spawn_blocking(read)
-        .await
-        .map_err(|_| CliError::failed("Asking ended unexpectedly."))?
-        .map_err(|error| CliError::failed(format!("The answer could not be read: {error}.")))?;
-    let is_yes = matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes");
-    Ok(if is_yes { Verdict::Approve } else { Verdict::Deny })
 }
 
 /// What happened in a round.

@@ -62,7 +62,7 @@ impl CliError {
     /// The error object of the tools' contract.
     pub fn answer(&self) -> Value {
         let mut answer = self.details.clone();
-        answer.insert("status".into(), json!("error"));
+        answer.entry("status").or_insert(json!("error"));
         answer.insert("error_code".into(), json!(self.code));
         answer.insert("error".into(), json!(self.message));
         answer.insert("suggestion".into(), json!(self.hint));
@@ -87,6 +87,10 @@ impl CliError {
             ErrorCode::MissingParam | ErrorCode::InvalidParam => Exit::Usage,
             _ => Exit::Failed,
         };
+        // Where the contract has a word of its own for a failure, it stays.
+        if let Some(word) = status.filter(|word| word != "error") {
+            answer.insert("status".into(), json!(word));
+        }
         let message = message.unwrap_or_else(|| "The server refused this without a reason.".into());
         Self { exit, code, message, hint, details: answer }
     }
@@ -105,7 +109,7 @@ impl Render for CliError {
         let red = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
         let cyan = Style::new().bold().fg_color(Some(AnsiColor::Cyan.into()));
         writeln!(out, "{red}error{red:#}: {}", output::plain(&self.message))?;
-        for (name, value) in &self.details {
+        for (name, value) in self.details.iter().filter(|(name, _)| *name != "status") {
             write_detail(out, name, value)?;
         }
         if let Some(hint) = &self.hint {

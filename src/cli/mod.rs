@@ -16,6 +16,7 @@ mod mcp;
 mod output;
 mod progress;
 mod project;
+mod prompt;
 mod request;
 mod serve;
 mod signals;
@@ -71,7 +72,7 @@ enum Command {
     /// Run as the Lambda function that infra/template.yaml makes; Lambda itself starts the program so
     #[command(after_help = "Lambda starts the program without arguments: bouncer lambda is then meant.")]
     Lambda,
-    /// Add and show projects: where a site goes
+    /// Add and show projects: where sites and backends go
     #[command(subcommand)]
     Project(project::ProjectCommand),
     /// Publish a static site
@@ -80,7 +81,7 @@ enum Command {
     /// See and decide what waits for an approval
     #[command(subcommand)]
     Request(request::RequestCommand),
-    /// See how deploys go and went
+    /// Deploy a backend, and see how deploys go and went
     #[command(subcommand)]
     Deploy(deploy::DeployCommand),
     /// Make, list and revoke API keys
@@ -164,6 +165,12 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, CliError>
         Command::Doctor => doctor::run(context).await,
         Command::Completions(args) => completions::run(args),
     }
+}
+
+/// "bouncer CLI (name)": who runs this, as far as the system says.
+fn default_source() -> String {
+    let user = ["USER", "LOGNAME", "USERNAME"].into_iter().find_map(|name| std::env::var(name).ok());
+    user.map_or_else(|| "bouncer CLI".to_owned(), |user| format!("bouncer CLI ({user})"))
 }
 
 /// Logs go to stderr; BOUNCER_LOG sets what is logged, in the syntax of RUST_LOG.

@@ -25,13 +25,17 @@ impl Printer {
     /// Prints a command's answer.
     pub fn show<T: Render + Serialize>(&self, answer: &T) -> Result<(), CliError> {
         let text = self.text(answer)?;
+        self.write(&text).map(|_| ())
+    }
+
+    /// Prints a part of an answer that comes bit by bit. `false`: nobody reads it any more.
+    pub fn write(&self, text: &str) -> Result<bool, CliError> {
         let mut stdout = anstream::stdout().lock();
         match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
             // A reader that has seen enough, such as `head`, is no failure.
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                Err(CliError::failed(format!("The answer could not be written: {error}.")))
-            }
-            _ => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+            Err(error) => Err(CliError::failed(format!("The answer could not be written: {error}."))),
+            Ok(()) => Ok(true),
         }
     }
 
@@ -133,6 +137,14 @@ pub fn plain(text: &str) -> String {
     })
 }
 
+/// The first characters of a text, with an ellipsis where something is missing.
+pub fn shorten(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
+}
+
 /// "1 file", "2 files".
 pub fn count(number: u64, thing: &str) -> String {
     if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
@@ -162,6 +174,12 @@ mod tests {
         assert_eq!(plain("Grüße, 日本語 — ok"), "Grüße, 日本語 — ok");
         assert_eq!(plain("a\u{1b}[31mb\r\n\t"), r"a\u{1b}[31mb\r\n\t");
         assert_eq!(plain("x\u{202e}y"), r"x\u{202e}y");
+    }
+
+    #[test]
+    fn shortening_counts_characters() {
+        assert_eq!(shorten("äöü", 3), "äöü");
+        assert_eq!(shorten("äöüß", 3), "äö…");
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! How work is shown while it goes on: bars on a terminal, one line per change elsewhere. Always on stderr.
 
+use super::output::plain;
 use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::Value;
 use std::io::IsTerminal as _;
 use std::time::Duration;
 
@@ -28,6 +30,26 @@ impl Progress {
     pub fn line(&self, text: &str) {
         if !self.terminal {
             self.note(text);
+        }
+    }
+
+    /// Says what the server warns of in an answer.
+    pub fn warnings(&self, answer: &Value) {
+        for warning in answer["warnings"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+            self.note(&format!("warning: {}", plain(warning)));
+        }
+    }
+
+    /// Says a line above a bar, or where no bar shows it: something that stays to be read.
+    pub fn above(&self, bar: &ProgressBar, text: &str) {
+        if self.terminal { bar.println(self.styled(text)) } else { self.note(text) }
+    }
+
+    /// A text with its styles, or without them where they are not wanted. For bars, which print what they are given.
+    pub fn styled(&self, text: &str) -> String {
+        match anstream::AutoStream::choice(&std::io::stderr()) {
+            anstream::ColorChoice::Never => anstream::adapter::strip_str(text).to_string(),
+            _ => text.to_owned(),
         }
     }
 

@@ -1,11 +1,14 @@
 //! `bouncer project …`.
 
+mod backend;
+
 use super::Context;
 use super::error::CliError;
 use super::exit::Exit;
 use super::output::{Render, plain, table, write_field, write_table};
 use crate::model::caller::Role;
 use crate::model::headers::CacheRule;
+use backend::{BackendArgs, BackendView};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::fmt::{self, Write};
@@ -21,6 +24,12 @@ Examples:
     --role arn:aws:iam::123456789012:role/shop-frontend-deploy
   bouncer project add shop --bucket shop-site --cache 'fonts/**=max-age=86400'")]
     Add(AddArgs),
+    /// Say where a project's backend comes from and goes to
+    ///
+    /// The backend is a SAM or CloudFormation template in a GitHub repository; `bouncer deploy start` builds a commit of it
+    /// and makes it the project's stack.
+    #[command(after_help = backend::EXAMPLES)]
+    Backend(BackendArgs),
     /// List the projects
     #[command(after_help = "Example:\n  bouncer project list --json")]
     List,
@@ -85,6 +94,12 @@ pub async fn run(context: &Context, command: ProjectCommand) -> Result<Exit, Cli
             let client = context.connection.client(Role::Admin)?;
             context.printer.show(&client.call::<Added>("bouncer_project_add", &args.into_json()).await?)?;
         }
+        ProjectCommand::Backend(args) => {
+            let client = context.connection.client(Role::Admin)?;
+            let arguments = args.into_json()?;
+            let answer = client.call::<Added>("bouncer_project_backend", &arguments).await;
+            context.printer.show(&answer.map_err(backend::with_options)?)?;
+        }
         ProjectCommand::List => {
             let client = context.connection.client(Role::Agent)?;
             context.printer.show(&client.call::<Listed>("bouncer_project_list", &json!({})).await?)?;
@@ -111,6 +126,7 @@ struct Row {
     current_release: Option<String>,
     #[serde(default)]
     frontend_cache_rules: Vec<CacheRule>,
+    backend: Option<BackendView>,
 }
 
 impl Row {
@@ -131,7 +147,10 @@ impl Render for Row {
         for rule in &self.frontend_cache_rules {
             write_field(out, "cache", Some(&format!("{}: {}", rule.pattern, rule.cache_control)))?;
         }
-        write_field(out, "release", Some(self.current_release.as_deref().unwrap_or("none yet")))
+        if self.frontend_bucket.is_some() {
+            write_field(out, "release", Some(self.current_release.as_deref().unwrap_or("none yet")))?;
+        }
+        self.backend.as_ref().map_or(Ok(()), |backend| backend.render(out))
     }
 }
 
@@ -171,19 +190,39 @@ struct Listed {
 impl Render for Listed {
     fn render(&self, out: &mut dyn Write) -> fmt::Result {
         if self.projects.is_empty() {
-            return writeln!(out, "No projects yet; add one with `bouncer project add NAME --bucket BUCKET`.");
+            return writeln!(
+                out,
+                "No projects yet; `bouncer project add` adds a site, `bouncer project backend` a backend."
+            );
         }
-        let mut rows = table(&["PROJECT", "BUCKET", "REGION", "DISTRIBUTION", "RELEASE"]);
+        // Most installations have projects of one kind only.
+        let with_backends = self.projects.iter().any(|row| row.backend.is_some());
+        let mut columns = vec!["PROJECT", "BUCKET", "REGION", "DISTRIBUTION", "RELEASE"];
+        if with_backends {
+            columns.extend(["REPOSITORY", "STACK", "MODE", "DEPLOYED"]);
+        }
+        let mut rows = table(&columns);
         for row in &self.projects {
             let id = if row.is_enabled() { row.project_id.clone() } else { format!("{} (disabled)", row.project_id) };
-            let cell = |value: &Option<String>| plain(value.as_deref().unwrap_or("-"));
-            rows.add_row([
+            let cell = |value: Option<&str>| plain(value.unwrap_or("-"));
+            let mut cells = vec![
                 plain(&id),
-                cell(&row.frontend_bucket),
-                cell(&row.frontend_region),
-                cell(&row.frontend_distribution_id),
-                cell(&row.current_release),
-            ]);
+                cell(row.frontend_bucket.as_deref()),
+                cell(row.frontend_region.as_deref()),
+                cell(row.frontend_distribution_id.as_deref()),
+                cell(row.current_release.as_deref()),
+            ];
+            if with_backends {
+                let backend = row.backend.as_ref();
+                let repository = backend.map(|backend| format!("{} ({})", backend.git_repo, backend.default_branch));
+                cells.extend([
+                    cell(repository.as_deref()),
+                    cell(backend.map(|backend| backend.stack_name.as_str())),
+                    cell(backend.map(|backend| backend.deploy_mode.as_str())),
+                    cell(backend.and_then(BackendView::commit).as_deref()),
+                ]);
+            }
+            rows.add_row(cells);
         }
         write_table(out, &rows)
     }
@@ -225,6 +264,17 @@ mod tests {
         let bare = json!({"project_id": "blog", "enabled": false, "frontend_bucket": "blog-site"});
         let list: Listed = serde_json::from_value(json!({"projects": [row, bare], "count": 2})).unwrap();
         insta::assert_snapshot!("listed", text_of(&list));
+        let backend = json!({
+            "git_repo": "acme/shop", "default_branch": "main", "sam_template_path": "template.yaml", "stack_name": "shop-prod",
+            "stack_region": "eu-west-1", "target_role_arn": "arn:aws:iam::123456789012:role/shop-deploy",
+            "parameters": ["Stage", "Token"], "deploy_mode": "auto_code",
+            "deployed_commit": "1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d",
+        });
+        let api = json!({"project_id": "api", "name": "api", "enabled": true, "backend": backend});
+        let list: Listed = serde_json::from_value(json!({"projects": [row, api], "count": 2})).unwrap();
+        insta::assert_snapshot!("listed_with_backends", text_of(&list));
+        let added: Added = serde_json::from_value(json!({"status": "ok", "project": api, "created": true})).unwrap();
+        insta::assert_snapshot!("backend_set", text_of(&added));
         let empty: Listed = serde_json::from_value(json!({"projects": []})).unwrap();
         insta::assert_snapshot!("none", text_of(&empty));
         let shown: Shown = serde_json::from_value(json!({"status": "ok", "project": bare})).unwrap();

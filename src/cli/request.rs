@@ -1,17 +1,21 @@
 //! `bouncer request …`: the approver's side.
 
+mod decide;
+mod infrastructure;
+mod review;
+
 use super::Context;
 use super::changes::{Kind, sentence};
 use super::client::Client;
-use super::deploy::shorten;
 use super::error::CliError;
 use super::exit::Exit;
-use super::output::{Answer, Render, bytes, duration, plain, table, write_field, write_table};
-use super::watch::time_left;
+use super::output::{Answer, Render, bytes, duration, plain, shorten, table, write_field, write_table};
+use super::watch::{decider, time_left};
 use crate::model::caller::Role;
 use crate::model::manifest::ChangeCounts;
 use crate::model::request::{Status, Verdict};
 use crate::model::time::Time;
+use review::{BackendView, ReviewView};
 use serde::Deserialize;
 use serde_json::json;
 use std::fmt::{self, Write};
@@ -36,10 +40,19 @@ pub enum RequestCommand {
         id: String,
     },
     /// Let it happen
-    #[command(after_help = "Example:\n  bouncer request approve req-0123456789abcdef")]
+    ///
+    /// High risks are told first: changes that may lose data, widen rights or open something to the public, and what in a
+    /// template needs a look. In a terminal they must be confirmed.
+    #[command(after_help = "\
+Examples:
+  bouncer request approve req-0123456789abcdef
+  bouncer request approve req-0123456789abcdef --yes")]
     Approve {
         /// The request
         id: String,
+        /// Do not ask for a confirmation of high risks
+        #[arg(long, short)]
+        yes: bool,
     },
     /// Refuse it
     #[command(after_help = "Example:\n  bouncer request deny req-0123456789abcdef")]
@@ -61,7 +74,10 @@ pub async fn run(context: &Context, command: RequestCommand) -> Result<Exit, Cli
             context.printer.show(&client.call::<Pending>("bouncer_list_pending", &arguments).await?)?;
         }
         RequestCommand::Show { id } => context.printer.show(&show(&client, &id).await?)?,
-        RequestCommand::Approve { id } => context.printer.show(&decide(&client, &id, Verdict::Approve).await?)?,
+        RequestCommand::Approve { id, yes } => {
+            decide::confirm(context, &show(&client, &id).await?.view, yes).await?;
+            context.printer.show(&decide(&client, &id, Verdict::Approve).await?)?;
+        }
         RequestCommand::Deny { id } => context.printer.show(&decide(&client, &id, Verdict::Deny).await?)?,
     }
     Ok(Exit::Done)
@@ -100,6 +116,8 @@ struct PendingRow {
 
 /// How much of a text fits beside the rest of a row.
 const CELL_LENGTH: usize = 48;
+/// The same of what is asked: the server keeps it to a line.
+const WHAT_LENGTH: usize = 100;
 
 impl Render for Pending {
     fn render(&self, out: &mut dyn Write) -> fmt::Result {
@@ -109,11 +127,11 @@ impl Render for Pending {
         let mut rows = table(&["REQUEST", "PROJECT", "WHAT", "REASON", "FROM", "AGE"]);
         for row in &self.requests {
             let cell = |value: &Option<String>| shorten(&plain(value.as_deref().unwrap_or("-")), CELL_LENGTH);
-            let what = row.summary.clone().or_else(|| Some(row.action.clone()));
+            let action = row.action.replace('_', " ");
             rows.add_row([
                 plain(&row.request_id),
                 cell(&row.project),
-                cell(&what),
+                shorten(&plain(row.summary.as_deref().unwrap_or(&action)), WHAT_LENGTH),
                 cell(&row.reason),
                 cell(&row.source),
                 duration(row.age_seconds),
@@ -144,6 +162,8 @@ pub struct RequestView {
     files_total: u64,
     #[serde(default)]
     removed: Vec<String>,
+    backend: Option<BackendView>,
+    review: Option<ReviewView>,
     plan_hash: Option<String>,
     expires_at: Option<Time>,
     decided_by: Option<serde_json::Value>,
@@ -229,13 +249,17 @@ impl Render for RequestView {
             write_field(out, "cdn", target.distribution_id.as_deref())?;
             write_field(out, "role", target.deploy_role_arn.as_deref())?;
         }
+        if let Some(backend) = &self.backend {
+            backend.render(self.review.as_ref(), out)?;
+        }
         write_field(out, "changes", self.changes.as_ref().map(sentence).as_deref())?;
         write_field(out, "plan", self.plan_hash.as_deref())?;
-        write_field(out, "decided by", self.decided_by.as_ref().and_then(super::watch::decider).as_deref())?;
+        write_field(out, "decided by", self.decided_by.as_ref().and_then(decider).as_deref())?;
         if self.waits() {
             write_field(out, "expires", self.expires_at.map(time_left).as_deref())?;
         }
-        self.render_files(out)
+        self.render_files(out)?;
+        self.review.as_ref().map_or(Ok(()), |review| review.render(out))
     }
 }
 
@@ -296,6 +320,14 @@ mod tests {
         }]}))
         .unwrap();
         insta::assert_snapshot!("pending", text_of(&pending));
+        let pending: Pending = serde_json::from_value(json!({"count": 2, "requests": [
+            {"request_id": "req-0123456789abcdef", "action": "backend_deploy", "project": "shop", "age_seconds": 75,
+             "summary": "Deploy shop at 1a2b3c4: Take orders by post", "source": "ci", "reason": "Orders by post"},
+            {"request_id": "req-fedcba9876543210", "action": "infrastructure_change", "project": "shop", "age_seconds": 4000,
+             "summary": "Change the infrastructure of shop (1a2b3c4): 1 to replace, 1 to remove, 2 to change, 3 to add"},
+        ]}))
+        .unwrap();
+        insta::assert_snapshot!("pending_backends", text_of(&pending));
         insta::assert_snapshot!("nothing_pending", text_of(&Pending { requests: vec![] }));
     }
 

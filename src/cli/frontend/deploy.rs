@@ -9,7 +9,7 @@ use crate::cli::exit::Exit;
 use crate::cli::output::{Answer, Render, bytes, count, plain, text_of, write_field};
 use crate::cli::progress::Progress;
 use crate::cli::watch::{self, StatusView};
-use crate::cli::{Context, changes};
+use crate::cli::{Context, changes, default_source};
 use crate::model::caller::Role;
 use crate::model::digest::Sha256;
 use crate::model::manifest::ChangeCounts;
@@ -91,12 +91,6 @@ pub async fn run(context: &Context, args: DeployArgs) -> Result<Exit, CliError> 
     Ok(exit)
 }
 
-/// "bouncer CLI (name)": who runs this, as far as the system says.
-fn default_source() -> String {
-    let user = ["USER", "LOGNAME", "USERNAME"].into_iter().find_map(|name| std::env::var(name).ok());
-    user.map_or_else(|| "bouncer CLI".to_owned(), |user| format!("bouncer CLI ({user})"))
-}
-
 /// A file as the tools take it. Its type follows from its name, which keeps the list of a large site short.
 #[derive(Debug, Serialize)]
 struct FileSpec {
@@ -151,9 +145,7 @@ pub async fn submit(client: &Client, progress: &Progress, proposal: Proposal<'_>
     let mut arguments = arguments;
     arguments["request_id"] = json!(request_id);
     let confirmed: Answer<Confirmed> = client.call("bouncer_confirm_frontend_deploy", &arguments).await?;
-    for warning in confirmed.raw["warnings"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-        progress.note(&format!("warning: {}", plain(warning)));
-    }
+    progress.warnings(&confirmed.raw);
     let Confirmed { status, request_id, changes, expires_at, duplicate } = confirmed.view;
     Ok(Submitted {
         status,

@@ -1,0 +1,239 @@
+//! The failed resources of a deploy as a tree: the cause first, nested stacks as branches.
+
+use crate::cli::output::{plain, shorten};
+use crate::model::failure::readable;
+use anstyle::{AnsiColor, Style};
+use serde::Deserialize;
+use std::fmt::{self, Write};
+
+/// How many resources are shown.
+const SHOWN: usize = 50;
+/// How many characters of a name or reason are shown.
+const TEXT_LENGTH: usize = 400;
+/// CloudFormation's type of a stack, nested or not.
+const STACK: &str = "AWS::CloudFormation::Stack";
+
+/// A resource that failed, as the tools tell of it.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct FailedResource {
+    resource: String,
+    #[serde(rename = "type", default)]
+    resource_type: String,
+    #[serde(default)]
+    status: String,
+    #[serde(default)]
+    reason: String,
+    #[serde(default)]
+    stack: String,
+    #[serde(default)]
+    cascade: bool,
+}
+
+impl FailedResource {
+    /// Whether it is the row that a stack has of itself.
+    fn is_own_row(&self) -> bool {
+        self.resource == self.stack && matches!(self.resource_type.as_str(), "" | STACK)
+    }
+
+    /// Whether it stands, in its own stack, for another one. CloudFormation names a nested stack after both.
+    fn stands_for(&self, stack: &str) -> bool {
+        let of_parent = stack.strip_prefix(self.stack.as_str()).and_then(|rest| rest.strip_prefix('-'));
+        let named = of_parent.and_then(|rest| rest.strip_prefix(self.resource.as_str()));
+        self.resource_type == STACK && !self.is_own_row() && named.is_some_and(|rest| rest.starts_with('-'))
+    }
+}
+
+/// A line of the tree and what is below it.
+struct Node<'a> {
+    /// Where its first resource is in the list, which has the cause first.
+    first: usize,
+    /// The resource; a stack without a row of its own has none.
+    row: Option<&'a FailedResource>,
+    /// The stack's name, where there is no row.
+    name: &'a str,
+    below: Vec<Node<'a>>,
+}
+
+/// Writes the tree of a list that has the cause first.
+pub(super) fn render(resources: &[FailedResource], out: &mut dyn Write) -> fmt::Result {
+    let shown = &resources[..resources.len().min(SHOWN)];
+    let cause = shown.first();
+    for stack in stacks(shown) {
+        line(&stack, "  ", cause, out)?;
+        reason(stack.row, "    ", out)?;
+        branches(&stack.below, "  ", cause, out)?;
+    }
+    let more = resources.len() - shown.len();
+    if more > 0 { writeln!(out, "  … and {more} more") } else { Ok(()) }
+}
+
+/// The row that stands for a nested stack in the stack around it. Names may fit several: the nearest is the longest.
+fn parent<'a>(stack: &str, resources: &'a [FailedResource]) -> Option<&'a FailedResource> {
+    let rows = resources.iter().filter(|row| row.stands_for(stack));
+    rows.max_by_key(|row| row.stack.len() + row.resource.len())
+}
+
+/// The names of the stacks that a list speaks of and whose parent is this row, each once.
+fn stacks_below<'a>(row: Option<&FailedResource>, resources: &'a [FailedResource]) -> Vec<&'a str> {
+    let mut names: Vec<&str> = Vec::new();
+    for name in resources.iter().map(|resource| resource.stack.as_str()) {
+        let is_below = match (parent(name, resources), row) {
+            (Some(parent), Some(row)) => std::ptr::eq(parent, row),
+            (parent, row) => parent.is_none() && row.is_none(),
+        };
+        if is_below && !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+/// The outermost stacks, that of the cause first.
+fn stacks(resources: &[FailedResource]) -> Vec<Node<'_>> {
+    let mut nodes: Vec<Node<'_>> =
+        stacks_below(None, resources).into_iter().map(|name| stack(name, resources)).collect();
+    nodes.sort_by_key(|node| node.first);
+    nodes
+}
+
+fn stack<'a>(name: &'a str, resources: &'a [FailedResource]) -> Node<'a> {
+    let own = resources.iter().position(|row| row.stack == name && row.is_own_row());
+    let below = rows_of(name, resources);
+    let first = below.iter().map(|node| node.first).chain(own).min().unwrap_or(usize::MAX);
+    Node { first, row: own.map(|at| &resources[at]), name, below }
+}
+
+/// The resources of a stack, each nested stack with its own below it. A nested stack's name is longer than that of the
+/// stack around it, so this ends.
+fn rows_of<'a>(name: &str, resources: &'a [FailedResource]) -> Vec<Node<'a>> {
+    let rows = resources.iter().enumerate().filter(|(_, row)| row.stack == name && !row.is_own_row());
+    let mut nodes: Vec<Node<'a>> = rows.map(|(at, row)| resource(at, row, resources)).collect();
+    nodes.sort_by_key(|node| node.first);
+    nodes
+}
+
+fn resource<'a>(at: usize, row: &'a FailedResource, resources: &'a [FailedResource]) -> Node<'a> {
+    let inside = stacks_below(Some(row), resources);
+    let mut below: Vec<Node<'a>> = inside.iter().flat_map(|stack| rows_of(stack, resources)).collect();
+    // What a nested stack says of itself is told by its row in the stack around it, unless it is a cause.
+    let own = resources.iter().enumerate().filter(|(_, row)| inside.contains(&row.stack.as_str()));
+    let own = own.filter(|(_, row)| row.is_own_row() && !row.cascade);
+    below.extend(own.map(|(first, row)| Node { first, row: Some(row), name: "", below: vec![] }));
+    below.sort_by_key(|node| node.first);
+    let first = below.first().map_or(at, |node| node.first.min(at));
+    Node { first, row: Some(row), name: "", below }
+}
+
+fn branches(nodes: &[Node<'_>], indent: &str, cause: Option<&FailedResource>, out: &mut dyn Write) -> fmt::Result {
+    for (at, node) in nodes.iter().enumerate() {
+        let is_last = at + 1 == nodes.len();
+        line(node, &format!("{indent}{}", if is_last { "└─ " } else { "├─ " }), cause, out)?;
+        let indent = format!("{indent}{}", if is_last { "   " } else { "│  " });
+        let bar = if node.below.is_empty() { "  " } else { "│ " };
+        reason(node.row, &format!("{indent}{bar}"), out)?;
+        branches(&node.below, &indent, cause, out)?;
+    }
+    Ok(())
+}
+
+fn line(node: &Node<'_>, indent: &str, cause: Option<&FailedResource>, out: &mut dyn Write) -> fmt::Result {
+    let Some(row) = node.row else {
+        return writeln!(out, "{indent}{}", short(node.name));
+    };
+    let is_cause = cause.is_some_and(|cause| std::ptr::eq(cause, row));
+    let style = match row.cascade {
+        true => Style::new().dimmed(),
+        false => Style::new().fg_color(Some(AnsiColor::Red.into())),
+    };
+    let resource_type = if row.is_own_row() { "" } else { row.resource_type.as_str() };
+    let words = [row.resource.as_str(), resource_type, row.status.as_str()];
+    let words: Vec<String> = words.into_iter().filter(|word| !word.is_empty()).map(short).collect();
+    let mark = if is_cause { "  ← the cause" } else { "" };
+    writeln!(out, "{indent}{style}{}{style:#}{mark}", words.join("  "))
+}
+
+fn reason(row: Option<&FailedResource>, indent: &str, out: &mut dyn Write) -> fmt::Result {
+    match row.filter(|row| !row.reason.is_empty()) {
+        Some(row) => writeln!(out, "{indent}{}", short(&readable(&row.reason))),
+        None => Ok(()),
+    }
+}
+
+fn short(text: &str) -> String {
+    plain(&shorten(text, TEXT_LENGTH))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn tree(rows: Value) -> String {
+        let rows: Vec<FailedResource> = serde_json::from_value(rows).unwrap();
+        let mut text = String::new();
+        render(&rows, &mut text).unwrap();
+        anstream::adapter::strip_str(&text).to_string()
+    }
+
+    fn row(stack: &str, resource: &str, kind: &str, reason: &str, cascade: bool) -> Value {
+        json!({"resource": resource, "type": kind, "status": "CREATE_FAILED", "reason": reason, "stack": stack,
+               "timestamp": "2026-01-02T03:04:05Z", "cascade": cascade})
+    }
+
+    #[test]
+    fn a_cause_in_a_nested_stack_comes_first() {
+        insta::assert_snapshot!(tree(json!([
+            row(
+                "shop-Data-1ABCDEF",
+                "Rows",
+                "AWS::DynamoDB::Table",
+                "Resource handler returned message: \"Table already exists: Rows (Request ID: X)\" (RequestToken: 1, HandlerErrorCode: AlreadyExists)",
+                false
+            ),
+            row("shop", "Queue", "AWS::SQS::Queue", "The value of DelaySeconds is not valid", false),
+            row("shop", "Api", "AWS::ApiGateway::RestApi", "Resource creation cancelled", true),
+            row("shop-Data-1ABCDEF", "Index", "AWS::DynamoDB::Table", "Resource creation cancelled", true),
+            row(
+                "shop-Data-1ABCDEF",
+                "shop-Data-1ABCDEF",
+                STACK,
+                "The following resource(s) failed to create: [Rows].",
+                true
+            ),
+            row("shop", "Data", STACK, "Embedded stack was not successfully created", true),
+            row("shop", "shop", STACK, "The following resource(s) failed to create: [Data, Queue].", true),
+        ])));
+    }
+
+    #[test]
+    fn stacks_within_stacks_and_strangers() {
+        insta::assert_snapshot!(tree(json!([
+            row("shop-A-1-B-2", "Leaf", "AWS::SNS::Topic", "no", false),
+            row("shop-A-1", "B", STACK, "", true),
+            row("shop", "A", STACK, "", true),
+            row("elsewhere", "Bucket", "AWS::S3::Bucket", "The bucket is not empty", false),
+        ])));
+    }
+
+    #[test]
+    fn a_nested_stack_that_failed_before_it_made_anything_keeps_its_reason() {
+        insta::assert_snapshot!(tree(json!([
+            row("shop-A-1", "shop-A-1", STACK, "Template error: no such parameter", false),
+            row("shop", "A", STACK, "Embedded stack failed", true),
+        ])));
+    }
+
+    #[test]
+    fn text_from_elsewhere_cannot_steer_the_terminal() {
+        let text = tree(json!([row("s\u{1b}[2J", "r\u{202e}x", "t\r\n", "because\u{1b}]0;x\u{7}", false)]));
+        assert!(!text.chars().any(|c| c.is_control() && c != '\n') && !text.contains('\u{202e}'), "{text:?}");
+        assert_eq!(text.lines().count(), 3, "{text}");
+    }
+
+    #[test]
+    fn long_lists_are_cut() {
+        let rows: Vec<Value> = (0..60).map(|n| row("shop", &format!("R{n}"), "T", "", false)).collect();
+        let text = tree(json!(rows));
+        assert!(text.ends_with("  … and 10 more\n"), "{text}");
+    }
+}
