@@ -83,6 +83,22 @@ pub enum DeployState {
     Failure,
 }
 
+/// What calls go out through: one pool of connections for all repositories.
+#[derive(Clone)]
+pub struct Http(reqwest::Client);
+
+impl Http {
+    /// Bounded in time, and speaking of itself as GitHub asks.
+    pub fn new() -> Result<Self, GithubError> {
+        let client = reqwest::Client::builder()
+            .connect_timeout(Duration::from_secs(5))
+            .read_timeout(Duration::from_secs(30))
+            .user_agent(concat!("bouncer/", env!("CARGO_PKG_VERSION")))
+            .build();
+        client.map(Self).map_err(|error| GithubError::Unavailable(chain(&error)))
+    }
+}
+
 /// GitHub, or an Enterprise server, with one token.
 #[derive(Clone)]
 pub struct Github {
@@ -91,11 +107,11 @@ pub struct Github {
 
 impl Github {
     /// For an API address such as [`PUBLIC_API`] or `https://github.example.com/api/v3`, and a token.
-    pub fn new(http: reqwest::Client, api_url: &str, token: &str) -> Result<Self, GithubError> {
+    pub fn new(http: &Http, api_url: &str, token: &str) -> Result<Self, GithubError> {
         let client = Octocrab::builder()
             .base_uri(api_url.trim_end_matches('/'))
             .and_then(|builder| {
-                let http = ReqwestClientConfig::Custom(http);
+                let http = ReqwestClientConfig::Custom(http.0.clone());
                 builder.personal_token(token.to_owned()).build_with_reqwest(http)
             })
             .map_err(|error| GithubError::Unavailable(chain(&error)))?;
@@ -269,16 +285,6 @@ impl Github {
     ) -> Result<T, GithubError> {
         self.client.post(route, Some(body)).await.map_err(|error| sort(&error, what))
     }
-}
-
-/// The client for all calls: bounded in time, and speaking of itself as GitHub asks.
-pub fn http_client() -> Result<reqwest::Client, GithubError> {
-    reqwest::Client::builder()
-        .connect_timeout(Duration::from_secs(5))
-        .read_timeout(Duration::from_secs(30))
-        .user_agent(concat!("bouncer/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .map_err(|error| GithubError::Unavailable(chain(&error)))
 }
 
 fn path(repo: &Repo) -> String {

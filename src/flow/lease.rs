@@ -33,10 +33,6 @@ pub(super) async fn hold(
                 request_id = %owner, project = %project, phase = "lease", from = %lease.lock_id,
                 "took over the lease of a deploy whose execution has ended"
             );
-            // Where no start takes up what was left, this is when its record is closed.
-            if let Err(error) = execution::settle(app, &lease.lock_id).await {
-                tracing::warn!(request_id = %lease.lock_id, %error, "a deploy whose execution has ended is still open");
-            }
             Ok(())
         }
         Err(StoreError::Conflict) => Err(busy()),

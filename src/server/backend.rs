@@ -3,7 +3,7 @@
 use super::variable;
 use crate::aws;
 use crate::flow::backend::{Backend, BackendSettings};
-use crate::github;
+use crate::github::Http;
 
 /// Why the settings of backend deploys cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +37,7 @@ pub(super) async fn from_environment() -> Result<Option<Backend>, BackendSetupEr
         infrastructure_window: seconds("BOUNCER_INFRASTRUCTURE_WINDOW")?.unwrap_or(default.infrastructure_window),
         lease_seconds: default.lease_seconds,
     };
-    let http = github::http_client().map_err(|error| BackendSetupError::Http(error.to_string()))?;
+    let http = Http::new().map_err(|error| BackendSetupError::Http(error.to_string()))?;
     let services = aws::backend_from_environment(project, bucket, variable("BOUNCER_EXTERNAL_ID")).await;
     let aws::BackendServices { builds, logs, artifacts, stacks, secrets } = services;
     Ok(Some(Backend { builds, logs, artifacts, stacks, secrets, http, settings }))

@@ -40,8 +40,7 @@ async fn whoever_loses_the_lease_stops() {
     let other = RequestId::random();
     let take = async {
         wait_until("files to hang", DEADLINE, async || (held.hits() > 0).then_some(())).await;
-        bouncer.app.store.release(&shop(), Lane::Frontend, &id).await.unwrap();
-        bouncer.app.store.hold(&shop(), Lane::Frontend, &other, 60).await.unwrap();
+        bouncer.app.store.take_over(&shop(), Lane::Frontend, &id, &other, 60).await.unwrap();
     };
     let (slice, ()) = tokio::join!(bouncer.slice(&id), take);
     let error = slice.unwrap_err();

@@ -4,7 +4,7 @@ use super::assert_none;
 use super::source::{Source, sources};
 
 /// A crate (a `*` stands for any ending) and the places below `src/` that may name it. The first that matches counts.
-const HOMES: [(&str, &[&str]); 14] = [
+const HOMES: [(&str, &[&str]); 15] = [
     // The record endpoint checks signatures with the very code that makes them.
     ("aws_sigv4", &["local/"]),
     ("aws_*", &["store/", "aws/"]),
@@ -18,7 +18,8 @@ const HOMES: [(&str, &[&str]); 14] = [
     ("rusqlite", &["local/"]),
     ("rmcp", &["server/", "cli/"]),
     ("clap*", &["cli/", "main.rs"]),
-    ("reqwest", &["cli/"]),
+    ("octocrab", &["github.rs"]),
+    ("reqwest", &["cli/", "github.rs"]),
     ("indicatif", &["cli/"]),
 ];
 

@@ -1,4 +1,4 @@
-//! Imports run one way: model <- store, aws <- flow <- engine, server <- cli.
+//! Imports run one way: model <- store, aws, github <- flow <- engine, server <- cli.
 
 use proc_macro2::Delimiter;
 
@@ -10,10 +10,10 @@ const MAY_IMPORT: [(&str, &[&str]); 8] = [
     ("model", &["model"]),
     ("store", &["model", "store"]),
     ("aws", &["aws", "model"]),
-    ("flow", &["aws", "flow", "model", "store"]),
+    ("flow", &["aws", "flow", "github", "model", "store"]),
     ("engine", &["engine", "flow", "model", "store"]),
     ("local", &["local"]),
-    ("server", &["aws", "engine", "flow", "local", "model", "server", "store"]),
+    ("server", &["aws", "engine", "flow", "github", "local", "model", "server", "store"]),
     ("cli", &["aws", "cli", "engine", "flow", "local", "model", "server", "store"]),
 ];
 

@@ -7,7 +7,7 @@ use crate::aws::roles::RoleError;
 use crate::aws::secrets::Secrets;
 use crate::aws::stacks::{StackAccount, Stacks};
 use crate::flow::app::App;
-use crate::github::{Github, GithubError, PUBLIC_API};
+use crate::github::{Github, GithubError, Http, PUBLIC_API};
 use crate::model::backend::BackendTarget;
 use crate::model::commit::Repo;
 use crate::model::error::{ErrorCode, UserError};
@@ -26,7 +26,7 @@ pub struct Backend {
     /// Secrets Manager.
     pub secrets: Secrets,
     /// The HTTP client for GitHub.
-    pub http: reqwest::Client,
+    pub http: Http,
     /// How deploys work.
     pub settings: BackendSettings,
 }
@@ -94,7 +94,7 @@ impl Backend {
         })?;
         let of_host = repo.host().map(|host| format!("https://{host}/api/v3"));
         let url = self.settings.github_api_url.clone().or(of_host).unwrap_or_else(|| PUBLIC_API.to_owned());
-        Ok(Github::new(self.http.clone(), &url, token.trim())?)
+        Ok(Github::new(&self.http, &url, token.trim())?)
     }
 
     /// The account of a project's stack, in the name of a deploy that is carried out.
