@@ -13,6 +13,7 @@ use crate::store::buckets::BucketTurn;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// Arguments of `bouncer_project_backend`. What is not said stays as it is.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -34,7 +35,7 @@ pub struct SetBackend {
     /// The template's path in the repository (template.yaml).
     pub sam_template_path: Option<String>,
     /// The stack's parameters: an object, or text such as "Stage=prod Name=\"My shop\"".
-    pub sam_params: Option<Value>,
+    pub sam_params: Option<ParametersAsSaid>,
     /// A secret that must have a value before a deploy is asked for.
     pub secrets_id: Option<String>,
     /// The secret that holds the GitHub token, when it is not the installation's.
@@ -45,6 +46,16 @@ pub struct SetBackend {
     pub allowed_deployers: Option<Vec<String>>,
     /// Whether GitHub is told of deploys.
     pub github_status: Option<bool>,
+}
+
+/// `sam_params` in either form that a row takes.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub enum ParametersAsSaid {
+    /// By name.
+    Object(BTreeMap<String, Value>),
+    /// As `sam deploy --parameter-overrides` takes it.
+    Text(String),
 }
 
 /// A `deploy_mode` as an admin says it: here a wrong word is an error, not "manual".
@@ -136,7 +147,10 @@ fn changed(before: Option<BackendTarget>, args: SetBackend) -> Result<BackendTar
         target_role_arn: optional(args.target_role_arn, before.target_role_arn),
         cloudformation_role_arn: optional(args.cloudformation_role_arn, before.cloudformation_role_arn),
         sam_template_path: args.sam_template_path.unwrap_or(before.sam_template_path),
-        sam_params: args.sam_params.unwrap_or(before.sam_params),
+        sam_params: match args.sam_params {
+            Some(said) => serde_json::to_value(said)?,
+            None => before.sam_params,
+        },
         secrets_id: optional(args.secrets_id, before.secrets_id),
         github_pat_secret: optional(args.github_pat_secret, before.github_pat_secret),
         deploy_mode: args.deploy_mode.map_or(before.deploy_mode, DeployMode::from),
