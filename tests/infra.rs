@@ -1,5 +1,10 @@
 //! The templates of `infra/` say what the program relies on. Whether CloudFormation takes them is for cfn-lint to tell.
 
+mod build;
+mod calls;
+mod permissions;
+mod target;
+
 use bouncer::flow::app::PublishSettings;
 use bouncer::flow::staging::{blob_key, staged_key};
 use bouncer::model::digest::Sha256;
@@ -74,19 +79,30 @@ fn texts(value: &Value) -> Vec<&str> {
     }
 }
 
+/// What is there at most: of a choice by a condition, what is not nothing.
+fn at_most(value: &Value) -> &Value {
+    let Some(choice) = value.get("Fn::If") else { return value };
+    if choice[1] == json!({ "Ref": "AWS::NoValue" }) { &choice[2] } else { &choice[1] }
+}
+
 /// The statements of a role's policies, those behind a condition too.
 fn statements(role: &Value) -> Vec<&Value> {
     let policies = role["Properties"]["Policies"].as_array().unwrap();
     policies
         .iter()
-        .flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array().unwrap())
-        .map(|statement| statement.get("Fn::If").map_or(statement, |choice| &choice[1]))
+        .flat_map(|policy| at_most(policy)["PolicyDocument"]["Statement"].as_array().unwrap())
+        .map(at_most)
         .collect()
+}
+
+/// Those that allow something.
+fn allowing(role: &Value) -> Vec<&Value> {
+    statements(role).into_iter().filter(|statement| statement["Effect"] == "Allow").collect()
 }
 
 /// The resources of a role's statements with an action, as they are written.
 fn allowed(role: &Value, action: &str) -> Vec<String> {
-    statements(role)
+    allowing(role)
         .into_iter()
         .filter(|statement| texts(&statement["Action"]).contains(&action))
         .flat_map(|statement| match &statement["Resource"] {
@@ -170,16 +186,38 @@ fn what_holds_data_outlives_the_stack() {
 #[test]
 fn the_staging_bucket_is_the_one_the_program_uses_and_keeps_what_sites_are_made_of() {
     let template = template("infra/template.yaml");
-    let [(_, bucket)] = resources(&template, "AWS::S3::Bucket")[..] else { panic!("more than one bucket") };
+    let bucket = &template["Resources"]["StagingBucket"];
     assert_eq!(named(&bucket["Properties"]["BucketName"]), "bouncer-uploads-123456789012");
+    assert_eq!(expiring(bucket), BTreeSet::from(["20", "issued/", "staged/"]));
+}
 
+/// The prefixes whose objects go by age.
+fn expiring(bucket: &Value) -> BTreeSet<&str> {
     let rules = bucket["Properties"]["LifecycleConfiguration"]["Rules"].as_array().unwrap();
-    let rules = rules.iter().map(|rule| rule.get("Fn::If").map_or(rule, |choice| &choice[1]));
-    let expiring: BTreeSet<&str> = rules
+    rules
+        .iter()
+        .map(at_most)
         .filter(|rule| rule.get("ExpirationInDays").is_some())
         .map(|rule| rule["Prefix"].as_str().expect("a rule that removes objects names a prefix"))
-        .collect();
-    assert_eq!(expiring, BTreeSet::from(["20", "issued/", "staged/"]));
+        .collect()
+}
+
+#[test]
+fn no_bucket_is_open() {
+    let template = template("infra/template.yaml");
+    for (id, bucket) in resources(&template, "AWS::S3::Bucket") {
+        let properties = &bucket["Properties"];
+        let switches = properties["PublicAccessBlockConfiguration"].as_object().unwrap();
+        assert!(switches.len() == 4 && switches.values().all(|switch| *switch == true), "{id}");
+        assert!(properties["BucketEncryption"].is_object(), "{id}");
+        let policies = resources(&template, "AWS::S3::BucketPolicy");
+        let policy = policies.iter().find(|(_, policy)| policy["Properties"]["Bucket"] == json!({ "Ref": id }));
+        let (_, policy) = policy.unwrap_or_else(|| panic!("{id} has no policy"));
+        let statements = policy["Properties"]["PolicyDocument"]["Statement"].as_array().unwrap();
+        let deny = statements.iter().find(|statement| statement["Sid"] == "OnlyOverTls").unwrap();
+        assert_eq!((&deny["Effect"], &deny["Principal"]), (&json!("Deny"), &json!("*")), "{id}");
+        assert_eq!(deny["Condition"], json!({ "Bool": { "aws:SecureTransport": "false" } }), "{id}");
+    }
 }
 
 #[test]
@@ -218,10 +256,15 @@ fn the_functions_are_told_what_the_program_reads() {
             "BOUNCER_ACCOUNT",
             "BOUNCER_ALLOWED_HOSTS",
             "BOUNCER_APPROVAL_WINDOW",
+            "BOUNCER_ARTIFACTS_BUCKET",
+            "BOUNCER_BUILD_PROJECT",
             "BOUNCER_EXTERNAL_ID",
+            "BOUNCER_GITHUB_API_URL",
+            "BOUNCER_GITHUB_SECRET",
             "BOUNCER_LOG",
             "BOUNCER_PROFILE",
             "BOUNCER_STAGING_BUCKET",
+            "BOUNCER_STATE_MACHINE_DEPLOY",
             "BOUNCER_STATE_MACHINE_FRONTEND_DEPLOY",
             "BOUNCER_TABLE_PREFIX",
         ])
@@ -246,9 +289,14 @@ fn the_functions_are_told_what_the_program_reads() {
     assert_eq!(template["Globals"]["Function"]["Handler"], "bootstrap");
 
     // The ARN in the environment and the machine have to be made from the same name.
-    let arn = common["BOUNCER_STATE_MACHINE_FRONTEND_DEPLOY"]["Fn::Sub"].as_str().unwrap();
-    let name = template["Resources"]["FrontendDeployStateMachine"]["Properties"]["Name"]["Fn::Sub"].as_str().unwrap();
-    assert!(arn.ends_with(&format!(":stateMachine:{name}")), "{arn} is not the ARN of {name}");
+    for (variable, machine) in [
+        ("BOUNCER_STATE_MACHINE_FRONTEND_DEPLOY", "FrontendDeployStateMachine"),
+        ("BOUNCER_STATE_MACHINE_DEPLOY", "DeployStateMachine"),
+    ] {
+        let arn = common[variable]["Fn::Sub"].as_str().unwrap();
+        let name = template["Resources"][machine]["Properties"]["Name"]["Fn::Sub"].as_str().unwrap();
+        assert!(arn.ends_with(&format!(":stateMachine:{name}")), "{arn} is not the ARN of {name}");
+    }
 }
 
 #[test]
@@ -261,13 +309,13 @@ fn a_publish_slice_ends_before_its_function_does() {
 
 #[test]
 fn no_role_may_do_more_than_it_has_a_name_for() {
-    let template = template("infra/template.yaml");
-    let deploy = self::template("infra/deploy-role.yaml");
+    let templates = ["infra/template.yaml", "infra/deploy-role.yaml", "infra/target-account.yaml"].map(template);
     // IAM knows no narrower resource for these.
     let nameless = |action: &str| action == "states:SendTaskSuccess" || action.starts_with("logs:");
-    let roles = [&template, &deploy].into_iter().flat_map(|template| resources(template, "AWS::IAM::Role"));
-    for (id, role) in roles {
-        for statement in statements(role) {
+    let roles = templates.iter().flat_map(|template| resources(template, "AWS::IAM::Role"));
+    // What stands in templates of others is not known here.
+    for (id, role) in roles.filter(|(id, _)| *id != "ExecutionRole") {
+        for statement in allowing(role) {
             let actions = texts(&statement["Action"]);
             assert!(actions.iter().all(|action| !action.contains('*')), "{id} may do {actions:?}");
             if statement["Resource"] == "*" {
@@ -280,11 +328,13 @@ fn no_role_may_do_more_than_it_has_a_name_for() {
 #[test]
 fn only_the_tasks_may_take_a_projects_role() {
     let template = template("infra/template.yaml");
-    assert!(allowed(role(&template, "ApiRole"), "sts:AssumeRole").is_empty());
+    // The function that answers calls reaches the accounts of stacks, whose roles let it ask and stop alone; no site.
+    let target = "arn:${AWS::Partition}:iam::*:role/${TargetRolePrefix}*";
+    assert_eq!(allowed(role(&template, "ApiRole"), "sts:AssumeRole"), [target]);
     assert!(allowed(role(&template, "StateMachineRole"), "sts:AssumeRole").is_empty());
     assert_eq!(
         allowed(role(&template, "TaskRole"), "sts:AssumeRole"),
-        ["arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${DeployRolePrefix}*", "OtherDeployRoleArns"]
+        ["arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${DeployRolePrefix}*", "OtherDeployRoleArns", target]
     );
     let deploy = self::template("infra/deploy-role.yaml");
     let name = deploy["Resources"]["DeployRole"]["Properties"]["RoleName"]["Fn::Sub"].as_str().unwrap();
@@ -319,7 +369,6 @@ fn a_deploy_role_is_for_the_tasks_alone_and_never_reads_staging() {
             "cloudfront:CreateInvalidation",
             "cloudfront:GetInvalidation",
             "kms:GenerateDataKey",
-            "s3:DeleteObject",
             "s3:ListBucket",
             "s3:PutObject",
         ])
@@ -333,7 +382,7 @@ fn the_roles_reach_the_keys_the_program_uses() {
     let template = template("infra/template.yaml");
     let folders = |id: &str, action: &str| -> BTreeSet<String> {
         let resources = allowed(role(&template, id), action);
-        resources.iter().map(|text| text.strip_prefix("${StagingBucket.Arn}/").unwrap().to_owned()).collect()
+        resources.iter().filter_map(|text| text.strip_prefix("${StagingBucket.Arn}/")).map(str::to_owned).collect()
     };
     let (api_puts, task_gets) = (folders("ApiRole", "s3:PutObject"), folders("TaskRole", "s3:GetObject"));
     let folder = |key: String| format!("{}/*", key.split('/').next().unwrap());
@@ -348,7 +397,7 @@ fn the_roles_reach_the_keys_the_program_uses() {
 
 #[test]
 fn every_parameter_and_output_is_explained() {
-    for path in ["infra/template.yaml", "infra/deploy-role.yaml"] {
+    for path in ["infra/template.yaml", "infra/deploy-role.yaml", "infra/target-account.yaml"] {
         let template = template(path);
         for section in ["Parameters", "Outputs"] {
             for (name, of) in template[section].as_object().unwrap() {

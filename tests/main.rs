@@ -1,6 +1,7 @@
 //! Black-box tests of the whole program, in one binary.
 
 mod aws;
+mod backend;
 mod cli;
 mod crash;
 mod engine;

@@ -38,7 +38,7 @@ impl Artifacts {
     /// Where CloudFormation reads an object.
     pub fn url(&self, key: &str) -> String {
         let suffix = if self.region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
-        format!("https://{}.s3.{}.{suffix}/{key}", self.bucket, self.region)
+        format!("https://s3.{}.{suffix}/{}/{key}", self.region, self.bucket)
     }
 
     /// Whether an object is there.

@@ -175,7 +175,9 @@ pub async fn store_from_environment(options: &StoreOptions) -> Result<Store, NoR
         dynamodb = dynamodb.endpoint_url(url);
     }
     let client = aws_sdk_dynamodb::Client::from_conf(dynamodb.build());
-    Ok(Store::new(client, "bouncer-").with_table(Table::Projects, &options.projects_table))
+    // The other tables of an installation have the same prefix.
+    let prefix = options.projects_table.strip_suffix(Table::Projects.suffix()).unwrap_or("bouncer-");
+    Ok(Store::new(client, prefix).with_table(Table::Projects, &options.projects_table))
 }
 
 fn retries() -> RetryConfig {

@@ -9,7 +9,7 @@ use crate::store::requests::TransitionError;
 impl From<StoreError> for UserError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Conflict => UserError::new(
+            StoreError::Conflict | StoreError::Overtaken => UserError::new(
                 ErrorCode::Conflict,
                 "This was changed by someone else at the same moment.",
                 "Look at its present state and try again.",
@@ -73,7 +73,7 @@ impl From<StoreError> for TaskError {
         match error {
             StoreError::Unreadable { .. } => task_error("Bouncer.Unreadable", "A record cannot be read.", &error),
             // A conflict means that another run of the same task was first: the next try sees what it did.
-            StoreError::Conflict | StoreError::Unavailable { .. } => {
+            StoreError::Conflict | StoreError::Overtaken | StoreError::Unavailable { .. } => {
                 task_error(UNAVAILABLE, "The records cannot be reached.", &error)
             }
         }

@@ -49,6 +49,7 @@ pub(super) async fn holder(app: &App, project: &ProjectId, lane: Lane) -> Result
 async fn is_alive(app: &App, owner: &RequestId) -> Result<bool, TaskError> {
     match app.store.request(owner).await? {
         Some(request) => Ok(execution::is_running(app, &request).await?),
-        None => Ok(false),
+        // Nothing is known of this owner, so nothing says that it has ended; the lease itself will.
+        None => Ok(true),
     }
 }

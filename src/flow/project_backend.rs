@@ -6,8 +6,10 @@ use crate::model::backend::{BackendTarget, DeployMode};
 use crate::model::caller::{Caller, Role};
 use crate::model::commit::{Branch, Repo};
 use crate::model::error::UserError;
+use crate::model::ids::ProjectId;
 use crate::model::project::{Project, is_region, is_role_arn};
 use crate::model::stack_parameters::StackParameters;
+use crate::store::buckets::BucketTurn;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -69,13 +71,27 @@ impl From<Mode> for DeployMode {
 pub async fn set(app: &App, caller: &Caller, args: SetBackend) -> Result<OneProject, UserError> {
     require(caller, Role::Admin)?;
     let id = parse_id(&args.project)?;
+    let turn = app.store.take_bucket_turn().await?;
+    let outcome = set_in_turn(app, caller, id, args, &turn).await;
+    app.store.end_bucket_turn(&turn).await;
+    outcome
+}
+
+/// The same while nobody else writes a project's row.
+async fn set_in_turn(
+    app: &App,
+    caller: &Caller,
+    id: ProjectId,
+    args: SetBackend,
+    turn: &BucketTurn,
+) -> Result<OneProject, UserError> {
     let before = app.store.project(&id).await?;
     let target = changed(before.as_ref().and_then(|project| project.backend.clone()), args)?;
     check(&target)?;
     let stored = match &before {
         Some(before) => {
             let after = Project { backend: Some(target), ..before.clone() };
-            app.store.update_project(before, &after).await?;
+            app.store.update_project(before, &after, turn).await?;
             after
         }
         None => {
@@ -89,7 +105,7 @@ pub async fn set(app: &App, caller: &Caller, args: SetBackend) -> Result<OneProj
                 backend: Some(target),
                 deployed: None,
             };
-            app.store.create_project(&project).await?;
+            app.store.create_project(&project, turn).await?;
             project
         }
     };

@@ -9,6 +9,7 @@ use crate::model::headers::CacheRule;
 use crate::model::ids::ProjectId;
 use crate::model::project::{FrontendTarget, Project, default_region};
 use crate::model::stack_parameters::StackParameters;
+use crate::store::buckets::BucketTurn;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -177,30 +178,16 @@ pub struct AddProject {
 pub async fn add(app: &App, caller: &Caller, args: AddProject) -> Result<OneProject, UserError> {
     require(caller, Role::Admin)?;
     let project_id = parse_id(&args.project)?;
-    let before = app.store.project(&project_id).await?;
-    let previous = before.clone();
-    let target = previous.as_ref().and_then(|p| p.frontend.clone());
-    let after = Project {
-        project_id: project_id.clone(),
-        name: args.name.or_else(|| previous.as_ref().and_then(|p| p.name.clone())),
-        enabled: args.enabled.or(previous.as_ref().map(|p| p.enabled)).unwrap_or(true),
-        frontend: Some(FrontendTarget {
-            bucket: args.bucket,
-            distribution_id: kept_or_cleared(
-                args.distribution,
-                target.as_ref().and_then(|t| t.distribution_id.clone()),
-            ),
-            region: args.region.or_else(|| target.as_ref().map(|t| t.region.clone())).unwrap_or_else(default_region),
-            deploy_role_arn: kept_or_cleared(args.role, target.and_then(|t| t.deploy_role_arn)),
-        }),
-        frontend_cache_rules: args
-            .cache_rules
-            .or_else(|| previous.as_ref().map(|p| p.frontend_cache_rules.clone()))
-            .unwrap_or_default(),
-        current_release: previous.as_ref().and_then(|p| p.current_release.clone()),
-        backend: previous.as_ref().and_then(|p| p.backend.clone()),
-        deployed: previous.and_then(|p| p.deployed),
-    };
+    let turn = app.store.take_bucket_turn().await?;
+    let outcome = add_in_turn(app, &project_id, args, &turn).await;
+    app.store.end_bucket_turn(&turn).await;
+    outcome
+}
+
+/// Adds or changes the project while nobody else gives a project a bucket.
+async fn add_in_turn(app: &App, id: &ProjectId, args: AddProject, turn: &BucketTurn) -> Result<OneProject, UserError> {
+    let before = app.store.project(id).await?;
+    let after = changed(id, before.as_ref(), args);
     if let Some(fault) = after.faults().first() {
         return Err(UserError::invalid(
             fault.field,
@@ -220,11 +207,37 @@ pub async fn add(app: &App, caller: &Caller, args: AddProject) -> Result<OneProj
         app.objects.create_bucket(&target.bucket).await?;
     }
     match &before {
-        Some(before) => app.store.update_project(before, &after).await?,
-        None => app.store.create_project(&after).await?,
+        Some(before) => app.store.update_project(before, &after, turn).await?,
+        None => app.store.create_project(&after, turn).await?,
     }
-    let stored = app.store.project(&project_id).await?.unwrap_or(after);
+    let stored = app.store.project(id).await?.unwrap_or(after);
     Ok(OneProject { status: "ok", project: stored.into(), created: Some(before.is_none()) })
+}
+
+/// The project as the call wants it: what is not said stays as it is.
+fn changed(id: &ProjectId, before: Option<&Project>, args: AddProject) -> Project {
+    let target = before.and_then(|project| project.frontend.clone());
+    Project {
+        project_id: id.clone(),
+        name: args.name.or_else(|| before.and_then(|p| p.name.clone())),
+        enabled: args.enabled.or(before.map(|p| p.enabled)).unwrap_or(true),
+        frontend: Some(FrontendTarget {
+            bucket: args.bucket,
+            distribution_id: kept_or_cleared(
+                args.distribution,
+                target.as_ref().and_then(|t| t.distribution_id.clone()),
+            ),
+            region: args.region.or_else(|| target.as_ref().map(|t| t.region.clone())).unwrap_or_else(default_region),
+            deploy_role_arn: kept_or_cleared(args.role.clone(), target.and_then(|t| t.deploy_role_arn)),
+        }),
+        frontend_cache_rules: args
+            .cache_rules
+            .or_else(|| before.map(|p| p.frontend_cache_rules.clone()))
+            .unwrap_or_default(),
+        current_release: before.and_then(|p| p.current_release.clone()),
+        backend: before.and_then(|p| p.backend.clone()),
+        deployed: before.and_then(|p| p.deployed.clone()),
+    }
 }
 
 /// What a caller says of an optional field: nothing keeps it, a blank text clears it.

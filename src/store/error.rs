@@ -10,6 +10,9 @@ pub enum StoreError {
     /// The condition of a conditional write did not hold: somebody else was first.
     #[error("the record was changed by someone else first")]
     Conflict,
+    /// Another project was given a bucket since it was looked which project has which.
+    #[error("another project was given a bucket meanwhile")]
+    Overtaken,
     /// The row is there but is not what this version of Bouncer understands.
     #[error("a record of {table} cannot be read: {reason}")]
     Unreadable {

@@ -1,7 +1,7 @@
 //! Rows as typed values: the few DynamoDB calls that every repository is made of.
 
 use super::{Store, StoreError, Table};
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
 use serde::{Serialize, de::DeserializeOwned};
 use std::collections::{BTreeSet, HashMap};
 
@@ -35,6 +35,46 @@ impl Condition {
 /// A text as an attribute.
 pub(super) fn text(value: impl Into<String>) -> AttributeValue {
     AttributeValue::S(value.into())
+}
+
+/// The expressions of a write, in the form that a request for one row and a part of a transaction have in common.
+struct Expressions {
+    update: Option<String>,
+    condition: String,
+    names: Option<HashMap<String, String>>,
+    values: Option<HashMap<String, AttributeValue>>,
+}
+
+impl Expressions {
+    fn new(attributes: &[(&String, Option<&AttributeValue>)], condition: Condition) -> Self {
+        let (mut names, mut values): (HashMap<_, _>, HashMap<_, _>) =
+            (condition.names.into_iter().collect(), condition.values.into_iter().collect());
+        let (mut sets, mut removes) = (Vec::new(), Vec::new());
+        for (index, (attribute, value)) in attributes.iter().enumerate() {
+            names.insert(format!("#a{index}"), (*attribute).clone());
+            match value {
+                Some(value) => {
+                    sets.push(format!("#a{index} = :a{index}"));
+                    values.insert(format!(":a{index}"), (*value).clone());
+                }
+                None => removes.push(format!("#a{index}")),
+            }
+        }
+        let mut update = String::new();
+        if !sets.is_empty() {
+            update.push_str(&format!("SET {} ", sets.join(", ")));
+        }
+        if !removes.is_empty() {
+            update.push_str(&format!("REMOVE {}", removes.join(", ")));
+        }
+        Self {
+            update: (!update.is_empty()).then_some(update),
+            condition: condition.expression,
+            // An empty map is not accepted.
+            names: (!names.is_empty()).then_some(names),
+            values: (!values.is_empty()).then_some(values),
+        }
+    }
 }
 
 impl Store {
@@ -83,19 +123,39 @@ impl Store {
         condition: Condition,
     ) -> Result<(), StoreError> {
         let name = self.table(table);
-        let mut request = self
-            .client
+        let item = self.encode(table, row)?;
+        let Expressions { condition, names, values, .. } = Expressions::new(&[], condition);
+        self.client
             .put_item()
             .table_name(&name)
+            .set_item(Some(item))
+            .condition_expression(condition)
+            .set_expression_attribute_names(names)
+            .set_expression_attribute_values(values)
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|error| StoreError::from_sdk(&name, error))
+    }
+
+    /// The same as a part of a transaction.
+    pub(super) fn put_part<T: Serialize>(
+        &self,
+        table: Table,
+        row: &T,
+        condition: Condition,
+    ) -> Result<TransactWriteItem, StoreError> {
+        let name = self.table(table);
+        let Expressions { condition, names, values, .. } = Expressions::new(&[], condition);
+        let put = Put::builder()
+            .table_name(&name)
             .set_item(Some(self.encode(table, row)?))
-            .condition_expression(condition.expression);
-        for (placeholder, attribute) in condition.names {
-            request = request.expression_attribute_names(placeholder, attribute);
-        }
-        for (placeholder, value) in condition.values {
-            request = request.expression_attribute_values(placeholder, value);
-        }
-        request.send().await.map(|_| ()).map_err(|error| StoreError::from_sdk(&name, error))
+            .condition_expression(condition)
+            .set_expression_attribute_names(names)
+            .set_expression_attribute_values(values)
+            .build()
+            .map_err(|error| StoreError::unreadable(&name, error))?;
+        Ok(TransactWriteItem::builder().put(put).build())
     }
 
     /// Writes the attributes in which two forms of a row differ, if the condition holds. Attributes that neither form
@@ -112,22 +172,6 @@ impl Store {
         self.set(table, key, &difference(&before, &after), condition).await
     }
 
-    /// The same, and removes an attribute that neither form knows.
-    pub(super) async fn update_and_remove<T: Serialize>(
-        &self,
-        table: Table,
-        key: (&str, &str),
-        (before, after): (&T, &T),
-        removed: &str,
-        condition: Condition,
-    ) -> Result<(), StoreError> {
-        let (before, after) = (self.encode(table, before)?, self.encode(table, after)?);
-        let removed = removed.to_owned();
-        let mut changed = difference(&before, &after);
-        changed.push((&removed, None));
-        self.set(table, key, &changed, condition).await
-    }
-
     /// Sets some attributes of a row, and removes those without a value, if the condition holds.
     pub(super) async fn set(
         &self,
@@ -137,40 +181,41 @@ impl Store {
         condition: Condition,
     ) -> Result<(), StoreError> {
         let name = self.table(table);
-        let mut request = self.client.update_item().table_name(&name).key(key.0, text(key.1));
-        let (mut sets, mut removes) = (Vec::new(), Vec::new());
-        for (index, (attribute, value)) in attributes.iter().enumerate() {
-            request = request.expression_attribute_names(format!("#a{index}"), attribute.as_str());
-            match value {
-                Some(value) => {
-                    sets.push(format!("#a{index} = :a{index}"));
-                    request = request.expression_attribute_values(format!(":a{index}"), (*value).clone());
-                }
-                None => removes.push(format!("#a{index}")),
-            }
-        }
-        let mut expression = String::new();
-        if !sets.is_empty() {
-            expression.push_str(&format!("SET {} ", sets.join(", ")));
-        }
-        if !removes.is_empty() {
-            expression.push_str(&format!("REMOVE {}", removes.join(", ")));
-        }
-        if !expression.is_empty() {
-            request = request.update_expression(expression);
-        }
-        for (placeholder, attribute) in condition.names {
-            request = request.expression_attribute_names(placeholder, attribute);
-        }
-        for (placeholder, value) in condition.values {
-            request = request.expression_attribute_values(placeholder, value);
-        }
-        request
-            .condition_expression(condition.expression)
+        let Expressions { update, condition, names, values } = Expressions::new(attributes, condition);
+        self.client
+            .update_item()
+            .table_name(&name)
+            .key(key.0, text(key.1))
+            .set_update_expression(update)
+            .condition_expression(condition)
+            .set_expression_attribute_names(names)
+            .set_expression_attribute_values(values)
             .send()
             .await
             .map(|_| ())
             .map_err(|error| StoreError::from_sdk(&name, error))
+    }
+
+    /// The same as a part of a transaction.
+    pub(super) fn set_part(
+        &self,
+        table: Table,
+        key: (&str, &str),
+        attributes: &[(&String, Option<&AttributeValue>)],
+        condition: Condition,
+    ) -> Result<TransactWriteItem, StoreError> {
+        let name = self.table(table);
+        let Expressions { update, condition, names, values } = Expressions::new(attributes, condition);
+        let update = Update::builder()
+            .table_name(&name)
+            .key(key.0, text(key.1))
+            .set_update_expression(update)
+            .condition_expression(condition)
+            .set_expression_attribute_names(names)
+            .set_expression_attribute_values(values)
+            .build()
+            .map_err(|error| StoreError::unreadable(&name, error))?;
+        Ok(TransactWriteItem::builder().update(update).build())
     }
 
     /// Rows of an index partition in the order of its sort key, at most `limit`.
@@ -239,7 +284,7 @@ impl Store {
 }
 
 /// The attributes in which two forms of a row differ, with their later values.
-fn difference<'a>(before: &'a Item, after: &'a Item) -> Vec<(&'a String, Option<&'a AttributeValue>)> {
+pub(super) fn difference<'a>(before: &'a Item, after: &'a Item) -> Vec<(&'a String, Option<&'a AttributeValue>)> {
     let attributes: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
     attributes
         .into_iter()

@@ -1,5 +1,6 @@
 //! The DynamoDB tables as typed repositories. Conditional writes live here and nowhere else.
 
+pub mod buckets;
 pub mod error;
 pub mod executions;
 pub mod history;

@@ -1,6 +1,7 @@
 //! `bouncer-projects`: what a project is, and which release its visitors get.
 
-use super::items::{Condition, Item, text};
+use super::buckets::BucketTurn;
+use super::items::{Condition, Item, difference, text};
 use super::{Store, StoreError, Table};
 use crate::model::backend::Deployed;
 use crate::model::ids::{ProjectId, ReleaseId};
@@ -39,12 +40,13 @@ impl ProjectRow {
 
 impl Store {
     /// Stores a new project; a conflict means that there is one of this id.
-    pub async fn create_project(&self, project: &Project) -> Result<(), StoreError> {
-        self.put(Table::Projects, project, Condition::new("attribute_not_exists(project_id)")).await
+    pub async fn create_project(&self, project: &Project, turn: &BucketTurn) -> Result<(), StoreError> {
+        let is_new = Condition::new("attribute_not_exists(project_id)");
+        self.write_in_turn(turn, self.put_part(Table::Projects, project, is_new)?).await
     }
 
     /// Changes a project, if its release pointer is still where it was read.
-    pub async fn update_project(&self, before: &Project, after: &Project) -> Result<(), StoreError> {
+    pub async fn update_project(&self, before: &Project, after: &Project, turn: &BucketTurn) -> Result<(), StoreError> {
         let condition = pointer_is(before.current_release.as_ref());
         let key = (KEY, before.project_id.as_str());
         if before.bucket() == after.bucket() {
@@ -52,7 +54,11 @@ impl Store {
         }
         // What lies in another bucket is not known, so nothing in it may be taken for a file of a release.
         let moved = Project { current_release: None, ..after.clone() };
-        self.update_and_remove(Table::Projects, key, (before, &moved), UNSETTLED, condition).await
+        let (before, moved) = (self.encode(Table::Projects, before)?, self.encode(Table::Projects, &moved)?);
+        let unsettled = UNSETTLED.to_owned();
+        let mut changed = difference(&before, &moved);
+        changed.push((&unsettled, None));
+        self.write_in_turn(turn, self.set_part(Table::Projects, key, &changed, condition)?).await
     }
 
     /// Reads a project as it is now.
@@ -89,6 +95,7 @@ impl Store {
         row: &ProjectRow,
         changes: &[(&str, Option<Value>)],
         unchanged: &[&str],
+        turn: &BucketTurn,
     ) -> Result<(), StoreError> {
         let unreadable = |error: serde_dynamo::Error| StoreError::unreadable(&self.table(Table::Projects), error);
         let mut values = Vec::with_capacity(changes.len());
@@ -96,12 +103,18 @@ impl Store {
             let value = value.as_ref().map(serde_dynamo::to_attribute_value).transpose().map_err(unreadable)?;
             values.push(((*attribute).to_owned(), value));
         }
-        if changes.iter().any(|(attribute, _)| *attribute == BUCKET) {
+        let moves = changes.iter().any(|(attribute, _)| *attribute == BUCKET);
+        if moves {
             values.extend([POINTER, UNSETTLED].map(|attribute| (attribute.to_owned(), None)));
         }
         let attributes: Vec<(&String, Option<&AttributeValue>)> =
             values.iter().map(|(attribute, value)| (attribute, value.as_ref())).collect();
-        self.set(Table::Projects, (KEY, &row.project_id), &attributes, still_holds(row, unchanged)).await
+        let (key, condition) = ((KEY, row.project_id.as_str()), still_holds(row, unchanged));
+        if moves {
+            self.write_in_turn(turn, self.set_part(Table::Projects, key, &attributes, condition)?).await
+        } else {
+            self.set(Table::Projects, key, &attributes, condition).await
+        }
     }
 
     fn project_row_of(&self, item: Item) -> Result<ProjectRow, StoreError> {

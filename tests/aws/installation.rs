@@ -71,6 +71,7 @@ impl Installation {
             ("AWS_REGION", "us-east-1"),
             ("BOUNCER_ACCOUNT", text(&account["Account"])),
             ("BOUNCER_STATE_MACHINE_FRONTEND_DEPLOY", self.output("StateMachineArn")),
+            ("BOUNCER_STATE_MACHINE_DEPLOY", self.output("DeployStateMachineArn")),
         ];
         let environment: Vec<_> =
             own.iter().chain(credentials).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
@@ -216,9 +217,11 @@ pub fn at(path: &str) -> String {
 async fn install(boto: &Boto) -> Value {
     let binary = json!({ "binary": env!("CARGO_BIN_EXE_bouncer"), "folder": env!("CARGO_TARGET_TMPDIR") });
     let package = boto.call("lambda", "package", binary).await;
-    let definition = at("statemachines/frontend_deploy.asl.json");
+    let (frontend, backend) = (at("statemachines/frontend_deploy.asl.json"), at("statemachines/deploy.asl.json"));
     boto.call("s3", "create_bucket", json!({ "Bucket": ARTIFACTS })).await;
-    for (file, key) in [(text(&package), "bootstrap.zip"), (&definition, "frontend_deploy.asl.json")] {
+    for (file, key) in
+        [(text(&package), "bootstrap.zip"), (&frontend, "frontend_deploy.asl.json"), (&backend, "deploy.asl.json")]
+    {
         boto.call("s3", "upload_file", json!({ "file": file, "bucket": ARTIFACTS, "key": key })).await;
     }
     let arguments = json!({
@@ -227,11 +230,30 @@ async fn install(boto: &Boto) -> Value {
         "parameters": {},
         "artifacts": {
             at("target/lambda"): [ARTIFACTS, "bootstrap.zip"],
-            definition: [ARTIFACTS, "frontend_deploy.asl.json"],
+            frontend: [ARTIFACTS, "frontend_deploy.asl.json"],
+            backend: [ARTIFACTS, "deploy.asl.json"],
         },
-        "leave_out": ["StagingBucketPolicy"],
+        "leave_out": ["StagingBucketPolicy", "ArtifactsBucketPolicy"],
     });
-    boto.call("cloudformation", "deploy", arguments).await["outputs"].clone()
+    let outputs = boto.call("cloudformation", "deploy", arguments).await["outputs"].clone();
+    admit_to_builds(boto, &outputs).await;
+    outputs
+}
+
+/// What the emulator asks rights for under another name than AWS does: a build by `*` instead of its project, and a
+/// log's lines by the group instead of the stream.
+async fn admit_to_builds(boto: &Boto, outputs: &Value) {
+    let of = |actions: &[&str]| json!({ "Effect": "Allow", "Action": actions, "Resource": "*" });
+    let logs = of(&["logs:GetLogEvents"]);
+    for (role, builds) in [
+        ("TaskRoleArn", of(&["codebuild:BatchGetBuilds", "codebuild:StopBuild"])),
+        ("ApiRoleArn", of(&["codebuild:StopBuild"])),
+    ] {
+        let name = text(&outputs[role]).rsplit('/').next().expect("a name");
+        let policy = json!({ "Version": "2012-10-17", "Statement": [builds, logs] }).to_string();
+        let arguments = json!({ "RoleName": name, "PolicyName": "emulator", "PolicyDocument": policy });
+        boto.call("iam", "put_role_policy", arguments).await;
+    }
 }
 
 /// `https://ID.lambda-url.REGION.on.aws/`, where the emulator has it.

@@ -3,8 +3,9 @@
 //! trust policies enforced, so the roles of the templates are shown to suffice.
 //!
 //! What the emulator does not have, or has otherwise:
-//! - `StagingBucketPolicy` is left out of the template: it denies everything that is not TLS, and the emulator speaks
+//! - The buckets' policies are left out of the template: they deny everything that is not TLS, and the emulator speaks
 //!   plain HTTP here.
+//! - It looks for rights on builds and their logs under other names than AWS; `installation.rs` adds what it asks for.
 //! - It does not read `TimeoutSecondsPath`, so the test of expiry gives the state machine a `TimeoutSeconds`.
 //! - An invalidation is complete at once and there are never too many; tests of those put `gate::Gate` before it.
 //! - It has no metrics of executions, so the alarms on them never go off; all that is seen is that they can be made.

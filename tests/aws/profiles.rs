@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::installation::{Installation, Published};
 use crate::support::{Role, Server, Site, text};
-use crate::tools::{frontend_request, upload_all};
+use crate::tools::{frontend_request, give_buckets, upload_all};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn in_one_process() {
@@ -36,6 +36,12 @@ async fn a_site_on_aws_is_where_its_cdn_is() {
     let response = installation.server.visit("shop", "index.html").await;
     assert_eq!(response.status(), 404);
     assert!(response.text().await.unwrap().contains("There is nothing at this address."));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn admins_at_once_give_a_bucket_once() {
+    let installation = Installation::new().await;
+    give_buckets(&installation.server, 0, 8).await;
 }
 
 /// A way to run Bouncer, with a project "shop" that has the bucket "shop-site".

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bouncer::flow::app::PublishSettings;
 use bouncer::model::ids::RequestId;
+use bouncer::store::locks::Lane;
 use http::Method;
 use tokio_util::sync::CancellationToken;
 
@@ -39,20 +40,20 @@ async fn whoever_loses_the_lease_stops() {
     let other = RequestId::random();
     let take = async {
         wait_until("files to hang", DEADLINE, async || (held.hits() > 0).then_some(())).await;
-        bouncer.app.store.release(&shop(), &id).await.unwrap();
-        bouncer.app.store.hold(&shop(), &other, 60).await.unwrap();
+        bouncer.app.store.release(&shop(), Lane::Frontend, &id).await.unwrap();
+        bouncer.app.store.hold(&shop(), Lane::Frontend, &other, 60).await.unwrap();
     };
     let (slice, ()) = tokio::join!(bouncer.slice(&id), take);
     let error = slice.unwrap_err();
     assert_eq!((error.name, error.cause.as_str()), ("Bouncer.ProjectBusy", "Another deploy of shop is running."));
     // It does not come back as long as the other is there, nor take its lease away.
     assert_eq!(bouncer.slice(&id).await.unwrap_err().name, "Bouncer.ProjectBusy");
-    assert!(bouncer.app.store.hold(&shop(), &id, 60).await.is_err());
+    assert!(bouncer.app.store.hold(&shop(), Lane::Frontend, &id, 60).await.is_err());
 
     // Once it is free, the same deploy goes on and is completed.
     world.proxy.heal();
     gate.cancel();
-    bouncer.app.store.release(&shop(), &other).await.unwrap();
+    bouncer.app.store.release(&shop(), Lane::Frontend, &other).await.unwrap();
     let bouncer = bouncer.at_work().await;
     bouncer.ended(&id).await.assert_completed(&old_site());
     world.assert_holds(BUCKET, &old_site()).await;
@@ -68,7 +69,7 @@ async fn a_late_writer_is_made_up_for_by_the_next_deploy() {
     first.add_project("shop", BUCKET).await;
     let id = first.start(&base).await;
     assert_eq!(first.slice(&id).await.unwrap()["outcome"], "deployed");
-    first.app.store.release(&shop(), &id).await.unwrap();
+    first.app.store.release(&shop(), Lane::Frontend, &id).await.unwrap();
     let (late_id, winner_id) = (first.start(&late).await, first.start(&winner).await);
 
     let (announcing, closing, never) = (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
@@ -78,7 +79,7 @@ async fn a_late_writer_is_made_up_for_by_the_next_deploy() {
     let late_slice = first.slice(&late_id);
     let rest = async {
         wait_until("the first to announce itself", DEADLINE, async || (announced.hits() == 1).then_some(())).await;
-        second.app.store.release(&shop(), &late_id).await.unwrap();
+        second.app.store.release(&shop(), Lane::Frontend, &late_id).await.unwrap();
         let index = world.proxy.first(1, Method::PUT, BUCKET, "index.html", Fault::Hold(closing.clone()));
         let winner_slice = second.slice(&winner_id);
         let meanwhile = async {
@@ -98,7 +99,7 @@ async fn a_late_writer_is_made_up_for_by_the_next_deploy() {
         () = rest => {}
     }
     world.assert_holds_file(BUCKET, late.file("style.css")).await;
-    second.app.store.release(&shop(), &winner_id).await.unwrap();
+    second.app.store.release(&shop(), Lane::Frontend, &winner_id).await.unwrap();
 
     // Whoever takes up what is left refuses the first and says that visitors may have got some of it.
     let third = world.bouncer(publish_settings()).at_work().await;
@@ -133,7 +134,7 @@ async fn a_lease_is_renewed_while_files_travel() {
     };
     let greedy = async {
         wait_until("the lease to be free", DEADLINE, async || {
-            let taken = bouncer.app.store.hold(&shop(), &other, 60).await.is_ok();
+            let taken = bouncer.app.store.hold(&shop(), Lane::Frontend, &other, 60).await.is_ok();
             refused += usize::from(!taken);
             taken.then_some(())
         })

@@ -20,6 +20,7 @@ use bouncer::model::history::DeployStatus;
 use bouncer::model::ids::{KeyId, ProjectId, RequestId};
 use bouncer::model::project::Project;
 use bouncer::model::request::Verdict;
+use bouncer::store::locks::Lane;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -89,7 +90,8 @@ impl World {
             publish,
         };
         let transfer_room = Semaphore::new(TRANSFER_ROOM_KIB);
-        let app = Arc::new(App { store, objects, sites, engine: engine.clone(), settings, transfer_room });
+        let app =
+            Arc::new(App { store, objects, sites, backend: None, engine: engine.clone(), settings, transfer_room });
         let secrets = [self.proxy.address(), self._endpoints.objects, self.records].map(|address| address.to_string());
         Bouncer { app, engine, work: None, secrets: secrets.to_vec() }
     }
@@ -273,7 +275,7 @@ impl Bouncer {
         ended.assert_clean(&self.secrets);
         let success = ended.status() == "completed";
         let row = wait_until("the history row", DEADLINE, async || {
-            let row = self.app.store.deploy(&id.deploy_id()).await.unwrap();
+            let row = self.app.store.deploy(&id.frontend_deploy_id()).await.unwrap();
             row.filter(|row| row.status != DeployStatus::Running)
         })
         .await;
@@ -293,8 +295,8 @@ impl Bouncer {
     /// Checks that nobody holds the project any more.
     pub async fn assert_free(&self) {
         let other = RequestId::random();
-        self.app.store.hold(&shop(), &other, 60).await.expect("the lease is free");
-        self.app.store.release(&shop(), &other).await.unwrap();
+        self.app.store.hold(&shop(), Lane::Frontend, &other, 60).await.expect("the lease is free");
+        self.app.store.release(&shop(), Lane::Frontend, &other).await.unwrap();
     }
 
     /// Runs one slice by hand, as a Lambda function would.

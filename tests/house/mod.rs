@@ -7,7 +7,7 @@ mod homes;
 mod imports;
 mod panics;
 mod shape;
-mod source;
+pub mod source;
 mod tools_page;
 
 use std::path::{Path, PathBuf};

@@ -5,7 +5,9 @@
 
 mod boto;
 mod cli;
+mod codebuild;
 mod faults;
+mod github;
 mod http;
 mod mcporter;
 mod ministack;
@@ -20,7 +22,9 @@ mod wait;
 
 pub use boto::{Boto, python_tool};
 pub use cli::Cli;
+pub use codebuild::{CodeBuild, Outcome};
 pub use faults::{Fault, FaultProxy};
+pub use github::{Github, REPOSITORY, TOKEN};
 pub use http::{answer, text};
 pub use mcporter::{Mcporter, Transport};
 pub use ministack::{Ministack, kill};

@@ -35,6 +35,8 @@ pub struct Options {
     pub arguments: &'static [&'static str],
     /// Further environment variables.
     pub environment: &'static [(&'static str, &'static str)],
+    /// The same, where the values are known only when the test runs.
+    pub variables: Vec<(String, String)>,
     /// No file of the server can grow beyond so many KiB, as if the disk were full then.
     pub file_limit_kib: Option<u32>,
 }
@@ -212,6 +214,7 @@ async fn spawn(folder: &Path, options: &Options, client: &reqwest::Client) -> (C
         .args(["--listen", "127.0.0.1:0"])
         .args(options.arguments)
         .envs(options.environment.iter().copied())
+        .envs(options.variables.iter().cloned())
         .stdin(Stdio::null())
         .stdout(log.try_clone().expect("the log file, again"))
         .stderr(log)

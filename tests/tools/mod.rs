@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use crate::support::{Role, Server, Site, SiteFile, text};
 
 pub use arguments::{REQUIRED, arguments_without, sample_arguments};
+pub use races::give_buckets;
 
 pub type Answer = (u16, Value);
 

@@ -268,3 +268,40 @@ async fn an_approvers_own_request_needs_another() {
     // After the fact it is still not theirs to decide.
     assert_eq!(decide_with(&server, &key, id, "approve").await.0, 403);
 }
+
+#[tokio::test]
+async fn admins_at_once_give_a_bucket_once_and_all_others_theirs() {
+    let server = Server::start().await;
+    for round in 0..4 {
+        give_buckets(&server, round, 12).await;
+    }
+}
+
+/// Half of the calls want one bucket; each of the others wants its own.
+pub async fn give_buckets(server: &Server, round: usize, calls: usize) {
+    let name = |n: usize| format!("site-{round}-{n}");
+    let bucket = |n: usize| if n.is_multiple_of(2) { format!("wanted-{round}") } else { name(n) };
+    let answers = join_all((0..calls).map(|n| async move {
+        let arguments = json!({ "project": name(n), "bucket": bucket(n) });
+        server.tool(Role::Admin, "bouncer_project_add", arguments).await
+    }))
+    .await;
+    let mut holders = Vec::new();
+    for (n, (status, body)) in answers.into_iter().enumerate() {
+        match (n % 2, status) {
+            (1, 200) => {}
+            (0, 200) => holders.push(name(n)),
+            (0, 409) => assert!(text(&body["error"]).contains("is already that of the project"), "{body:#}"),
+            other => panic!("{other:?}: {body:#}"),
+        }
+    }
+    assert_eq!(holders.len(), 1, "the bucket has one project: {holders:?}");
+
+    // Moving there is no other way in.
+    let moved = json!({ "project": name(1), "bucket": bucket(0) });
+    assert_conflict(server.tool(Role::Admin, "bouncer_project_add", moved).await, "is already that of the project");
+    let listed = accepted(server.tool(Role::Admin, "bouncer_project_list", json!({})).await);
+    let listed = listed["projects"].as_array().unwrap();
+    let of_round = |it: &&Value| text(&it["project_id"]).starts_with(&format!("site-{round}-"));
+    assert_eq!(listed.iter().filter(of_round).count(), calls / 2 + 1, "{listed:#?}");
+}

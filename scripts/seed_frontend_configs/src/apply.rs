@@ -5,10 +5,12 @@ use crate::file::Wanted;
 use crate::report::Outcome;
 use crate::target::{Failure, Target};
 use bouncer::store::StoreError;
+use bouncer::store::buckets::BucketTurn;
 use bouncer::store::projects::ProjectRow;
 use serde_json::Value;
 
-/// Writes a change if the fields that the file decides on are still those that were read.
+/// Writes a change if the fields that the file decides on are still those that were read, and if the turn is still this
+/// program's.
 ///
 /// # Errors
 /// When the table (or the local object storage) cannot be used.
@@ -17,24 +19,25 @@ pub async fn apply(
     wanted: &Wanted,
     row: Option<&ProjectRow>,
     change: &Change,
+    turn: &BucketTurn,
 ) -> Result<Outcome, Failure> {
     if change.fields().iter().any(|change| change.field == "frontend_bucket") {
         target.make_bucket(wanted).await?;
     }
     let outcome = match row {
-        None => target.store.create_project(&wanted.project).await,
+        None => target.store.create_project(&wanted.project, turn).await,
         Some(row) => {
             let changes: Vec<(&str, Option<Value>)> =
                 change.fields().iter().map(|change| (change.field, change.new.clone())).collect();
             let decided: Vec<&str> = wanted.fields.keys().copied().collect();
-            target.store.change_project_row(row, &changes, &decided).await
+            target.store.change_project_row(row, &changes, &decided, turn).await
         }
     };
     match outcome {
         Ok(()) => Ok(Outcome::Written),
         // A repeated attempt of a write whose answer was lost looks like someone else's.
-        Err(StoreError::Conflict) if is_there(target, wanted).await? => Ok(Outcome::Written),
-        Err(StoreError::Conflict) => Ok(Outcome::Conflict),
+        Err(StoreError::Conflict | StoreError::Overtaken) if is_there(target, wanted).await? => Ok(Outcome::Written),
+        Err(StoreError::Conflict | StoreError::Overtaken) => Ok(Outcome::Conflict),
         Err(error) => Err(target.failure("written", &error)),
     }
 }

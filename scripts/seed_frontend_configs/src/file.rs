@@ -151,6 +151,8 @@ impl Reader {
             frontend: Some(target),
             frontend_cache_rules: rules,
             current_release: None,
+            backend: None,
+            deployed: None,
         };
         let fields = fields(&project, &row.lines);
         Some(Wanted { project, fields, bucket_line: bucket_line.unwrap_or(header) })

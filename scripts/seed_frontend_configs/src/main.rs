@@ -11,6 +11,7 @@ mod options;
 mod report;
 mod target;
 
+use bouncer::store::buckets::BucketTurn;
 use clap::Parser as _;
 use diff::Stored;
 use exit::Exit;
@@ -35,24 +36,42 @@ async fn main() -> ExitCode {
 async fn run(options: &Options) -> Result<report::Done, Ended> {
     let wanted = selected(read_file(options)?, &options.project)?;
     let target = Target::open(options).await?;
+    // Taken before the table is read, so that no other program gives a project a bucket until this one has ended.
+    let turn = match options.mode() {
+        Mode::Write => Some(target.take_turn().await?),
+        Mode::Check | Mode::DryRun => None,
+    };
+    let outcome = carry_out(options, &target, &wanted, turn.as_ref()).await;
+    if let Some(turn) = &turn {
+        target.store.end_bucket_turn(turn).await;
+    }
+    outcome
+}
+
+async fn carry_out(
+    options: &Options,
+    target: &Target,
+    wanted: &[Wanted],
+    turn: Option<&BucketTurn>,
+) -> Result<report::Done, Ended> {
     let rows = target.rows().await?;
     let stored: BTreeMap<&str, Stored> = rows.iter().map(|(id, row)| (id.as_str(), Stored::of(row))).collect();
 
-    let faults = diff::shared_buckets(&wanted, &stored);
+    let faults = diff::shared_buckets(wanted, &stored);
     if !faults.is_empty() {
         return Err(Ended::Invalid { file: options.file.clone(), faults });
     }
 
     let mut projects = Vec::new();
     let mut stopped = None;
-    for wanted in &wanted {
+    for wanted in wanted {
         let id = wanted.project.project_id.as_str();
         let change = diff::diff(wanted, stored.get(id));
-        let outcome = match (&change, options.mode()) {
+        let outcome = match (&change, turn) {
             (None, _) => Outcome::Unchanged,
-            (Some(_), Mode::Check | Mode::DryRun) => Outcome::Planned,
-            (Some(_), Mode::Write) if stopped.is_some() => Outcome::NotTried,
-            (Some(change), Mode::Write) => match apply::apply(&target, wanted, rows.get(id), change).await {
+            (Some(_), None) => Outcome::Planned,
+            (Some(_), Some(_)) if stopped.is_some() => Outcome::NotTried,
+            (Some(change), Some(turn)) => match apply::apply(target, wanted, rows.get(id), change, turn).await {
                 Ok(outcome) => outcome,
                 // The next write would fail as well; the projects before this one are written and stay so.
                 Err(failure) => {

@@ -8,6 +8,7 @@ use bouncer::aws::objects::Objects;
 use bouncer::aws::{self, StoreOptions};
 use bouncer::local::StorageCredentials;
 use bouncer::server::local::ServerFile;
+use bouncer::store::buckets::BucketTurn;
 use bouncer::store::projects::ProjectRow;
 use bouncer::store::{Store, StoreError, Table};
 use serde::Serialize;
@@ -59,6 +60,17 @@ impl Target {
         Ok(Self { store, objects: None, table })
     }
 
+    /// Waits until no other program gives buckets to projects, and keeps others from it.
+    pub async fn take_turn(&self) -> Result<BucketTurn, Failure> {
+        self.store.take_bucket_turn().await.map_err(|error| match error {
+            StoreError::Overtaken => Failure {
+                message: "Others are changing projects all the time; nothing was written.".into(),
+                suggestion: "Run this again.".into(),
+            },
+            error => self.failure("read", &error),
+        })
+    }
+
     /// Every row of the table by its key.
     pub async fn rows(&self) -> Result<BTreeMap<String, ProjectRow>, Failure> {
         let rows = self.store.project_rows().await.map_err(|error| self.failure("read", &error))?;
@@ -95,7 +107,8 @@ impl Target {
                  Bouncer makes it."
             }
             "AccessDeniedException" => {
-                "Use credentials that may Scan, GetItem, PutItem and UpdateItem on this table (AWS_PROFILE)."
+                "Use credentials that may Scan, GetItem, PutItem and UpdateItem on this table, and PutItem, \
+                 DeleteItem and ConditionCheckItem on the table deploy-locks beside it (AWS_PROFILE)."
             }
             "DispatchFailure" | "Timeout" if self.objects.is_some() => {
                 "Start the server of this data folder with `bouncer serve`."

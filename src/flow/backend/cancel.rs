@@ -159,7 +159,7 @@ pub(super) async fn finish(app: &App, request: &Request, by: &str) -> Result<(),
         }
         if let (Some(set), Some(plan), Some(deploy_id)) = (&run.change_set, request.backend_plan(), &request.deploy_id)
         {
-            let account = backend.account(&plan.target, deploy_id).await?;
+            let account = backend.account_of_call(&plan.target, deploy_id).await?;
             // First of all it must not be executed any more by a task that is still on its way.
             match account.delete_change_set(&set.id).await {
                 Ok(()) | Err(CallError::Refused { .. }) => {}

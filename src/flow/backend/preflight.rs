@@ -49,7 +49,7 @@ pub(super) async fn secrets(
     source: &Source,
     deploy_id: &DeployId,
 ) -> Result<Vec<String>, UserError> {
-    let account = backend.account(target, deploy_id).await.map_err(|error| no_role(&error))?;
+    let account = backend.account_of_call(target, deploy_id).await.map_err(|error| no_role(&error))?;
     let references = secrets_resolved(&source.template, &source.parameters);
     let wanted: BTreeSet<&str> =
         references.named.iter().map(|secret| secret.id.as_str()).chain(target.secrets_id.as_deref()).collect();

@@ -97,9 +97,19 @@ impl Backend {
         Ok(Github::new(self.http.clone(), &url, token.trim())?)
     }
 
-    /// The account of a project's stack, in the name of a deploy.
+    /// The account of a project's stack, in the name of a deploy that is carried out.
     pub(super) async fn account(&self, target: &BackendTarget, deploy: &DeployId) -> Result<StackAccount, RoleError> {
         self.stacks.open(target, deploy.as_str()).await
+    }
+
+    /// The same for what a call does by itself: asking for secrets, and stopping. By the session's name the role of
+    /// infra/target-account.yaml tells it from a deploy, and lets it do no more.
+    pub(super) async fn account_of_call(
+        &self,
+        target: &BackendTarget,
+        deploy: &DeployId,
+    ) -> Result<StackAccount, RoleError> {
+        self.stacks.open(target, &format!("ask-{deploy}")).await
     }
 }
 

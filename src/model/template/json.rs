@@ -1,15 +1,15 @@
 //! JSON templates: serde_json's own values, but a key that stands twice in one object is refused.
 
-use super::{MAX_DEPTH, TemplateError, settle};
+use super::{TemplateError, settle};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use std::fmt;
 
-/// Reads one JSON document.
-pub fn read(text: &str) -> Result<Value, TemplateError> {
+/// Reads one JSON document that is nested at most so deep.
+pub fn read(text: &str, max_depth: usize) -> Result<Value, TemplateError> {
     let fault = std::cell::RefCell::new(None);
     let mut reader = serde_json::Deserializer::from_str(text);
-    let seed = Seed { depth: 0, fault: &fault };
+    let seed = Seed { depth_left: max_depth, fault: &fault };
     let read = seed.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
     read.map_err(|error| {
         let line = error.line();
@@ -33,17 +33,17 @@ enum Fault {
 /// Where in the document the reader is, and where it leaves what it refuses.
 #[derive(Clone, Copy)]
 struct Seed<'a> {
-    depth: usize,
+    depth_left: usize,
     fault: &'a std::cell::RefCell<Option<Fault>>,
 }
 
 impl Seed<'_> {
     fn inner<E: serde::de::Error>(self) -> Result<Self, E> {
-        if self.depth >= MAX_DEPTH {
+        let Some(depth_left) = self.depth_left.checked_sub(1) else {
             self.fault.replace(Some(Fault::Deep));
             return Err(E::custom("nested too deep"));
-        }
-        Ok(Self { depth: self.depth + 1, fault: self.fault })
+        };
+        Ok(Self { depth_left, fault: self.fault })
     }
 }
 

@@ -86,7 +86,7 @@ impl Template {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let document = if text.trim_start().starts_with('{') {
             // A text that is no JSON may still be a flow mapping of YAML; any other fault is final.
-            match json::read(text) {
+            match json::read(text, MAX_DEPTH) {
                 Err(TemplateError::Syntax { line, reason }) => {
                     yaml::read(text).map_err(|_| TemplateError::Syntax { line, reason })?
                 }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 /// Things that must never come in unseen: the rule, the type, and the properties in the flow style.
-const BAD: [(Rule, &str, &str); 68] = [
+const BAD: [(Rule, &str, &str); 72] = [
     (
         Rule::WildcardPrincipal,
         "AWS::SQS::QueuePolicy",
@@ -176,6 +176,10 @@ const BAD: [(Rule, &str, &str); 68] = [
     (Rule::PublicIp, "AWS::ECS::Service", "{NetworkConfiguration: {AwsvpcConfiguration: {AssignPublicIp: ENABLED}}}"),
     (Rule::PublicIp, "AWS::ElasticLoadBalancingV2::LoadBalancer", "{Type: application}"),
     (Rule::NestedStack, "AWS::CloudFormation::Stack", "{TemplateURL: https://x/y}"),
+    (Rule::NotUnderstood, "AWS::RDS::DBInstance", "{PubliclyAccessible: !Ref Unknown}"),
+    (Rule::NotUnderstood, "AWS::S3::Bucket", "{AccessControl: !Ref Unknown}"),
+    (Rule::NotUnderstood, "AWS::S3::Bucket", "{PublicAccessBlockConfiguration: !FindInMap [None, a, b]}"),
+    (Rule::PublicIp, "AWS::ElasticLoadBalancing::LoadBalancer", "{Scheme: internet-facing}"),
     (Rule::Macro, "AWS::SQS::Queue", "{QueueName: a, 'Fn::Transform': {Name: 'AWS::Include'}}"),
     (Rule::NotUnderstood, "AWS::SQS::Queue", "{QueueName: a, 'Fn::ForEach::A': [B, [c], {}]}"),
     (

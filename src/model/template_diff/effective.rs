@@ -6,17 +6,21 @@ use crate::model::canonical;
 use crate::model::template::substitution::text_of;
 use crate::model::template::{Template, json};
 use serde_json::{Map, Value, json};
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The function that stands for values of which any may be meant. No template can use the name.
 pub const ANY_OF: &str = "Bouncer::AnyOf";
-/// How much may be written out, in bytes of text and number of values.
-const BUDGET: usize = 16 << 20;
+/// How much may be written out, in bytes.
+const BUDGET: usize = 32 << 20;
+/// What a value costs besides its text, in bytes.
+const VALUE_COST: usize = 64;
+/// What a mapping costs besides its members: the first entry of a map takes room for several.
+const MAP_COST: usize = 512;
 /// How deep JSON texts within JSON texts are read.
 const MAX_EMBEDDED: usize = 3;
-/// How many conditions may build on each other.
-const MAX_CONDITIONS: usize = 100;
+/// How deep values in such a text may be nested.
+const MAX_EMBEDDED_DEPTH: usize = 32;
 
 /// A resource by its effect.
 #[derive(Debug)]
@@ -69,7 +73,8 @@ struct Expander<'a> {
     known: BTreeMap<String, String>,
     /// Whether each parameter is a list.
     lists: BTreeMap<String, bool>,
-    conditions: RefCell<BTreeMap<String, String>>,
+    /// By name, as words that stand for all they say.
+    conditions: BTreeMap<String, String>,
     budget: Cell<usize>,
 }
 
@@ -77,12 +82,54 @@ impl<'a> Expander<'a> {
     fn new(deployed: Deployed<'a>) -> Self {
         let is_list = |kind: &str| kind.starts_with("List<") || kind == "CommaDelimitedList";
         let declared = deployed.template.parameters().into_iter();
-        Self {
+        let mut expander = Self {
             template: deployed.template,
             known: deployed.template.known_values(deployed.parameters),
             lists: declared.map(|(name, declaration)| (name, is_list(&declaration.kind))).collect(),
-            conditions: RefCell::default(),
+            conditions: BTreeMap::new(),
             budget: Cell::new(BUDGET),
+        };
+        expander.read_conditions();
+        expander
+    }
+
+    /// Makes a word of each condition: its name and the hash of all it says, the conditions it builds on included.
+    /// Works from those that build on none upwards, so that a long chain needs no deep stack.
+    fn read_conditions(&mut self) {
+        let declared = self.template.sections().get("Conditions").and_then(Value::as_object);
+        let mut waiting = BTreeMap::new();
+        let mut users: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut ready = Vec::new();
+        for (name, expression) in declared.into_iter().flatten() {
+            let expression = self.expand(expression, 0);
+            let mut bases = BTreeSet::new();
+            conditions_in(&expression, &mut bases);
+            bases.retain(|base| self.template.member("Conditions", base).is_some());
+            if bases.is_empty() {
+                ready.push(name.clone());
+            }
+            for base in &bases {
+                users.entry(base.clone()).or_default().push(name.clone());
+            }
+            waiting.insert(name.clone(), (expression, bases.len()));
+        }
+        while let Some(name) = ready.pop() {
+            let Some((expression, _)) = waiting.remove(&name) else { continue };
+            let hash = canonical::hash(&self.with_conditions(&expression)).map(|hash| hash.to_string());
+            let word = format!("{name}#{}", hash.unwrap_or_default().get(..16).unwrap_or_default());
+            self.conditions.insert(name.clone(), word);
+            for user in users.remove(&name).unwrap_or_default() {
+                if let Some((_, bases)) = waiting.get_mut(&user) {
+                    *bases -= 1;
+                    if *bases == 0 {
+                        ready.push(user);
+                    }
+                }
+            }
+        }
+        if !waiting.is_empty() {
+            // What is left builds on itself.
+            self.budget.set(0);
         }
     }
 
@@ -90,7 +137,7 @@ impl<'a> Expander<'a> {
         let kind = body.get("Type").and_then(Value::as_str).unwrap_or_default().to_owned();
         let mut body = self.expand(&self.with_globals(&kind, body), 0);
         let condition = match body.get("Condition") {
-            Some(Value::String(name)) => self.condition(name, 0),
+            Some(Value::String(name)) => self.condition(name),
             Some(other) => other.to_string(),
             None => String::new(),
         };
@@ -121,7 +168,7 @@ impl<'a> Expander<'a> {
     }
 
     fn expand(&self, value: &Value, embedded: usize) -> Value {
-        if !self.spend(1) {
+        if !self.spend(if value.is_object() { MAP_COST } else { VALUE_COST }) {
             return Value::Null;
         }
         match value {
@@ -144,12 +191,12 @@ impl<'a> Expander<'a> {
 
     /// A text, or what it holds if that is JSON. Nothing in it is a function any more, but it may be read again.
     fn text(&self, text: &str, embedded: usize) -> Value {
-        if !self.spend(text.len()) {
+        if !self.spend(VALUE_COST + text.len()) {
             return Value::Null;
         }
         if embedded < MAX_EMBEDDED
             && text.trim_start().starts_with(['{', '['])
-            && let Ok(held) = json::read(text)
+            && let Ok(held) = json::read(text, MAX_EMBEDDED_DEPTH)
         {
             return self.expand(&held, embedded + 1);
         }
@@ -161,7 +208,7 @@ impl<'a> Expander<'a> {
             ("Ref", Value::String(target)) => self.reference(target, embedded),
             ("Fn::If", Value::Array(parts)) => match parts.as_slice() {
                 [Value::String(condition), yes, no] => {
-                    let condition = self.condition(condition, 0);
+                    let condition = self.condition(condition);
                     json!({ name: [condition, self.expand(yes, embedded), self.expand(no, embedded)] })
                 }
                 _ => json!({ name: self.expand(argument, embedded) }),
@@ -211,6 +258,9 @@ impl<'a> Expander<'a> {
         let Some(Value::Object(mapping)) = self.template.member("Mappings", name) else {
             return json!({ "Fn::FindInMap": parts });
         };
+        if self.budget.get() == 0 {
+            return Value::Null;
+        }
         let rows = mapping.iter().filter(|(key, _)| first.as_str().is_none_or(|wanted| wanted == *key));
         let cells = rows.filter_map(|(_, row)| row.as_object()).flatten();
         let wanted = cells.filter(|(key, _)| second.as_str().is_none_or(|wanted| wanted == *key));
@@ -229,50 +279,44 @@ impl<'a> Expander<'a> {
             Value::String(text) => self.text(text, embedded),
             Value::Array(items) => items.iter().map(|item| self.cell(item, embedded)).collect(),
             other => {
-                self.spend(1);
+                self.spend(VALUE_COST);
                 other.clone()
             }
         }
     }
 
-    /// A condition's name with the hash of all it says.
-    fn condition(&self, name: &str, depth: usize) -> String {
-        if let Some(known) = self.conditions.borrow().get(name) {
-            return known.clone();
-        }
-        if depth > MAX_CONDITIONS {
-            self.budget.set(0);
-            return name.to_owned();
-        }
-        // A condition that builds on itself finds this and ends.
-        self.conditions.borrow_mut().insert(name.to_owned(), format!("{name}#endless"));
-        let word = match self.template.member("Conditions", name) {
-            Some(expression) => {
-                let expression = self.with_conditions(&self.expand(expression, 0), depth + 1);
-                let hash = canonical::hash(&expression).map(|hash| hash.to_string()).unwrap_or_default();
-                format!("{name}#{}", hash.get(..16).unwrap_or_default())
-            }
-            None => format!("{name}#none"),
-        };
-        self.conditions.borrow_mut().insert(name.to_owned(), word.clone());
-        word
+    /// The word of a condition.
+    fn condition(&self, name: &str) -> String {
+        self.conditions.get(name).cloned().unwrap_or_else(|| format!("{name}#none"))
     }
 
-    /// An expression with the conditions it names by what they say.
-    fn with_conditions(&self, expression: &Value, depth: usize) -> Value {
+    /// An expression with the words of the conditions it names.
+    fn with_conditions(&self, expression: &Value) -> Value {
         match expression {
             Value::Object(map) => map
                 .iter()
                 .map(|(name, value)| match value {
-                    Value::String(target) if name == "Condition" => {
-                        (name.clone(), self.condition(target, depth).into())
-                    }
-                    other => (name.clone(), self.with_conditions(other, depth)),
+                    Value::String(base) if name == "Condition" => (name.clone(), self.condition(base).into()),
+                    other => (name.clone(), self.with_conditions(other)),
                 })
                 .collect(),
-            Value::Array(items) => items.iter().map(|item| self.with_conditions(item, depth)).collect(),
+            Value::Array(items) => items.iter().map(|item| self.with_conditions(item)).collect(),
             scalar => scalar.clone(),
         }
+    }
+}
+
+/// The names of the conditions in an expression.
+fn conditions_in(expression: &Value, names: &mut BTreeSet<String>) {
+    match expression {
+        Value::Object(map) => map.iter().for_each(|(name, value)| match value {
+            Value::String(base) if name == "Condition" => {
+                names.insert(base.clone());
+            }
+            other => conditions_in(other, names),
+        }),
+        Value::Array(items) => items.iter().for_each(|item| conditions_in(item, names)),
+        _ => {}
     }
 }
 

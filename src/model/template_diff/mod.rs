@@ -20,6 +20,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// How many findings are listed; a last one counts the rest.
+pub const MAX_FINDINGS: usize = 200;
+
 /// What differs between two templates.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TemplateDiff {
@@ -149,8 +152,19 @@ pub fn diff_deployed(old: Deployed<'_>, new: Deployed<'_>) -> TemplateDiff {
         unchanged: old.template == new.template && old.parameters == new.parameters,
         changes: changes::resources(old.template, new.template, &before, &after),
         sections: changes::sections(old, new),
-        findings: findings.into_iter().collect(),
+        findings: listed(findings),
     }
+}
+
+/// The first findings, and one about the rest: no change set is so large, but a record must hold them.
+fn listed(findings: BTreeSet<Finding>) -> Vec<Finding> {
+    let rest = findings.len().saturating_sub(MAX_FINDINGS);
+    let mut listed: Vec<Finding> = findings.into_iter().take(MAX_FINDINGS).collect();
+    if rest > 0 {
+        let sentence = format!("{rest} further findings are not listed.");
+        listed.push(Finding { rule: Rule::NotUnderstood, logical_id: None, path: "Resources".to_owned(), sentence });
+    }
+    listed
 }
 
 /// Compares two template texts with the text rules as a second net: a rule that only they see broken counts, too. A
@@ -172,7 +186,8 @@ pub fn diff_texts(old: (&str, &StackParameters), new: (&str, &StackParameters)) 
         },
     };
     let broken: BTreeSet<Rule> = diff.findings.iter().map(|finding| finding.rule).collect();
-    diff.findings.extend(text_findings(old.0, new.0).into_iter().filter(|finding| !broken.contains(&finding.rule)));
+    let seen_in_text = text_findings(old.0, new.0).into_iter().filter(|finding| !broken.contains(&finding.rule));
+    diff.findings.extend(seen_in_text.take(MAX_FINDINGS));
     diff
 }
 

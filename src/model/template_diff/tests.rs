@@ -264,6 +264,12 @@ fn sections_reach_into_resources() {
         ),
         ("a transform", stack("", ""), stack("Transform: MyMacro", ""), vec![Rule::Macro]),
         (
+            "a macro in a mapping",
+            stack("", ""),
+            stack("Mappings: {M: {'Fn::Transform': {Name: 'AWS::Include'}}}", ""),
+            vec![Rule::Macro],
+        ),
+        (
             "hooks",
             stack("", ""),
             stack("Hooks: {A: {Type: AWS::CodeDeploy::BlueGreen}}", ""),
@@ -431,18 +437,40 @@ fn texts_that_cannot_be_compared() {
 
 #[test]
 fn a_template_that_grows_without_end_is_a_finding() {
-    let long = "x".repeat(4000);
+    let long = "x,".repeat(2000);
     let many: String =
-        (0..6000).map(|n| format!("  R{n}: {{Type: AWS::SQS::Queue, Properties: {{A: !Ref P}}}}\n")).collect();
-    let text = format!("Parameters: {{P: {{Type: String, Default: {long}}}}}\nResources:\n{many}");
+        (0..300).map(|n| format!("  R{n}: {{Type: AWS::SQS::Queue, Properties: {{A: !Ref P}}}}\n")).collect();
+    let text = format!("Parameters: {{P: {{Type: CommaDelimitedList, Default: '{long}'}}}}\nResources:\n{many}");
     assert_eq!(rules(&text, &text), [Rule::NotUnderstood]);
-    let chain: String = (0..2000).map(|n| format!("  C{n}: !Not [{{Condition: C{}}}]\n", n + 1)).collect();
-    let text = format!("Conditions:\n{chain}Resources: {{A: {{Type: AWS::SQS::Queue, Condition: C0}}}}");
-    assert_eq!(rules(&text, &text), [Rule::NotUnderstood]);
-    let ranges = format!("[{}]", vec!["0.0.0.0/0"; 40_000].join(","));
-    let nested = (0..40).fold(ranges, |inner, n| format!("{{Principal: '*', K{n}: {inner}}}"));
+    let circle = "Conditions: {A: !Not [{Condition: B}], B: !Not [{Condition: A}]}\nResources: {}";
+    assert_eq!(rules(circle, circle), [Rule::NotUnderstood]);
+    let ranges = format!("[{}]", vec!["0.0.0.0/0"; 4_000].join(","));
+    let urls: String =
+        (0..300).map(|n| format!("U{n}: {{Type: AWS::Lambda::Url, Properties: {{AuthType: NONE}}}}\n")).collect();
+    let many = diff(&template(NONE), &template(&resources(&urls))).findings;
+    assert_eq!(many.len(), MAX_FINDINGS + 1);
+    assert_eq!(many[MAX_FINDINGS].sentence, "400 further findings are not listed.");
+    let nested = (0..30).fold(ranges, |inner, n| format!("{{Principal: '*', K{n}: {inner}}}"));
     let text = resource("AWS::SQS::Queue", &nested);
     let start = std::time::Instant::now();
     assert!(rules(NONE, &text).contains(&Rule::OpenIngress));
     assert!(start.elapsed() < std::time::Duration::from_secs(20), "{:?}", start.elapsed());
+}
+
+#[test]
+fn depth_needs_no_deep_stack() {
+    let deep = |n: usize| format!("{}{{Condition: C{n}}}{}", "{'Fn::Not': [".repeat(20), "]}".repeat(20));
+    let chain = |first: &str| {
+        let others: String = (1..800).map(|n| format!("  C{n}: {}\n", deep(n - 1))).collect();
+        let table = "A: {Type: AWS::DynamoDB::Table, Condition: C799}";
+        format!("Conditions:\n  C0: !Equals [a, {first}]\n{others}Resources: {{{table}}}")
+    };
+    assert_eq!(rules(&chain("a"), &chain("a")), []);
+    assert_eq!(rules(&chain("a"), &chain("b")), [Rule::StatefulRemoved]);
+    // JSON in texts in JSON, each as deep as it may be.
+    let wrap = |inner: String| format!("{}{}{}", "[".repeat(30), json!(inner), "]".repeat(30));
+    let texts = (0..4).fold("{}".to_owned(), |inner, _| wrap(inner));
+    let nested = (0..60).fold(json!(texts), |inner, _| json!([inner]));
+    let text = json!({"Resources": {"A": {"Type": "AWS::SQS::Queue", "Properties": nested}}}).to_string();
+    assert_eq!(rules(&text, &text), []);
 }

@@ -1,8 +1,9 @@
 //! Someone else, and the network, at the worst moment: between the program's read and its write.
 
-use super::support::{LOOPBACK, World, row};
+use super::support::{LOOPBACK, World, create_table, row};
 use crate::on_both;
 use aws_sdk_dynamodb::types::AttributeValue;
+use futures::future::join_all;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -14,6 +15,7 @@ on_both!(
     a_project_removed_meanwhile_stays_removed,
     changes_of_other_attributes_do_not_disturb,
     a_lost_answer_is_no_conflict,
+    programs_at_once_give_a_bucket_once,
 );
 
 /// A way to the table on which the first write to it is intercepted.
@@ -81,8 +83,9 @@ impl Way {
 }
 
 fn is_write(bytes: &[u8]) -> bool {
-    ["DynamoDB_20120810.UpdateItem", "DynamoDB_20120810.PutItem"]
+    ["UpdateItem", "TransactWriteItems"]
         .iter()
+        .map(|name| format!("DynamoDB_20120810.{name}"))
         .any(|name| bytes.windows(name.len()).any(|window| window == name.as_bytes()))
 }
 
@@ -160,4 +163,37 @@ async fn a_lost_answer_is_no_conflict(world: World) {
     let done = world.seed_through(&way.url, &["--json"]).await.ends_with(0).json();
     assert_eq!(done["projects"][0]["outcome"], "written", "{done:#}");
     assert_eq!(world.row("blog").await.unwrap()["frontend_bucket"], AttributeValue::S("blog-site".into()));
+}
+
+async fn programs_at_once_give_a_bucket_once(world: World) {
+    create_table(&world.dynamodb(), "bouncer-deploy-locks").await;
+    for round in 0..4 {
+        let files: Vec<_> = (0..5)
+            .map(|n| {
+                let file = world.folder.path().join(format!("{round}-{n}.toml"));
+                let own = format!("[projects.own-{round}-{n}]\nfrontend_bucket = \"own-{round}-{n}\"\n");
+                let wished = format!("[projects.site-{round}-{n}]\nfrontend_bucket = \"bucket-{round}\"\n");
+                std::fs::write(&file, format!("{own}{wished}")).unwrap();
+                file
+            })
+            .collect();
+        let runs = files.iter().map(|file| world.seed_file(file));
+        let codes: Vec<_> = join_all(runs).await.into_iter().map(|run| run.code).collect();
+        // Taken already when it looked, or taken between its look and its write.
+        assert!(codes.iter().all(|code| matches!(code, Some(0 | 2 | 6))), "{codes:?}");
+        let rows = world.rows().await;
+        let bucket = AttributeValue::S(format!("bucket-{round}"));
+        let holders = rows.values().filter(|row| row.get("frontend_bucket") == Some(&bucket)).count();
+        assert!(holders <= 1, "{holders} projects share a bucket: {codes:?}");
+
+        // Run again one by one, as the message says, all that can be written is.
+        for file in &files {
+            world.seed_file(file).await;
+        }
+        let rows = world.rows().await;
+        let holders = rows.values().filter(|row| row.get("frontend_bucket") == Some(&bucket)).count();
+        assert_eq!(holders, 1, "{rows:#?}");
+    }
+    let leases = world.dynamodb().scan().table_name("bouncer-deploy-locks").send().await.unwrap();
+    assert_eq!(leases.count, 0, "no turn is left over");
 }

@@ -81,15 +81,24 @@ impl World {
         self.seed_through(&self.endpoint, arguments).await
     }
 
+    /// The same, with another file.
+    pub async fn seed_file(&self, file: &Path) -> Finished {
+        self.seed_with(file, &self.endpoint, &[]).await
+    }
+
     /// The same, with the table reached at another address.
     pub async fn seed_through(&self, endpoint: &str, arguments: &[&str]) -> Finished {
+        self.seed_with(&self.file(), endpoint, arguments).await
+    }
+
+    async fn seed_with(&self, file: &Path, endpoint: &str, arguments: &[&str]) -> Finished {
         let mut command = program(self.folder.path());
         command
             .env("AWS_ACCESS_KEY_ID", &self.credentials.access_key_id)
             .env("AWS_SECRET_ACCESS_KEY", &self.credentials.secret_access_key)
             .env("AWS_REGION", "us-east-1")
             .arg("--file")
-            .arg(self.file())
+            .arg(file)
             .args(["--endpoint-url", endpoint])
             .args(arguments);
         run(command).await

@@ -14,6 +14,9 @@ use crate::model::canonical;
 use serde_json::{Map, Value};
 use std::cell::OnceCell;
 
+/// How much of a path a finding shows, in characters.
+const MAX_PATH: usize = 300;
+
 /// When a hit becomes a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Watch {
@@ -144,11 +147,14 @@ impl<'a> Walker<'a> {
             // A resource that comes to life by its condition brings all it says.
             shape = format!("{} {shape}", resource.condition);
         }
+        if shape.len() > MAX_PATH {
+            shape = hash(&shape);
+        }
         self.hits.push(Hit {
             rule,
             logical_id: self.resource.map(|(id, _)| id.to_owned()),
             kind: self.kind().to_owned(),
-            path,
+            path: shortened(path),
             shape,
             unit: unit.to_owned(),
             watch,
@@ -229,21 +235,37 @@ enum Step<'a> {
 
 impl Step<'_> {
     fn write(&self, path: &mut String, shape: &mut String) {
-        let dot = |text: &str| if text.is_empty() { "" } else { "." };
         match self {
             Self::Name(name) => {
-                let name: String = name.chars().filter(|c| !c.is_control()).take(120).collect();
-                *path = format!("{path}{}{name}", dot(path));
-                *shape = format!("{shape}{}{name}", dot(shape));
+                for text in [path, shape] {
+                    separate(text);
+                    text.extend(name.chars().filter(|c| !c.is_control()).take(120));
+                }
             }
             Self::Item(at) => {
-                *path = format!("{path}[{at}]");
+                path.push_str(&format!("[{at}]"));
                 shape.push_str("[]");
             }
             Self::Branch(condition, at) => {
-                *path = format!("{path}{}Fn::If[{at}]", dot(path));
-                *shape = format!("{shape}{}{condition}[{at}]", dot(shape));
+                separate(path);
+                path.push_str(&format!("Fn::If[{at}]"));
+                separate(shape);
+                shape.push_str(&format!("{condition}[{at}]"));
             }
         }
+    }
+}
+
+fn separate(text: &mut String) {
+    if !text.is_empty() {
+        text.push('.');
+    }
+}
+
+/// A place that is short enough to be kept for every hit.
+fn shortened(path: String) -> String {
+    match path.char_indices().nth(MAX_PATH) {
+        Some((end, _)) => format!("{}…", &path[..end]),
+        None => path,
     }
 }

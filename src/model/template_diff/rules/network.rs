@@ -27,10 +27,6 @@ pub fn look(walker: &mut Walker<'_>, spot: &Spot<'_>) {
                 walker.note_unknown(name, spot.unit());
             }
         }
-        if name == "Scheme" && leaves.iter().any(|leaf| says(leaf, &["internet-facing"])) {
-            let says = format!("{} faces the internet", walker.subject());
-            walker.note(Rule::PublicIp, Watch::Presence, name, spot.unit(), says);
-        }
     }
 }
 
@@ -76,7 +72,7 @@ pub fn is_open_range(text: &str) -> bool {
 fn is_public_switch(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let keeps_out = ["block", "ignore", "restrict", "deny", "disable"].iter().any(|word| name.starts_with(word));
-    (name.contains("public") && !keeps_out && !name.contains("publickey"))
+    (name.contains("public") && !keeps_out && !name.contains("publickey") && !name.starts_with("publicaccessblock"))
         || ["assignipv6addressoncreation", "allowunauthenticatedidentities"].contains(&name.as_str())
 }
 

@@ -1,0 +1,8 @@
+//! Backend deploys, from asking to the stack: the real server, CloudFormation and S3 of an emulator, and stand-ins for
+//! GitHub and CodeBuild.
+
+mod asking;
+mod crash;
+mod endings;
+mod main_line;
+mod world;

@@ -1,0 +1,115 @@
+//! The roles may do what the program calls, and nothing else: a right that is missing and one that is not used are both
+//! named.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+
+use super::calls::{Call, Calls, Program, Ways};
+use super::{allowing, role, statements, template, texts};
+
+/// The actions that IAM asks for when the program makes a call.
+fn actions(call: &Call) -> Vec<String> {
+    let (service, operation) = (call.0.as_str(), call.1.as_str());
+    let own = match (service, operation) {
+        // Answered to whoever asks.
+        ("sts", "get_caller_identity") => &[][..],
+        ("s3", "head_object") => &["s3:GetObject"],
+        // A transaction needs the rights of what is in it.
+        ("dynamodb", "transact_write_items") => {
+            &["dynamodb:ConditionCheckItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+        }
+        ("s3", "copy_object") => &["s3:GetObject", "s3:PutObject"],
+        ("s3", "list_objects_v2" | "head_bucket") => &["s3:ListBucket"],
+        // It reads the template, hands over a role, and gives a new stack a tag.
+        ("cloudformation", "create_change_set") => {
+            &["cloudformation:CreateChangeSet", "cloudformation:TagResource", "iam:PassRole", "s3:GetObject"]
+        }
+        _ => return vec![format!("{}:{}", prefix(service), in_camel_case(operation))],
+    };
+    own.iter().map(|action| (*action).to_owned()).collect()
+}
+
+fn prefix(service: &str) -> &str {
+    match service {
+        "sfn" => "states",
+        "cloudwatchlogs" => "logs",
+        other => other,
+    }
+}
+
+fn in_camel_case(operation: &str) -> String {
+    let word = |word: &str| word[..1].to_uppercase() + &word[1..];
+    operation.split('_').map(word).collect()
+}
+
+/// What only the local profile calls: on AWS, tables and buckets are made by templates.
+const LOCAL: [&str; 3] = ["dynamodb:CreateTable", "dynamodb:UpdateTimeToLive", "s3:CreateBucket"];
+/// What AWS does in the name of a function.
+const RUNTIME: [&str; 2] = ["logs:CreateLogStream", "logs:PutLogEvents"];
+
+/// What the tasks of the state machines call, and what answering a request does.
+static CALLS: LazyLock<(Calls, Calls)> = LazyLock::new(|| {
+    let program = Program::read();
+    let tasks = program.calls_from(|path| path == "engine/tasks.rs::run_until");
+    (tasks, program.calls_from(|path| path.starts_with("server/")))
+});
+
+/// The actions that calls need, and the way to one that needs it.
+fn needed(calls: &Ways) -> BTreeMap<String, String> {
+    let all = calls.iter().flat_map(|(call, way)| actions(call).into_iter().map(|action| (action, way.clone())));
+    all.filter(|(action, _)| !LOCAL.contains(&action.as_str())).collect()
+}
+
+fn granted(path: &str, id: &str) -> BTreeSet<String> {
+    let template = template(path);
+    let actions = allowing(role(&template, id)).into_iter().flat_map(|statement| texts(&statement["Action"]));
+    actions.filter(|action| !RUNTIME.contains(action)).map(str::to_owned).collect()
+}
+
+/// Compares, and names every difference.
+fn compare(role: &str, needed: &BTreeMap<String, String>, granted: &BTreeSet<String>) {
+    let missing = needed.iter().filter(|(action, _)| !granted.contains(*action));
+    let missing = missing.map(|(action, way)| format!("{role} lacks {action}: {way}"));
+    let unused = granted.iter().filter(|action| !needed.contains_key(*action));
+    let unused = unused.map(|action| format!("{role} has {action}, and nothing calls it"));
+    let faults: Vec<String> = missing.chain(unused).collect();
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn the_task_role_has_what_the_tasks_call() {
+    let (tasks, _) = &*CALLS;
+    assert!(tasks.own.len() > 15, "the tasks were not followed: {tasks:?}");
+    compare("TaskRole", &needed(&tasks.own), &granted("infra/template.yaml", "TaskRole"));
+}
+
+#[test]
+fn the_api_role_has_what_answering_a_call_takes() {
+    let (_, asking) = &*CALLS;
+    assert!(asking.own.len() > 10, "the tools were not followed: {asking:?}");
+    assert!(asking.site.is_empty(), "a site is reached by tasks alone: {:?}", asking.site);
+    compare("ApiRole", &needed(&asking.own), &granted("infra/template.yaml", "ApiRole"));
+}
+
+#[test]
+fn a_deploy_role_has_what_a_publish_calls() {
+    let (tasks, _) = &*CALLS;
+    let mut granted = granted("infra/deploy-role.yaml", "DeployRole");
+    // S3 asks for it where a bucket encrypts with a key of its owner's.
+    assert!(granted.remove("kms:GenerateDataKey"));
+    compare("DeployRole", &needed(&tasks.site), &granted);
+}
+
+#[test]
+fn a_target_role_has_what_a_deploy_calls() {
+    let (tasks, asking) = &*CALLS;
+    let all: Ways = tasks.target.clone().into_iter().chain(asking.target.clone()).collect();
+    compare("TargetRole", &needed(&all), &granted("infra/target-account.yaml", "TargetRole"));
+
+    let template = template("infra/target-account.yaml");
+    let limits =
+        statements(role(&template, "TargetRole")).into_iter().filter(|statement| statement["Effect"] == "Deny");
+    let limits: BTreeSet<String> =
+        limits.flat_map(|statement| texts(&statement["NotAction"])).map(str::to_owned).collect();
+    compare("A session that asks", &needed(&asking.target), &limits);
+}
