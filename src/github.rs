@@ -17,6 +17,8 @@ pub const PUBLIC_API: &str = "https://api.github.com";
 
 /// The largest template that is read, in bytes: what CloudFormation takes.
 const MAX_FILE: usize = 1 << 20;
+/// Characters of a name that are kept.
+const MAX_NAME: usize = 300;
 /// What stays as it is in a path: a branch's slashes are its own.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
@@ -125,7 +127,11 @@ impl Github {
         Ok(Commit {
             sha,
             title: answer.commit.message.lines().next().unwrap_or_default().chars().take(200).collect(),
-            author: answer.commit.author.and_then(|author| author.name),
+            author: answer
+                .commit
+                .author
+                .and_then(|author| author.name)
+                .map(|name| name.chars().take(MAX_NAME).collect()),
             url: answer.html_url,
         })
     }
@@ -159,7 +165,10 @@ impl Github {
         let route = format!("/repos/{}/compare/{base}...{head}", path(repo));
         let what = format!("the commits from {} to {} of {repo}", base.short(), head.short());
         let answer: Answer = self.get(&route, &what).await?;
-        Ok(Comparison { files: answer.files, url: answer.html_url })
+        let mut files = answer.files;
+        // They are kept in a row, so a name that nobody would read to its end is cut.
+        files.iter_mut().for_each(|file| file.filename = file.filename.chars().take(MAX_NAME).collect());
+        Ok(Comparison { files, url: answer.html_url })
     }
 
     /// The archive (zip) of exactly one commit, as it arrives.

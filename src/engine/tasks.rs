@@ -2,7 +2,7 @@
 
 use crate::flow::app::App;
 use crate::flow::ports::{TaskError, TaskToken, Tasks};
-use crate::flow::{approval, backend, frontend};
+use crate::flow::{approval, backend, execution, frontend};
 use crate::model::ids::RequestId;
 use async_trait::async_trait;
 use serde::Deserialize;
@@ -18,6 +18,8 @@ enum Payload {
     Ask { request_id: RequestId, token: TaskToken },
     #[serde(rename = "request.expire")]
     Expire { request_id: RequestId },
+    #[serde(rename = "request.settle")]
+    Settle { request_id: RequestId },
     #[serde(rename = "frontend.publish")]
     Publish { request_id: RequestId, cursor: Value },
     #[serde(rename = "frontend.invalidate")]
@@ -82,6 +84,7 @@ impl TaskRunner {
         match payload {
             Payload::Ask { request_id, token } => approval::ask(app, &request_id, &token).await,
             Payload::Expire { request_id } => approval::expire(app, &request_id).await,
+            Payload::Settle { request_id } => execution::settle(app, &request_id).await,
             Payload::Publish { request_id, cursor } => {
                 Ok(serde_json::to_value(frontend::publish(app, &request_id, cursor, deadline).await?)?)
             }

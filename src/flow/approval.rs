@@ -97,6 +97,17 @@ pub async fn decide(
         }
         _ => return repeat_or_refuse(app, caller, &request, verdict, now).await,
     }
+    if let Some(plan) = request.infrastructure_plan() {
+        let deploy = app.store.request(&plan.parent).await?;
+        let goes_on = deploy.is_some_and(|deploy| deploy.status == Status::Running && deploy.cancellation.is_none());
+        if !goes_on {
+            return Err(UserError::new(
+                ErrorCode::Conflict,
+                "The deploy that asks this has ended; nothing will be done.",
+                "Look at it with bouncer_deploy_status.",
+            ));
+        }
+    }
     // Nobody would carry the decision out without an execution; starting one that runs changes nothing.
     execution::ensure_started(app, &request).await?;
     let decision =
@@ -164,7 +175,7 @@ fn already_handled(request: &Request, now: Time) -> UserError {
 }
 
 /// Completes the waiting task. The decision is stored, so a failure here only delays what follows from it.
-async fn wake(app: &App, request: &Request) {
+pub(super) async fn wake(app: &App, request: &Request) {
     let outcome = async {
         match app.store.task_token(&request.request_id).await? {
             Some(token) => hand_over(app, request, &TaskToken(token)).await,

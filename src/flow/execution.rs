@@ -62,6 +62,19 @@ pub(super) async fn is_running(app: &App, request: &Request) -> Result<bool, Eng
     }
 }
 
+/// The task `request.settle`: an execution has ended by itself or by somebody's hand. If its request is still open, it
+/// is closed as the records and the world say.
+pub async fn settle(app: &App, id: &RequestId) -> Result<Value, TaskError> {
+    if let Some(request) = app.store.request(id).await?
+        && !request.status.has_ended()
+        && !is_running(app, &request).await?
+    {
+        tracing::warn!(request_id = %id, phase = "settle", "an execution ended without closing its request");
+        close_orphan(app, &request).await?;
+    }
+    Ok(json!({}))
+}
+
 /// Closes a request whose execution has ended without closing it.
 pub(super) async fn close_orphan(app: &App, request: &Request) -> Result<(), TaskError> {
     match request.action {

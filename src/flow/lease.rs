@@ -33,6 +33,10 @@ pub(super) async fn hold(
                 request_id = %owner, project = %project, phase = "lease", from = %lease.lock_id,
                 "took over the lease of a deploy whose execution has ended"
             );
+            // Where no start takes up what was left, this is when its record is closed.
+            if let Err(error) = execution::settle(app, &lease.lock_id).await {
+                tracing::warn!(request_id = %lease.lock_id, %error, "a deploy whose execution has ended is still open");
+            }
             Ok(())
         }
         Err(StoreError::Conflict) => Err(busy()),
@@ -48,6 +52,8 @@ pub(super) async fn holder(app: &App, project: &ProjectId, lane: Lane) -> Result
 
 async fn is_alive(app: &App, owner: &RequestId) -> Result<bool, TaskError> {
     match app.store.request(owner).await? {
+        // Its effects are over; what is left of it are words.
+        Some(request) if request.status.has_ended() => Ok(false),
         Some(request) => Ok(execution::is_running(app, &request).await?),
         // Nothing is known of this owner, so nothing says that it has ended; the lease itself will.
         None => Ok(true),

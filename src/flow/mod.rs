@@ -4,7 +4,7 @@ pub mod app;
 pub mod approval;
 pub mod backend;
 mod errors;
-mod execution;
+pub mod execution;
 pub mod frontend;
 pub mod keys;
 mod lease;

@@ -27,7 +27,7 @@ pub struct SetBackend {
     pub default_branch: Option<String>,
     /// The stack's region; Bouncer's own when blank.
     pub stack_region: Option<String>,
-    /// The role that Bouncer assumes in the stack's account; Bouncer's own when blank.
+    /// The role that Bouncer assumes in the stack's account; needed by an installation on AWS.
     pub target_role_arn: Option<String>,
     /// The role that CloudFormation works with; that of the caller when blank.
     pub cloudformation_role_arn: Option<String>,

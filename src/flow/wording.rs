@@ -9,6 +9,7 @@ pub(super) struct Wording {
     pub reason: String,
     pub source: Option<String>,
     pub trust_scope: Option<String>,
+    pub context: Option<String>,
     pub approval_window: Option<u64>,
 }
 
@@ -20,6 +21,7 @@ impl Wording {
             ("reason", Some(&self.reason)),
             ("source", self.source.as_ref()),
             ("trust_scope", self.trust_scope.as_ref()),
+            ("context", self.context.as_ref()),
         ] {
             if text.is_some_and(|text| text.chars().count() > limit) {
                 return Err(UserError::invalid(

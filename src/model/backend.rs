@@ -52,7 +52,8 @@ pub struct BackendTarget {
     /// The stack's region; Bouncer's own when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stack_region: Option<String>,
-    /// The role that Bouncer assumes to change the stack, in the stack's account; Bouncer's own when absent.
+    /// The role that Bouncer assumes to change the stack, in the stack's account. A server with credentials of its own
+    /// can do without; an installation on AWS cannot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_role_arn: Option<String>,
     /// The role that CloudFormation works with; that of the caller when absent.
@@ -134,6 +135,12 @@ pub struct Deployed {
     pub git_repo: String,
     /// The stack.
     pub stack_name: String,
+    /// The stack's region.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stack_region: Option<String>,
+    /// The role that changed it, which says in whose account it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_role_arn: Option<String>,
     /// The template's path in the repository.
     pub sam_template_path: String,
     /// The commit.
@@ -151,6 +158,8 @@ impl Deployed {
     pub fn is_of(&self, target: &BackendTarget) -> bool {
         self.git_repo == target.git_repo
             && self.stack_name == target.stack_name
+            && self.stack_region == target.stack_region
+            && self.target_role_arn == target.target_role_arn
             && self.sam_template_path == target.sam_template_path
     }
 }

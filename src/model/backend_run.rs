@@ -115,6 +115,9 @@ pub struct BackendRun {
     /// The stack's newest event before the change set was executed: what is newer came of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_before: Option<String>,
+    /// How often its execution was tried. Counted right before each, so that none follows a wish to stop.
+    #[serde(default)]
+    pub attempts: u32,
     /// When the change set was executed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub executed_at: Option<Time>,
@@ -138,6 +141,7 @@ impl BackendRun {
             change_set: None,
             infrastructure_request: None,
             event_before: None,
+            attempts: 0,
             executed_at: None,
             stack: None,
             github_deployment: None,

@@ -66,12 +66,12 @@ impl Store {
         self.set(Table::Requests, (KEY, id.as_str()), &[(&"progress".to_owned(), Some(&value))], running).await
     }
 
-    /// Writes what a running deploy has done, over the form it was derived from; a conflict means that it no longer runs,
-    /// or that another attempt of the same task was first.
+    /// Writes what a running deploy has done, over the form it was derived from; a conflict means that it no longer runs
+    /// or is to be stopped, or that another attempt of the same task was first.
     pub async fn set_run(&self, id: &RequestId, after: &BackendRun) -> Result<(), StoreError> {
         let value = self.attribute(after)?;
         let before = AttributeValue::N(after.revision.saturating_sub(1).to_string());
-        let mine = Condition::new("#s = :running AND #run.#revision = :before")
+        let mine = Condition::new("#s = :running AND #run.#revision = :before AND attribute_not_exists(cancellation)")
             .name("#s", "status")
             .name("#run", "run")
             .name("#revision", "revision")
@@ -81,11 +81,16 @@ impl Store {
     }
 
     /// Stores the wish to stop a deploy before anything is stopped; the first one counts. A conflict means that there
-    /// is one, or that the deploy does not run.
+    /// is one, that the deploy does not run, or that its stack is being created, which nothing can stop.
     pub async fn set_cancellation(&self, id: &RequestId, wish: &Cancellation) -> Result<(), StoreError> {
         let value = self.attribute(wish)?;
-        let open = Condition::new("#s IN (:approved, :running) AND attribute_not_exists(cancellation)")
+        let open = "#s IN (:approved, :running) AND attribute_not_exists(cancellation) \
+                    AND (attribute_not_exists(#run.executed_at) OR #run.change_set.#kind = :update)";
+        let open = Condition::new(open)
             .name("#s", "status")
+            .name("#run", "run")
+            .name("#kind", "kind")
+            .value(":update", text("UPDATE"))
             .value(":approved", text(Status::Approved.as_str()))
             .value(":running", text(Status::Running.as_str()));
         self.set(Table::Requests, (KEY, id.as_str()), &[(&"cancellation".to_owned(), Some(&value))], open).await

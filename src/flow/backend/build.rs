@@ -47,9 +47,12 @@ pub async fn start_build(app: &App, id: &RequestId) -> Result<Value, TaskError> 
                 Some(BuildRun { id: build.clone(), status: "IN_PROGRESS".into(), phase: "QUEUED".into(), log: None });
         })
         .await;
-    if noted.is_err() && super::work::load(app, id).await?.status.has_ended() {
-        // Cancelled between the start and its note: nobody else knows of this build.
-        work.backend.builds.stop(&build).await?;
+    if noted.is_err() {
+        let now = super::work::load(app, id).await?;
+        if now.status.has_ended() || now.cancellation.is_some() {
+            // Cancelled between the start and its note: nobody else knows of this build.
+            work.backend.builds.stop(&build).await?;
+        }
     }
     noted?;
     Ok(work.answer("started"))

@@ -1,22 +1,26 @@
 //! `bouncer_deploy_cancel`: the wish is stored, the execution is stopped, then the build or the stack's update, and only
 //! then the record says CANCELLED. Said again it does what is left.
 
-use super::outcome::{BackendResult, close};
+use super::outcome::{BackendResult, close, complete};
+use super::watch::operation_events;
 use super::work::services;
 use crate::aws::call::CallError;
 use crate::flow::app::App;
+use crate::flow::approval;
+use crate::flow::errors::UNAVAILABLE;
 use crate::flow::execution::{self, Execution};
 use crate::flow::ports::{EngineError, ExecutionStatus, TaskError};
 use crate::flow::status::find_deploy;
-use crate::model::backend_run::ChangeSetKind;
 use crate::model::caller::Caller;
 use crate::model::error::{ErrorCode, UserError};
 use crate::model::request::{Action, Cancellation, Event, Request, Status};
+use crate::model::stack_progress::{StackAction, StackOutcome, StackProgress};
 use crate::model::time::Time;
 use crate::store::StoreError;
 use crate::store::requests::TransitionError;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -49,6 +53,11 @@ pub async fn cancel(app: &App, caller: &Caller, args: CancelDeploy) -> Result<Ca
     let message = match request.status_at(Time::now()) {
         Status::PendingApproval => withdraw(app, &request).await?,
         Status::Approved | Status::Running => stop(app, caller, &request).await?,
+        // It was stopped before; what may be left of that is done.
+        Status::Cancelled if request.cancellation.is_some() => {
+            finish(app, &request).await.map_err(|error| half_stopped(&error))?;
+            "The deploy was stopped.".to_owned()
+        }
         status => {
             return Err(UserError::new(
                 ErrorCode::Conflict,
@@ -73,9 +82,9 @@ async fn withdraw(app: &App, request: &Request) -> Result<String, UserError> {
         }
         Err(TransitionError::Store(error)) => return Err(error.into()),
     }
-    // The record holds; an execution that still waits finds nobody who could wake it, and ends with its window.
-    if let Err(error) = halt(app, request).await {
-        tracing::warn!(request_id = %request.request_id, error = %error.message, "an execution goes on waiting");
+    // The execution ends by itself once it is told, and GitHub with it.
+    if let Some(fresh) = app.store.request(&request.request_id).await? {
+        approval::wake(app, &fresh).await;
     }
     Ok("The request was withdrawn; nothing had begun.".to_owned())
 }
@@ -88,45 +97,47 @@ async fn stop(app: &App, caller: &Caller, request: &Request) -> Result<String, U
             "Wait the moments it takes, then deploy what should be there.",
         ));
     }
-    refuse_creation(request)?;
     let wish = Cancellation { by: caller.id.clone(), by_name: caller.name.clone(), at: Time::now() };
-    match app.store.set_cancellation(&request.request_id, &wish).await {
+    let stored = app.store.set_cancellation(&request.request_id, &wish).await;
+    let fresh = app.store.request(&request.request_id).await?.ok_or_else(UserError::system)?;
+    match stored {
+        Ok(()) => {}
         // Someone wished it before: this call does what is left of it.
-        Ok(()) | Err(StoreError::Conflict) => {}
+        Err(StoreError::Conflict) if fresh.cancellation.is_some() => {}
+        Err(StoreError::Conflict) => return Err(too_late(&fresh)),
         Err(error) => return Err(error.into()),
     }
     tracing::warn!(request_id = %request.request_id, by = %caller.id, phase = "cancel", "a deploy is to be stopped");
     halt(app, request).await?;
+    // No task writes down anything after the wish, so this is all that was started.
     let fresh = app.store.request(&request.request_id).await?.ok_or_else(UserError::system)?;
-    if fresh.status.has_ended() && fresh.status != Status::Cancelled {
-        return Err(UserError::new(
-            ErrorCode::Conflict,
-            format!("The deploy ended at this very moment: it is {}.", fresh.status),
-            "Look at it with bouncer_deploy_status.",
-        ));
-    }
-    refuse_creation(&fresh)?;
-    finish(app, &fresh, &caller.name).await.map_err(|error| {
-        UserError::new(
-            ErrorCode::UpstreamError,
-            format!("The deploy's execution is stopped, but not all that it had started: {}", error.cause),
-            "Cancel it again in a moment.",
-        )
-    })?;
-    Ok("The deploy was stopped.".to_owned())
+    finish(app, &fresh).await.map_err(|error| half_stopped(&error))?;
+    let ended = app.store.request(&request.request_id).await?.ok_or_else(UserError::system)?;
+    if ended.status == Status::Cancelled { Ok("The deploy was stopped.".to_owned()) } else { Err(too_late(&ended)) }
 }
 
-/// CloudFormation can take back an update, but not the making of a stack.
-fn refuse_creation(request: &Request) -> Result<(), UserError> {
-    let Some(run) = request.run.as_ref().filter(|run| run.executed_at.is_some()) else { return Ok(()) };
-    match run.change_set.as_ref().map(|set| set.kind) {
-        Some(ChangeSetKind::Create) => Err(UserError::new(
+fn half_stopped(error: &TaskError) -> UserError {
+    UserError::new(
+        ErrorCode::UpstreamError,
+        format!("The deploy's execution is stopped, but not all that it had started: {}", error.cause),
+        "Cancel it again in a moment.",
+    )
+}
+
+/// Why a deploy cannot be stopped. CloudFormation can take back an update, but not the making of a stack.
+fn too_late(request: &Request) -> UserError {
+    if request.status.has_ended() {
+        return UserError::new(
             ErrorCode::Conflict,
-            "The stack is being created, and CloudFormation cannot cancel a creation.",
-            "Wait until it has ended; a failed creation is rolled back by itself.",
-        )),
-        _ => Ok(()),
+            format!("The deploy ended at this very moment: it is {}.", request.status),
+            "Look at it with bouncer_deploy_status.",
+        );
     }
+    UserError::new(
+        ErrorCode::Conflict,
+        "The stack is being created, and CloudFormation cannot cancel a creation.",
+        "Wait until it has ended; a failed creation is rolled back by itself.",
+    )
 }
 
 /// Stops the execution and waits until the engine says that it has ended.
@@ -137,7 +148,14 @@ async fn halt(app: &App, request: &Request) -> Result<(), UserError> {
         Err(error) => return Err(error.into()),
     }
     let deadline = Instant::now() + PATIENCE;
-    while app.engine.describe(machine, name.as_str()).await.is_ok_and(|status| status == ExecutionStatus::Running) {
+    loop {
+        match app.engine.describe(machine, name.as_str()).await {
+            Ok(ExecutionStatus::Running) => {}
+            Ok(_) | Err(EngineError::NotFound(_)) => return Ok(()),
+            Err(error) if Instant::now() > deadline => return Err(error.into()),
+            // Not to be had at the moment says nothing about the execution.
+            Err(_) => {}
+        }
         if Instant::now() > deadline {
             return Err(UserError::new(
                 ErrorCode::UpstreamError,
@@ -147,34 +165,64 @@ async fn halt(app: &App, request: &Request) -> Result<(), UserError> {
         }
         tokio::time::sleep(PAUSE).await;
     }
-    Ok(())
 }
 
-/// Stops what the execution had started, and closes the record.
-pub(super) async fn finish(app: &App, request: &Request, by: &str) -> Result<(), TaskError> {
-    if let Some(run) = &request.run {
-        let backend = services(app)?;
-        if let Some(build) = run.build.as_ref().filter(|build| build.status == "IN_PROGRESS") {
-            backend.builds.stop(&build.id).await?;
-        }
-        if let (Some(set), Some(plan), Some(deploy_id)) = (&run.change_set, request.backend_plan(), &request.deploy_id)
-        {
-            let account = backend.account_of_call(&plan.target, deploy_id).await?;
-            // First of all it must not be executed any more by a task that is still on its way.
-            match account.delete_change_set(&set.id).await {
-                Ok(()) | Err(CallError::Refused { .. }) => {}
-                Err(error) => return Err(error.into()),
-            }
-            let is_updating = account.stack().await?.is_some_and(|stack| stack.status == "UPDATE_IN_PROGRESS");
-            if run.executed_at.is_some() && is_updating {
-                account.cancel_update(deploy_id).await?;
-            }
-        }
+/// Stops what the execution had started, and closes the record as it turned out.
+pub(super) async fn finish(app: &App, request: &Request) -> Result<(), TaskError> {
+    if !request.status.has_ended() && stop_work(app, request).await? == Stopped::TooLate {
+        return complete(app, &request.request_id, &Value::Null).await.map(|_| ());
     }
+    let by = request.cancellation.as_ref().map_or("Somebody", |wish| wish.by_name.as_str());
     let result = BackendResult {
         deploy_status: "cancelled".into(),
         error_summary: Some(format!("{by} cancelled it.")),
         ..BackendResult::default()
     };
     close(app, request, Event::Cancel, result).await.map(|_| ())
+}
+
+/// What came of stopping.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stopped {
+    /// Nothing goes on, or it goes back.
+    Yes,
+    /// The stack is as the template says already.
+    TooLate,
+}
+
+async fn stop_work(app: &App, request: &Request) -> Result<Stopped, TaskError> {
+    let Some(run) = &request.run else { return Ok(Stopped::Yes) };
+    let backend = services(app)?;
+    if let Some(build) = run.build.as_ref().filter(|build| build.status == "IN_PROGRESS") {
+        backend.builds.stop(&build.id).await?;
+    }
+    let (Some(set), Some(plan), Some(deploy_id)) = (&run.change_set, request.backend_plan(), &request.deploy_id) else {
+        return Ok(Stopped::Yes);
+    };
+    let account = backend.account_of_call(&plan.target, deploy_id).await?;
+    // First of all it must not be executed any more by a task that is still on its way.
+    let deleted = match account.delete_change_set(&set.id).await {
+        Ok(()) => true,
+        Err(CallError::Refused { .. }) => false,
+        Err(error) => return Err(error.into()),
+    };
+    if run.executed_at.is_none() {
+        return Ok(Stopped::Yes);
+    }
+    let events = operation_events(&account, run).await?;
+    let mut progress = StackProgress::new(StackAction::Update, &set.stack_id, set.resources);
+    progress.absorb(&events);
+    match (progress.outcome(), progress.rolling_back) {
+        (Some(StackOutcome::Succeeded), _) => Ok(Stopped::TooLate),
+        (Some(_), _) | (None, true) => Ok(Stopped::Yes),
+        (None, false) if account.stack().await?.is_some_and(|stack| stack.status == "UPDATE_IN_PROGRESS") => {
+            account.cancel_update(deploy_id).await?;
+            Ok(Stopped::Yes)
+        }
+        (None, false) if deleted && events.is_empty() => Ok(Stopped::Yes),
+        (None, false) => Err(TaskError {
+            name: UNAVAILABLE,
+            cause: "The stack's update has only just begun, or is being cleaned up after.".to_owned(),
+        }),
+    }
 }

@@ -91,10 +91,7 @@ pub async fn check_change_set(app: &App, id: &RequestId) -> Result<Value, TaskEr
     match found.status.as_deref() {
         Some("CREATE_PENDING" | "CREATE_IN_PROGRESS") => return Ok(answer(&work, "again")),
         Some("CREATE_COMPLETE") => {}
-        _ if found.says_no_changes() => {
-            account.delete_change_set(&known.id).await?;
-            return Ok(answer(&work, "unchanged"));
-        }
+        _ if found.says_no_changes() => return Ok(answer(&work, "unchanged")),
         _ => {
             let reason = found.status_reason.unwrap_or_else(|| "CloudFormation gives no reason".to_owned());
             return Err(refused(&format!("The change set could not be made: {reason}")));

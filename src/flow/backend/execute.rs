@@ -3,7 +3,7 @@
 use super::begin::still_as_planned;
 use super::change_set::described;
 use super::infrastructure;
-use super::work::{Work, refused};
+use super::work::{Work, load, refused};
 use crate::aws::call::CallError;
 use crate::flow::app::App;
 use crate::flow::ports::TaskError;
@@ -24,13 +24,18 @@ pub async fn execute(app: &App, id: &RequestId) -> Result<Value, TaskError> {
         // CloudFormation deletes a change set when its execution has succeeded.
         match account.change_set(&set.id).await {
             Err(CallError::NotFound(_)) => return Ok(work.answer("executing")),
-            Ok(found) if is_executing(&found) => return Ok(work.answer("executing")),
+            Ok(found) if has_begun(&found) => return Ok(work.answer("executing")),
             other => drop(other?),
         }
     }
     let found = described(&account, &set.id).await?;
-    if is_executing(&found) {
-        return Ok(work.answer("executing"));
+    if has_begun(&found) {
+        // Another attempt of this task may have noted it meanwhile.
+        let now = load(app, id).await?;
+        return match now.run.and_then(|run| run.executed_at) {
+            Some(_) => Ok(work.answer("executing")),
+            None => Err(refused("The change set was executed by someone else, outside of Bouncer")),
+        };
     }
     still_as_shown(&found, &set)?;
     still_as_planned(app.store.project(&work.plan.project).await?.as_ref(), &work.plan)?;
@@ -50,16 +55,22 @@ pub async fn execute(app: &App, id: &RequestId) -> Result<Value, TaskError> {
             run.event_before = newest;
         }
         run.executed_at.get_or_insert(now);
+        run.attempts += 1;
         run.reach(BackendStep::ChangingStack, now);
     })
     .await?;
-    account.execute(&set.id, &work.deploy_id).await?;
+    match account.execute(&set.id, &work.deploy_id).await {
+        // An attempt whose answer was lost was heard; how it goes is for the next task to see.
+        Err(CallError::Refused { .. }) if has_begun(&described(&account, &set.id).await?) => {}
+        other => other?,
+    }
     tracing::info!(request_id = %id, project = %work.plan.project, phase = "execute", "the change set is executed");
     Ok(work.answer("executing"))
 }
 
-fn is_executing(set: &ChangeSet) -> bool {
-    matches!(set.execution_status.as_deref(), Some("EXECUTE_IN_PROGRESS" | "EXECUTE_COMPLETE"))
+fn has_begun(set: &ChangeSet) -> bool {
+    let status = set.execution_status.as_deref();
+    matches!(status, Some("EXECUTE_IN_PROGRESS" | "EXECUTE_COMPLETE" | "EXECUTE_FAILED"))
 }
 
 /// What CloudFormation would do now must be what was assessed, shown and approved.

@@ -30,16 +30,16 @@ pub async fn ask_infrastructure(app: &App, id: &RequestId, token: &TaskToken) ->
     let lane = crate::store::locks::Lane::Backend;
     crate::flow::lease::hold(app, &work.plan.project, lane, id, window + SPARE).await?;
     let question = question(&work, window).await?;
-    match app.store.create_request(&question).await {
-        // An earlier attempt asked; its window is the one that counts.
-        Ok(()) | Err(StoreError::Conflict) => {}
-        Err(error) => return Err(error.into()),
-    }
     work.note(|run, now| {
         run.infrastructure_request = Some(question.request_id.clone());
         run.reach(BackendStep::AwaitingApproval, now);
     })
     .await?;
+    match app.store.create_request(&question).await {
+        // An earlier attempt asked; its window is the one that counts.
+        Ok(()) | Err(StoreError::Conflict) => {}
+        Err(error) => return Err(error.into()),
+    }
     approval::ask(app, &question.request_id, token).await
 }
 

@@ -96,6 +96,8 @@ pub async fn complete(app: &App, id: &RequestId, state: &Value) -> Result<Value,
         let deployed = Deployed {
             git_repo: plan.target.git_repo.clone(),
             stack_name: plan.target.stack_name.clone(),
+            stack_region: plan.target.stack_region.clone(),
+            target_role_arn: plan.target.target_role_arn.clone(),
             sam_template_path: plan.target.sam_template_path.clone(),
             commit: plan.commit.clone(),
             parameters: plan.parameters.clone(),
@@ -103,6 +105,9 @@ pub async fn complete(app: &App, id: &RequestId, state: &Value) -> Result<Value,
             at: Time::now(),
         };
         app.store.set_deployed(&plan.project, &deployed).await?;
+    }
+    if unchanged {
+        drop_change_set(app, &request).await;
     }
     close(app, &request, Event::Complete, result).await
 }
@@ -122,6 +127,11 @@ pub async fn not_begun(app: &App, id: &RequestId) -> Result<Value, TaskError> {
 /// Closes a deploy that failed. `state` is the execution's data when it gave up.
 pub async fn fail(app: &App, id: &RequestId, state: &Value) -> Result<Value, TaskError> {
     let request = load(app, id).await?;
+    if !request.status.has_ended() && request.cancellation.is_some() {
+        // It failed because it is being stopped.
+        super::cancel::finish(app, &request).await?;
+        return Ok(json!({}));
+    }
     let mut result = match request.status.has_ended() {
         true => BackendResult::default(),
         false => explain(app, &request).await,
@@ -143,6 +153,7 @@ pub async fn turned_down(app: &App, id: &RequestId, state: &Value) -> Result<Val
     let why = match (state.pointer("/infrastructure/outcome").and_then(Value::as_str), by) {
         (Some("denied"), Some(by)) => format!("{by} denied the infrastructure changes; the stack is as it was."),
         (Some("denied"), None) => "The infrastructure changes were denied; the stack is as it was.".to_owned(),
+        (Some("cancelled"), _) => "The question about the infrastructure changes was taken back.".to_owned(),
         _ => "Nobody decided about the infrastructure changes in time; the stack is as it was.".to_owned(),
     };
     let result =
@@ -153,8 +164,8 @@ pub async fn turned_down(app: &App, id: &RequestId, state: &Value) -> Result<Val
 
 /// After a start: a deploy whose execution has ended without closing it. One that somebody wanted stopped is stopped.
 pub(in crate::flow) async fn close_orphan(app: &App, request: &Request) -> Result<(), TaskError> {
-    if let Some(wish) = &request.cancellation {
-        return super::cancel::finish(app, request, &wish.by_name).await;
+    if request.cancellation.is_some() {
+        return super::cancel::finish(app, request).await;
     }
     let cause = json!({ "errorMessage": "The workflow ended without recording why." }).to_string();
     let state = json!({ "error": { "Error": "Bouncer.Orphaned", "Cause": cause } });
@@ -200,7 +211,7 @@ async fn explain_stack(app: &App, request: &Request) -> Result<BackendResult, Ta
         return Ok(BackendResult::default());
     };
     let account = backend.account(&plan.target, deploy_id).await?;
-    let events = operation_events(&account, run, deploy_id).await?;
+    let events = operation_events(&account, run).await?;
     let Some(failure) = stack_failure(&events) else { return Ok(BackendResult::default()) };
     let mut lines: Vec<String> = Vec::new();
     for resource in &failure.failed_resources {
@@ -246,12 +257,21 @@ pub(super) async fn close(
         request.clone()
     } else {
         let value = serde_json::to_value(&result)?;
-        app.store
-            .transition(request, event, |row| {
-                row.finished_at = Some(Time::now());
-                row.result = Some(value);
-            })
-            .await?
+        let ended = app.store.transition(request, event, |row| {
+            row.finished_at = Some(Time::now());
+            row.result = Some(value);
+        });
+        match ended.await {
+            Ok(closed) => closed,
+            // Two may close it, as when a cancelled execution ends: the first word counts, and both do the rest.
+            Err(error) => {
+                let now = load(app, &request.request_id).await?;
+                if !now.status.has_ended() {
+                    return Err(error.into());
+                }
+                now
+            }
+        }
     };
     close_question(app, &closed).await?;
     let status = match closed.status {
@@ -286,8 +306,8 @@ pub(super) async fn close(
 
 /// The question about the infrastructure ends as its deploy did.
 async fn close_question(app: &App, deploy: &Request) -> Result<(), TaskError> {
-    let Some(id) = deploy.run.as_ref().and_then(|run| run.infrastructure_request.as_ref()) else { return Ok(()) };
-    let Some(question) = app.store.request(id).await? else { return Ok(()) };
+    let id = deploy.request_id.infrastructure_request();
+    let Some(question) = app.store.request(&id).await? else { return Ok(()) };
     let event = match (question.status, deploy.status) {
         (Status::PendingApproval, _) => Event::Withdraw,
         (Status::Running, Status::Completed) => Event::Complete,

@@ -4,7 +4,7 @@ use super::preflight::{self, Source};
 use super::review::review;
 use super::services::Backend;
 use super::tell::{Told, tell};
-use crate::flow::app::App;
+use crate::flow::app::{App, Profile};
 use crate::flow::execution::{ensure_started, take_back};
 use crate::flow::lease;
 use crate::flow::projects;
@@ -97,6 +97,7 @@ pub async fn deploy(app: &App, caller: &Caller, args: DeployBackend) -> Result<D
         reason: args.reason,
         source: args.source,
         trust_scope: args.trust_scope,
+        context: args.context,
         approval_window: args.approval_window,
     };
     wording.check(app)?;
@@ -114,7 +115,7 @@ pub async fn deploy(app: &App, caller: &Caller, args: DeployBackend) -> Result<D
     let request_id = RequestId::random();
     let open = preflight::secrets(backend, &target, &source, &request_id.backend_deploy_id()).await?;
     let base = project.deployed.clone().filter(|deployed| deployed.is_of(&target));
-    let (review, gate) = review(&target, &source, base.as_ref(), args.context, &open).await;
+    let (review, gate) = review(&target, &source, base.as_ref(), wording.context.clone(), &open).await;
     let plan = plan(&project, target, &branch, &source, base.map(|last| last.commit), gate);
     let request = Request { review: Some(review), ..row(app, caller, request_id, plan, wording)? };
 
@@ -145,6 +146,16 @@ async fn backend_of(app: &App, caller: &Caller, project: &str) -> Result<(Projec
             "Have an admin set its git_repo and stack_name, or deploy its site with bouncer_deploy_frontend.",
         ));
     };
+    if app.settings.profile == Profile::Aws && target.target_role_arn.is_none() {
+        return Err(UserError::new(
+            ErrorCode::PreflightFailed,
+            format!(
+                "The project {} names no role for its stack, and Bouncer's own may change none.",
+                project.project_id
+            ),
+            "Make one with infra/target-account.yaml and have an admin set it: bouncer project backend … --role ARN.",
+        ));
+    }
     let allowed = &target.allowed_deployers;
     if !allowed.is_empty() && !allowed.iter().any(|one| one == caller.id.as_str() || *one == caller.name) {
         return Err(UserError::new(

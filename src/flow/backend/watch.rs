@@ -7,7 +7,7 @@ use crate::flow::app::App;
 use crate::flow::ports::TaskError;
 use crate::model::backend_run::{BackendRun, BackendStep, ChangeSetKind};
 use crate::model::failure::{StackEvent, of_operation};
-use crate::model::ids::{DeployId, RequestId};
+use crate::model::ids::RequestId;
 use crate::model::stack_progress::{StackAction, StackOutcome, StackProgress};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -31,7 +31,7 @@ pub async fn check_stack(app: &App, id: &RequestId) -> Result<Value, TaskError> 
     let mut looked_at = BTreeSet::new();
     while let Some(stack) = next_stack(&progress, &looked_at) {
         let seen = progress.cursor(&stack).map(str::to_owned);
-        let events = events_of(&account, &work.run, &work.deploy_id, &stack, seen.as_deref()).await?;
+        let events = events_of(&account, &work.run, &stack, seen.as_deref()).await?;
         progress.absorb(&events);
         looked_at.insert(stack);
     }
@@ -56,11 +56,7 @@ fn next_stack(progress: &StackProgress, looked_at: &BTreeSet<String>) -> Option<
 }
 
 /// Every event that came of this deploy, newest first: the stack's own, and behind them those of nested stacks.
-pub(super) async fn operation_events(
-    account: &StackAccount,
-    run: &BackendRun,
-    deploy: &DeployId,
-) -> Result<Vec<StackEvent>, CallError> {
+pub(super) async fn operation_events(account: &StackAccount, run: &BackendRun) -> Result<Vec<StackEvent>, CallError> {
     let Some(set) = &run.change_set else { return Ok(vec![]) };
     let mut events = Vec::new();
     let mut followed = BTreeSet::new();
@@ -69,7 +65,7 @@ pub(super) async fn operation_events(
         if followed.len() > MAX_NESTED || !followed.insert(stack.clone()) {
             continue;
         }
-        let found = events_of(account, run, deploy, &stack, None).await?;
+        let found = events_of(account, run, &stack, None).await?;
         let nested = found.iter().filter(|event| event.is_nested_stack()).filter_map(StackEvent::physical_id);
         to_follow.extend(nested.map(str::to_owned));
         events.extend(found);
@@ -81,7 +77,6 @@ pub(super) async fn operation_events(
 async fn events_of(
     account: &StackAccount,
     run: &BackendRun,
-    deploy: &DeployId,
     stack: &str,
     seen: Option<&str>,
 ) -> Result<Vec<StackEvent>, CallError> {
@@ -99,5 +94,6 @@ async fn events_of(
     if let Some(end) = events.iter().position(is_older) {
         events.truncate(end);
     }
-    Ok(of_operation(&events, Some(deploy.as_str()), since))
+    // Whoever else takes part, as by cancelling the update, does so with another token; the time bounds it well.
+    Ok(of_operation(&events, None, since))
 }

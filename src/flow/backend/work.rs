@@ -54,6 +54,7 @@ impl<'a> Work<'a> {
         }
         after.revision += 1;
         self.app.store.set_run(&self.request.request_id, &after).await?;
+        self.request.run = Some(after.clone());
         self.run = after;
         Ok(())
     }

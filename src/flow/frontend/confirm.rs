@@ -51,6 +51,7 @@ pub async fn confirm(app: &App, caller: &Caller, args: ConfirmDeploy) -> Result<
         reason: args.reason,
         source: Some(args.source),
         trust_scope: args.trust_scope,
+        context: None,
         approval_window: args.approval_window,
     };
     wording.check(app)?;

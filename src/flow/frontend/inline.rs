@@ -40,6 +40,7 @@ pub async fn deploy(app: &App, caller: &Caller, args: DeployFrontend) -> Result<
         reason: args.reason,
         source: Some(args.source),
         trust_scope: Some(args.trust_scope),
+        context: None,
         approval_window: args.approval_window,
     };
     wording.check(app)?;

@@ -100,6 +100,7 @@ pub async fn request(
         reason: args.reason.clone().unwrap_or_default(),
         source: args.source.clone(),
         trust_scope: None,
+        context: None,
         approval_window: None,
     }
     .check(app)?;

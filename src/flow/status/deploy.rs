@@ -79,7 +79,7 @@ pub struct BackendView {
 }
 
 impl BackendView {
-    fn of(request: &Request) -> Option<Self> {
+    pub(super) fn of(request: &Request) -> Option<Self> {
         let plan = request.backend_plan()?;
         let run = request.run.as_ref();
         let failed = request.status == Status::Failed;
@@ -192,7 +192,6 @@ pub async fn deploy_status(app: &App, caller: &Caller, args: WhichDeploy) -> Res
     let Some(request) = look_up(app, caller, &args.deploy_id).await? else {
         return Ok(unknown_deploy(args.deploy_id));
     };
-    let backend = BackendView::of(&request);
     let triggered_by = request.source.clone().unwrap_or_else(|| request.caller_name.clone());
     let status = status_of(request, Time::now());
     let step = status.progress.as_ref().map(|progress| progress.step_name);
@@ -226,8 +225,8 @@ pub async fn deploy_status(app: &App, caller: &Caller, args: WhichDeploy) -> Res
         progress_hint: status.progress_hint,
         progress: status.progress,
         changes: status.changes,
-        result: status.result.filter(|_| backend.is_none()),
-        backend,
+        result: status.result.filter(|_| status.backend.is_none()),
+        backend: status.backend,
         phase,
         phase_note: phase.map(|_| "phase is deprecated; use progress_hint"),
     })

@@ -3,7 +3,7 @@
 use super::WhichRequest;
 use crate::flow::app::App;
 use crate::flow::approval::find;
-use crate::model::caller::Caller;
+use crate::model::caller::{Caller, Role};
 use crate::model::commit::CommitSha;
 use crate::model::error::UserError;
 use crate::model::ids::DeployId;
@@ -164,7 +164,7 @@ pub struct FileChange {
 pub async fn show(app: &App, caller: &Caller, args: WhichRequest) -> Result<RequestDetails, UserError> {
     const FILES_SHOWN: usize = 10;
     const REMOVED_SHOWN: usize = 100;
-    let request = find(app, caller, &args.request_id).await?;
+    let mut request = find(app, caller, &args.request_id).await?;
     let (mut files, mut files_total, mut removed) = (Vec::new(), 0, Vec::new());
     if let Some(plan) = request.frontend_plan() {
         let manifest = app.read_manifest(&plan.project, plan.manifest).await?;
@@ -189,6 +189,13 @@ pub async fn show(app: &App, caller: &Caller, args: WhichRequest) -> Result<Requ
             .collect();
         removed = changes.removed.into_iter().take(REMOVED_SHOWN).map(String::from).collect();
     }
+    let mut review = request.review.take();
+    if caller.role < Role::Approver
+        && let Some(review) = &mut review
+    {
+        // Which parameters are secret is said by the very template that is asked for, so who asks does not see any.
+        review.parameters.values_mut().for_each(|value| *value = "****".to_owned());
+    }
     let now = Time::now();
     let backend = BackendDetails::of(&request);
     let decided_by = request.decided_by();
@@ -207,7 +214,7 @@ pub async fn show(app: &App, caller: &Caller, args: WhichRequest) -> Result<Requ
         reason: request.reason,
         changes: request.changes,
         backend,
-        review: request.review,
+        review,
         files,
         files_total,
         removed,

@@ -1,5 +1,6 @@
 //! `bouncer_status`: where a request stands.
 
+use super::deploy::BackendView;
 use crate::flow::app::App;
 use crate::flow::approval::find;
 use crate::model::backend_run::{BackendRun, BackendStep};
@@ -79,6 +80,9 @@ pub struct RequestStatus {
     /// How it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result: Option<Value>,
+    /// Of a backend deploy: what is deployed, and why it failed.
+    #[serde(flatten)]
+    pub backend: Option<BackendView>,
 }
 
 /// Progress in numbers.
@@ -182,7 +186,9 @@ pub(super) fn status_of(request: Request, now: Time) -> RequestStatus {
     let progress = request.run.as_ref().map(ProgressView::from);
     let progress = progress.or_else(|| request.progress.as_ref().map(ProgressView::from));
     let decided_by = request.decided_by();
+    let backend = BackendView::of(&request);
     RequestStatus {
+        backend,
         status,
         action: request.action,
         summary: request.summary,
