@@ -105,12 +105,15 @@ pub fn table(columns: &[&str]) -> Table {
         table.set_content_arrangement(ContentArrangement::Dynamic);
     }
     table.set_header(columns.iter().map(|name| Cell::new(name).add_attribute(Attribute::Bold)));
+    if let Some(first) = table.column_mut(0) {
+        first.set_padding((0, 1));
+    }
     table
 }
 
 /// Writes a table flush left, without trailing blanks.
 pub fn write_table(out: &mut dyn Write, table: &Table) -> fmt::Result {
-    table.lines().try_for_each(|line| writeln!(out, "{}", line.strip_prefix(' ').unwrap_or(&line).trim_end()))
+    table.lines().try_for_each(|line| writeln!(out, "{}", line.trim_end()))
 }
 
 /// A `name  value` line of a description; `None` writes nothing.

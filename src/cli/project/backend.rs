@@ -34,7 +34,7 @@ pub struct BackendArgs {
     /// The stack's region; Bouncer's own unless given
     #[arg(long)]
     region: Option<String>,
-    /// The IAM role that Bouncer assumes in the stack's account
+    /// The IAM role that Bouncer assumes in the stack's account; an installation on AWS needs one
     #[arg(long, value_name = "ARN")]
     role: Option<String>,
     /// The IAM role that CloudFormation works with

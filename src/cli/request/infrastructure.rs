@@ -121,7 +121,8 @@ fn headline(changes: &[ChangeView], total: usize) -> String {
         text.push_str(&format!("; of the first {}", changes.len()));
     }
     if lost > 0 {
-        text.push_str(&format!(", {lost} replace or remove a resource"));
+        let what = if lost == 1 { "replacement or removal" } else { "replacements or removals" };
+        text.push_str(&format!(", {lost} {what}"));
     }
     if grave > 0 {
         text.push_str(&format!(", {red}{grave} with high risk{red:#}"));
