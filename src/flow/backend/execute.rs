@@ -53,7 +53,13 @@ pub async fn execute(app: &App, id: &RequestId) -> Result<Value, TaskError> {
         run.reach(BackendStep::ChangingStack, now);
     })
     .await?;
-    account.execute(&set.id, &work.deploy_id).await?;
+    if let Err(error) = account.execute(&set.id, &work.deploy_id).await {
+        // Sent again after its answer was lost, it meets the execution that it began.
+        let is_refused = matches!(error, CallError::Refused { .. });
+        if !is_refused || !is_executing(&described(&account, &set.id).await?) {
+            return Err(error.into());
+        }
+    }
     tracing::info!(request_id = %id, project = %work.plan.project, phase = "execute", "the change set is executed");
     Ok(work.answer("executing"))
 }
