@@ -151,7 +151,8 @@ impl StackAccount {
             let mut token = None;
             for _ in 0..MAX_PAGES {
                 let mut request = self.client.describe_change_set().change_set_name(id).set_next_token(token);
-                if !id.starts_with("arn:") {
+                // Rights are given on stacks, so the stack is named even where the change set's ARN would do.
+                if depth == 0 {
                     request = request.stack_name(&self.name);
                 }
                 let page = request.include_property_values(true).send().await;
@@ -188,6 +189,7 @@ impl StackAccount {
     pub async fn execute(&self, change_set_id: &str, token: &DeployId) -> Result<(), CallError> {
         self.client
             .execute_change_set()
+            .stack_name(&self.name)
             .change_set_name(change_set_id)
             .client_request_token(token.as_str())
             .send()
@@ -198,7 +200,8 @@ impl StackAccount {
 
     /// Deletes a change set that will not be executed; one that is gone is well gone.
     pub async fn delete_change_set(&self, change_set_id: &str) -> Result<(), CallError> {
-        match self.client.delete_change_set().change_set_name(change_set_id).send().await {
+        let request = self.client.delete_change_set().stack_name(&self.name).change_set_name(change_set_id);
+        match request.send().await {
             Ok(_) => Ok(()),
             Err(error) => match self.sort(&error) {
                 CallError::NotFound(_) => Ok(()),

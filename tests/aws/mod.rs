@@ -14,6 +14,7 @@
 //! - It denies calls of CloudFront in another XML than CloudFront's.
 
 mod addresses;
+mod backend;
 mod cdn;
 mod crash;
 mod credentials;

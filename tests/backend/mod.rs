@@ -4,5 +4,6 @@
 mod asking;
 mod crash;
 mod endings;
+mod faults;
 mod main_line;
 mod world;

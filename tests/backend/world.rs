@@ -30,14 +30,16 @@ pub struct World {
     _ministack: Ministack,
 }
 
-impl World {
-    /// A server, and the project "shop" without anything pushed yet.
-    pub async fn new() -> Self {
-        Self::with(&[]).await
-    }
+/// What a server stands on, before there is one.
+pub struct Ground {
+    pub ministack: Ministack,
+    pub boto: Boto,
+    pub github: Github,
+    pub codebuild: CodeBuild,
+}
 
-    /// The same with more environment variables.
-    pub async fn with(more: &[(&str, &str)]) -> Self {
+impl Ground {
+    pub async fn new() -> Self {
         let ministack = Ministack::start(&[]).await;
         let boto = ministack.boto();
         boto.call("s3", "create_bucket", json!({ "Bucket": "artifacts" })).await;
@@ -45,6 +47,12 @@ impl World {
         boto.call("secretsmanager", "create_secret", secret).await;
         let github = Github::start().await;
         let codebuild = CodeBuild::start(&github, ministack.endpoint()).await;
+        Self { ministack, boto, github, codebuild }
+    }
+
+    /// A server on it, with more environment variables, and the project "shop" without anything pushed yet.
+    pub async fn serve(self, more: &[(&str, &str)]) -> World {
+        let Self { ministack, boto, github, codebuild } = self;
         let mut variables: Vec<(String, String)> = [
             ("AWS_ENDPOINT_URL", ministack.endpoint()),
             ("AWS_ENDPOINT_URL_CODEBUILD", codebuild.url()),
@@ -60,9 +68,21 @@ impl World {
         .to_vec();
         variables.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let server = Server::start_with(Options { variables, ..Options::default() }).await;
-        let world = Self { server, github, codebuild, boto, _ministack: ministack };
+        let world = World { server, github, codebuild, boto, _ministack: ministack };
         world.set_backend(json!({ "git_repo": REPOSITORY, "stack_name": STACK })).await;
         world
+    }
+}
+
+impl World {
+    /// A server, and the project "shop" without anything pushed yet.
+    pub async fn new() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// The same with more environment variables.
+    pub async fn with(more: &[(&str, &str)]) -> Self {
+        Ground::new().await.serve(more).await
     }
 
     /// Changes the project's backend.

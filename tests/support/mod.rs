@@ -4,6 +4,7 @@
 //! folder is temporary and every port is chosen by the operating system, so tests run beside each other.
 
 mod boto;
+mod calls;
 mod cli;
 mod codebuild;
 mod faults;
@@ -21,6 +22,7 @@ mod storage;
 mod wait;
 
 pub use boto::{Boto, python_tool};
+pub use calls::{CallProxy, Mishap};
 pub use cli::Cli;
 pub use codebuild::{CodeBuild, Outcome};
 pub use faults::{Fault, FaultProxy};

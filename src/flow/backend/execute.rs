@@ -3,6 +3,7 @@
 use super::begin::still_as_planned;
 use super::change_set::described;
 use super::infrastructure;
+use super::watch::operation_events;
 use super::work::{Work, load, refused};
 use crate::aws::call::CallError;
 use crate::flow::app::App;
@@ -23,9 +24,13 @@ pub async fn execute(app: &App, id: &RequestId) -> Result<Value, TaskError> {
     if work.run.executed_at.is_some() {
         // CloudFormation deletes a change set when its execution has succeeded.
         match account.change_set(&set.id).await {
-            Err(CallError::NotFound(_)) => return Ok(work.answer("executing")),
+            Err(CallError::NotFound(_)) if !operation_events(&account, &work.run).await?.is_empty() => {
+                return Ok(work.answer("executing"));
+            }
             Ok(found) if has_begun(&found) => return Ok(work.answer("executing")),
-            other => drop(other?),
+            // Not begun yet; or gone without a trace of it, which `described` says.
+            Ok(_) | Err(CallError::NotFound(_)) => {}
+            Err(error) => return Err(error.into()),
         }
     }
     let found = described(&account, &set.id).await?;
