@@ -110,8 +110,14 @@ pub async fn decide(
     }
     // Nobody would carry the decision out without an execution; starting one that runs changes nothing.
     execution::ensure_started(app, &request).await?;
-    let decision =
-        Decision { verdict, by: caller.id.clone(), by_name: caller.name.clone(), channel: channel.to_owned(), at: now };
+    let decision = Decision {
+        verdict,
+        by: caller.id.clone(),
+        by_name: caller.name.clone(),
+        channel: channel.to_owned(),
+        at: now,
+        press: rand::random(),
+    };
     let event = match verdict {
         Verdict::Approve => Event::Approve,
         Verdict::Deny => Event::Deny,

@@ -172,6 +172,9 @@ pub struct Decision {
     pub channel: String,
     /// When.
     pub at: Time,
+    /// Tells presses of one approver in one millisecond apart: a number made up for each.
+    #[serde(default)]
+    pub press: u32,
 }
 
 /// The wish to stop a deploy, stored before anything is stopped.

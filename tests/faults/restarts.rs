@@ -23,6 +23,7 @@ async fn decide_and_die(bouncer: &Bouncer, id: &RequestId) {
         by_name: "an approver".into(),
         channel: "test".into(),
         at: Time::now(),
+        press: 1,
     };
     bouncer.app.store.transition(&request, Event::Approve, |row| row.decision = Some(decision)).await.unwrap();
 }
