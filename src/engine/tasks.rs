@@ -5,6 +5,7 @@ use crate::flow::ports::{TaskError, TaskToken, Tasks};
 use crate::flow::{approval, backend, execution, frontend};
 use crate::model::ids::RequestId;
 use async_trait::async_trait;
+use futures::future::BoxFuture;
 use serde::Deserialize;
 use serde_json::Value;
 use std::sync::Arc;
@@ -65,6 +66,13 @@ enum Payload {
     FailDeploy { request_id: RequestId, state: Value },
 }
 
+/// A task's future on the heap, made where its making leaves nothing on the stack: there are many of them and they are
+/// large, and one match would otherwise carry them all.
+#[inline(never)]
+fn boxed<'a, F: Future + Send + 'a>(make: impl FnOnce() -> F) -> BoxFuture<'a, F::Output> {
+    Box::pin(make())
+}
+
 /// Runs the tasks of every state machine on one installation.
 pub struct TaskRunner {
     app: Arc<App>,
@@ -82,34 +90,38 @@ impl TaskRunner {
             .map_err(|error| TaskError { name: "Bouncer.UnknownTask", cause: error.to_string() })?;
         let app = &self.app;
         match payload {
-            Payload::Ask { request_id, token } => approval::ask(app, &request_id, &token).await,
-            Payload::Expire { request_id } => approval::expire(app, &request_id).await,
-            Payload::Settle { request_id } => execution::settle(app, &request_id).await,
+            Payload::Ask { request_id, token } => boxed(|| approval::ask(app, &request_id, &token)).await,
+            Payload::Expire { request_id } => boxed(|| approval::expire(app, &request_id)).await,
+            Payload::Settle { request_id } => boxed(|| execution::settle(app, &request_id)).await,
             Payload::Publish { request_id, cursor } => {
-                Ok(serde_json::to_value(frontend::publish(app, &request_id, cursor, deadline).await?)?)
+                Ok(serde_json::to_value(boxed(|| frontend::publish(app, &request_id, cursor, deadline)).await?)?)
             }
-            Payload::Invalidate { request_id } => frontend::invalidate(app, &request_id).await,
+            Payload::Invalidate { request_id } => boxed(|| frontend::invalidate(app, &request_id)).await,
             Payload::CheckInvalidation { request_id, checks } => {
-                frontend::check_invalidation(app, &request_id, checks).await
+                boxed(|| frontend::check_invalidation(app, &request_id, checks)).await
             }
-            Payload::Complete { request_id, state } => frontend::complete(app, &request_id, &state).await,
-            Payload::Fail { request_id, state } => frontend::fail(app, &request_id, &state).await,
-            Payload::Begin { request_id } => backend::begin(app, &request_id).await,
-            Payload::FetchSource { request_id } => backend::fetch_source(app, &request_id).await,
-            Payload::StartBuild { request_id } => backend::start_build(app, &request_id).await,
-            Payload::CheckBuild { request_id } => backend::check_build(app, &request_id).await,
-            Payload::CreateChangeSet { request_id } => backend::create_change_set(app, &request_id).await,
-            Payload::CheckChangeSet { request_id } => backend::check_change_set(app, &request_id).await,
-            Payload::ExpireInfrastructure { request_id } => backend::expire_infrastructure(app, &request_id).await,
-            Payload::Execute { request_id } => backend::execute(app, &request_id).await,
-            Payload::CheckStack { request_id } => backend::check_stack(app, &request_id).await,
-            Payload::NotBegun { request_id } => backend::not_begun(app, &request_id).await,
+            Payload::Complete { request_id, state } => boxed(|| frontend::complete(app, &request_id, &state)).await,
+            Payload::Fail { request_id, state } => boxed(|| frontend::fail(app, &request_id, &state)).await,
+            Payload::Begin { request_id } => boxed(|| backend::begin(app, &request_id)).await,
+            Payload::FetchSource { request_id } => boxed(|| backend::fetch_source(app, &request_id)).await,
+            Payload::StartBuild { request_id } => boxed(|| backend::start_build(app, &request_id)).await,
+            Payload::CheckBuild { request_id } => boxed(|| backend::check_build(app, &request_id)).await,
+            Payload::CreateChangeSet { request_id } => boxed(|| backend::create_change_set(app, &request_id)).await,
+            Payload::CheckChangeSet { request_id } => boxed(|| backend::check_change_set(app, &request_id)).await,
+            Payload::ExpireInfrastructure { request_id } => {
+                boxed(|| backend::expire_infrastructure(app, &request_id)).await
+            }
+            Payload::Execute { request_id } => boxed(|| backend::execute(app, &request_id)).await,
+            Payload::CheckStack { request_id } => boxed(|| backend::check_stack(app, &request_id)).await,
+            Payload::NotBegun { request_id } => boxed(|| backend::not_begun(app, &request_id)).await,
             Payload::AskInfrastructure { request_id, token } => {
-                backend::ask_infrastructure(app, &request_id, &token).await
+                boxed(|| backend::ask_infrastructure(app, &request_id, &token)).await
             }
-            Payload::CompleteDeploy { request_id, state } => backend::complete(app, &request_id, &state).await,
-            Payload::TurnDown { request_id, state } => backend::turned_down(app, &request_id, &state).await,
-            Payload::FailDeploy { request_id, state } => backend::fail(app, &request_id, &state).await,
+            Payload::CompleteDeploy { request_id, state } => {
+                boxed(|| backend::complete(app, &request_id, &state)).await
+            }
+            Payload::TurnDown { request_id, state } => boxed(|| backend::turned_down(app, &request_id, &state)).await,
+            Payload::FailDeploy { request_id, state } => boxed(|| backend::fail(app, &request_id, &state)).await,
         }
     }
 }

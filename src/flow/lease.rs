@@ -19,9 +19,19 @@ pub(super) async fn hold(
     seconds: u64,
 ) -> Result<(), TaskError> {
     match app.store.hold(project, lane, owner, seconds).await {
-        Err(StoreError::Conflict) => {}
-        other => return Ok(other?),
+        // On the heap: this is rare, and whoever holds a lease waits in here.
+        Err(StoreError::Conflict) => Box::pin(take_over(app, project, lane, owner, seconds)).await,
+        other => Ok(other?),
     }
+}
+
+async fn take_over(
+    app: &App,
+    project: &ProjectId,
+    lane: Lane,
+    owner: &RequestId,
+    seconds: u64,
+) -> Result<(), TaskError> {
     let busy = || TaskError { name: BUSY, cause: format!("Another deploy of {project} is running.") };
     let Some(lease) = app.store.lease(project, lane).await? else { return Err(busy()) };
     if is_alive(app, &lease.lock_id).await? {
