@@ -2,12 +2,12 @@
 
 use crate::model::commit::{Branch, CommitSha, Repo};
 use crate::model::error::chain;
+use crate::model::paths::url_path;
 use crate::model::review::ChangedFile;
 use bytes::Bytes;
 use futures::{Stream, TryStreamExt};
 use http_body_util::{BodyExt, BodyStream, Limited};
 use octocrab::{Octocrab, ReqwestClientConfig};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -19,8 +19,6 @@ pub const PUBLIC_API: &str = "https://api.github.com";
 const MAX_FILE: usize = 1 << 20;
 /// Characters of a name that are kept.
 const MAX_NAME: usize = 300;
-/// What stays as it is in a path: a branch's slashes are its own.
-const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// Why GitHub did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -136,7 +134,7 @@ impl Github {
             name: Option<String>,
         }
         // By its full name a branch is not taken for a tag or a commit's id.
-        let route = format!("/repos/{}/commits/heads/{}", path(repo), encoded(branch.as_str()));
+        let route = format!("/repos/{}/commits/heads/{}", path(repo), url_path(branch.as_str()));
         let what = format!("the branch '{branch}' of {repo}");
         let answer: Answer = self.get(&route, &what).await?;
         let sha = CommitSha::parse(&answer.sha).map_err(|error| GithubError::Unavailable(error.to_string()))?;
@@ -156,7 +154,7 @@ impl Github {
     pub async fn file(&self, repo: &Repo, path: &str, at: &CommitSha) -> Result<String, GithubError> {
         let what = format!("{path} of {repo} at {}", at.short());
         let (owner, name) = (repo.owner(), repo.name());
-        let answer = self.client.repos(owner, name).raw_file(at.to_string(), encoded(path)).await;
+        let answer = self.client.repos(owner, name).raw_file(at.to_string(), url_path(path)).await;
         let answer = octocrab::map_github_error(answer.map_err(|error| sort(&error, &what))?).await;
         let body = answer.map_err(|error| sort(&error, &what))?.into_body();
         let bytes = Limited::new(body, MAX_FILE).collect().await.map_err(|error| {
@@ -289,10 +287,6 @@ impl Github {
 
 fn path(repo: &Repo) -> String {
     format!("{}/{}", repo.owner(), repo.name())
-}
-
-fn encoded(path: &str) -> String {
-    utf8_percent_encode(path, PATH).to_string()
 }
 
 fn sort(error: &octocrab::Error, what: &str) -> GithubError {

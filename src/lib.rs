@@ -1,11 +1,12 @@
 //! Bouncer ships software to AWS after one human approval.
 //!
 //! The folders tell the story, and imports run one way:
-//! `model` (pure rules) <- `store`, `aws`, `github` (adapters) <- `flow` (use cases) <- `engine`, `server` <- `cli`.
+//! `model` (pure rules) <- `store`, `aws`, `github`, `channel` (adapters) <- `flow` (use cases) <- `engine`, `server` <- `cli`.
 
 #![warn(missing_docs)]
 
 pub mod aws;
+pub mod channel;
 pub mod cli;
 pub mod engine;
 pub mod flow;

@@ -2,9 +2,10 @@
 
 use super::objects::ObjectError;
 use super::objects::sort;
+use crate::model::paths::url_path;
 use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
-use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::primitives::{ByteStream, ByteStreamError};
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use std::path::Path;
@@ -54,11 +55,7 @@ impl Artifacts {
 
     /// Stores a file of this machine.
     pub async fn put_file(&self, key: &str, path: &Path) -> Result<(), ObjectError> {
-        let unreadable = |error: aws_sdk_s3::primitives::ByteStreamError| ObjectError::Unavailable {
-            bucket: self.bucket.clone(),
-            reason: error.to_string(),
-        };
-        let body = ByteStream::from_path(path).await.map_err(unreadable)?;
+        let body = ByteStream::from_path(path).await.map_err(|error| self.unreadable(&error))?;
         let request = self.client.put_object().bucket(&self.bucket).key(key).body(body);
         request.send().await.map(|_| ()).map_err(|error| sort(&self.bucket, key, error))
     }
@@ -76,11 +73,7 @@ impl Artifacts {
         if answer.content_length.is_none_or(|size| usize::try_from(size).is_ok_and(|size| size > limit)) {
             return Err(ObjectError::WrongBytes { bucket: self.bucket.clone(), key: key.to_owned() });
         }
-        let unreadable = |error: aws_sdk_s3::primitives::ByteStreamError| ObjectError::Unavailable {
-            bucket: self.bucket.clone(),
-            reason: error.to_string(),
-        };
-        Ok(answer.body.collect().await.map_err(unreadable)?.into_bytes())
+        Ok(answer.body.collect().await.map_err(|error| self.unreadable(&error))?.into_bytes())
     }
 
     /// Copies objects within the bucket, each from one key to another.
@@ -110,15 +103,13 @@ impl Artifacts {
         Ok(keys)
     }
 
+    fn unreadable(&self, error: &ByteStreamError) -> ObjectError {
+        ObjectError::Unavailable { bucket: self.bucket.clone(), reason: error.to_string() }
+    }
+
     async fn copy(&self, from: String, to: String) -> Result<(), ObjectError> {
-        let source = format!("{}/{}", self.bucket, encoded(&from));
+        let source = format!("{}/{}", self.bucket, url_path(&from));
         let request = self.client.copy_object().bucket(&self.bucket).copy_source(source).key(&to);
         request.send().await.map(|_| ()).map_err(|error| sort(&self.bucket, &from, error))
     }
-}
-
-fn encoded(key: &str) -> String {
-    use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-    const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
-    utf8_percent_encode(key, PATH).to_string()
 }

@@ -4,6 +4,7 @@ use super::backend::Backend;
 use super::ports::Engine;
 use crate::aws::objects::Objects;
 use crate::aws::sites::Sites;
+use crate::channel::Channel;
 use crate::store::Store;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +22,8 @@ pub struct App {
     pub backend: Option<Backend>,
     /// The state machines.
     pub engine: Arc<dyn Engine>,
+    /// Where approvers are asked, beside the web page and the command line, which need no delivery.
+    pub channels: Vec<Arc<dyn Channel>>,
     /// What the installation is configured to do.
     pub settings: Settings,
     /// Room for file content on its way, in KiB, shared by every publish of this process.

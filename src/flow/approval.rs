@@ -15,6 +15,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+/// How old an approval may be when its work begins. A server that was down for longer must not carry out at its start
+/// what nobody remembers.
+pub(super) const APPROVAL_AGE_SECONDS: u64 = 24 * 3600;
+
 /// The task `request.ask`: keeps the token that the decision will complete.
 pub async fn ask(app: &App, id: &RequestId, token: &TaskToken) -> Result<Value, TaskError> {
     app.store.set_task_token(id, &token.0).await?;

@@ -11,6 +11,7 @@ mod lease;
 pub mod ports;
 pub mod project_backend;
 pub mod projects;
+pub mod prompts;
 pub mod staging;
 pub mod status;
 pub mod upload;

@@ -18,6 +18,7 @@ pub mod paths;
 pub mod plan;
 pub mod progress;
 pub mod project;
+pub mod prompt;
 pub mod request;
 pub mod review;
 pub mod stack_parameters;

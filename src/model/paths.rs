@@ -1,7 +1,7 @@
 //! Which file names a site may hold. A name becomes an object key, a URL path and a line an approver reads, so it
 //! must mean the same thing in all three, in any encoding.
 
-use percent_encoding::percent_decode_str;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use unicode_normalization::UnicodeNormalization as _;
@@ -198,6 +198,12 @@ fn check_extension(text: &str) -> Result<(), PathProblem> {
     let Some(found) = extension(text.trim_end_matches(['.', ' '])) else { return Ok(()) };
     let found = found.to_ascii_lowercase();
     if REFUSED_EXTENSIONS.contains(&found.as_str()) { Err(PathProblem::RefusedExtension(found)) } else { Ok(()) }
+}
+
+/// A path as a part of a URL: its slashes are its own, anything else that could mean something is encoded.
+pub fn url_path(path: &str) -> String {
+    const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+    utf8_percent_encode(path, PATH).to_string()
 }
 
 #[cfg(test)]

@@ -289,6 +289,8 @@ pub struct Lifetime {
 impl Request {
     /// The version of rows written by this code.
     pub const SCHEMA: u32 = 1;
+    /// How long a row is kept after its request can no longer be decided: 90 days.
+    pub const KEPT_SECONDS: u64 = 90 * 24 * 3600;
     /// The longest summary, in characters.
     pub const SUMMARY_CHARS: usize = 100;
 

@@ -70,6 +70,7 @@ impl Installation {
             sites: storage.sites,
             backend: backend::from_environment().await?,
             engine: Arc::new(StepFunctions::new(services.workflows, machines)),
+            channels: vec![],
             settings: Settings {
                 profile: Profile::Aws,
                 account,

@@ -90,8 +90,16 @@ impl World {
             publish,
         };
         let transfer_room = Semaphore::new(TRANSFER_ROOM_KIB);
-        let app =
-            Arc::new(App { store, objects, sites, backend: None, engine: engine.clone(), settings, transfer_room });
+        let app = Arc::new(App {
+            store,
+            objects,
+            sites,
+            backend: None,
+            engine: engine.clone(),
+            channels: vec![],
+            settings,
+            transfer_room,
+        });
         let secrets = [self.proxy.address(), self._endpoints.objects, self.records].map(|address| address.to_string());
         Bouncer { app, engine, work: None, secrets: secrets.to_vec() }
     }

@@ -1,4 +1,4 @@
-//! Imports run one way: model <- store, aws, github <- flow <- engine, server <- cli.
+//! Imports run one way: model <- store, aws, github, channel <- flow <- engine, server <- cli.
 
 use proc_macro2::Delimiter;
 
@@ -6,14 +6,15 @@ use super::assert_none;
 use super::source::{Kind, Source, sources};
 
 /// What the files of a folder may name of the crate.
-const MAY_IMPORT: [(&str, &[&str]); 8] = [
+const MAY_IMPORT: [(&str, &[&str]); 9] = [
     ("model", &["model"]),
     ("store", &["model", "store"]),
     ("aws", &["aws", "model"]),
-    ("flow", &["aws", "flow", "github", "model", "store"]),
+    ("channel", &["channel", "model"]),
+    ("flow", &["aws", "channel", "flow", "github", "model", "store"]),
     ("engine", &["engine", "flow", "model", "store"]),
     ("local", &["local"]),
-    ("server", &["aws", "engine", "flow", "github", "local", "model", "server", "store"]),
+    ("server", &["aws", "channel", "engine", "flow", "github", "local", "model", "server", "store"]),
     ("cli", &["aws", "cli", "engine", "flow", "local", "model", "server", "store"]),
 ];
 

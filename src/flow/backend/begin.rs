@@ -4,6 +4,7 @@ use super::outcome::history_row;
 use super::tell::{self, tell};
 use super::work::{Work, approved_plan, load, refused, services};
 use crate::flow::app::App;
+use crate::flow::approval::APPROVAL_AGE_SECONDS;
 use crate::flow::lease;
 use crate::flow::ports::TaskError;
 use crate::model::backend::BackendPlan;
@@ -15,10 +16,6 @@ use crate::model::request::{Event, Request, Status};
 use crate::model::time::Time;
 use crate::store::locks::Lane;
 use serde_json::{Value, json};
-
-/// How old an approval may be when its work begins. A server that was down for longer must not carry out at its start
-/// what nobody remembers.
-const APPROVAL_AGE_SECONDS: u64 = 24 * 3600;
 
 /// Begins, once. Said again it changes nothing.
 pub async fn begin(app: &App, id: &RequestId) -> Result<Value, TaskError> {

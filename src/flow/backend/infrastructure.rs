@@ -18,8 +18,6 @@ use crate::model::time::Time;
 use crate::store::StoreError;
 use serde_json::Value;
 
-/// How long a request's row is kept after it can no longer be decided: 90 days.
-const KEPT_SECONDS: u64 = 90 * 24 * 3600;
 /// What a lease lasts longer than the question, in seconds.
 const SPARE: u64 = 3600;
 
@@ -64,7 +62,7 @@ async fn question(work: &Work<'_>, window: u64) -> Result<Request, TaskError> {
     let now = Time::now();
     let parent = &work.request;
     let asker = Caller { id: parent.caller.clone(), name: parent.caller_name.clone(), role: Role::Agent };
-    let lifetime = Lifetime { from: now, valid: window, kept: KEPT_SECONDS };
+    let lifetime = Lifetime { from: now, valid: window, kept: Request::KEPT_SECONDS };
     let id = parent.request_id.infrastructure_request();
     let action = Action::InfrastructureChange;
     Ok(Request {

@@ -26,8 +26,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// How long a request's row is kept after it can no longer be decided: 90 days.
-const KEPT_SECONDS: u64 = 90 * 24 * 3600;
 /// Waiting requests that are looked through for one of the same commit.
 const MAX_PENDING: usize = 1_000;
 /// Deploys from which the usual duration is taken.
@@ -198,7 +196,7 @@ fn row(
 ) -> Result<Request, UserError> {
     let status = if plan.gate == Gate::Ask { Status::PendingApproval } else { Status::Approved };
     let window = wording.approval_window.unwrap_or(app.settings.approval_window);
-    let lifetime = Lifetime { from: Time::now(), valid: window, kept: KEPT_SECONDS };
+    let lifetime = Lifetime { from: Time::now(), valid: window, kept: Request::KEPT_SECONDS };
     let summary = format!("Deploy {} at {}: {}", plan.project, plan.commit.short(), plan.commit_message);
     let deploy_id = request_id.backend_deploy_id();
     Ok(Request {

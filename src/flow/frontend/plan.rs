@@ -16,9 +16,6 @@ use crate::store::requests::TransitionError;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// How long a request's row is kept after it can no longer be decided: 90 days.
-const KEPT_SECONDS: u64 = 90 * 24 * 3600;
-
 /// The answer when a human has to decide.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct PendingAnswer {
@@ -65,7 +62,7 @@ pub(super) async fn submit(
     };
     let plan_hash = plan.hash()?;
     let window = wording.approval_window.unwrap_or(app.settings.approval_window);
-    let lifetime = Lifetime { from: Time::now(), valid: window, kept: KEPT_SECONDS };
+    let lifetime = Lifetime { from: Time::now(), valid: window, kept: Request::KEPT_SECONDS };
     let request_id = ready.as_ref().map_or_else(RequestId::random, |request| request.request_id.clone());
     let deploy_id = request_id.frontend_deploy_id();
     let summary = summary(project, changes);

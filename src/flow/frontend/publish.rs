@@ -6,6 +6,7 @@ use super::report::Report;
 use super::slice::{Cursor, DEPLOYED, FAILED, Slice, Work};
 use crate::aws::roles::RoleError;
 use crate::flow::app::App;
+use crate::flow::approval::APPROVAL_AGE_SECONDS;
 use crate::flow::errors::UNAVAILABLE;
 use crate::flow::lease;
 use crate::flow::ports::TaskError;
@@ -22,10 +23,6 @@ use crate::store::locks::Lane;
 use serde_json::Value;
 use std::time::Duration;
 use tokio::time::Instant;
-
-/// How old an approval may be when its work begins. A server that was down for longer must not carry out at its start
-/// what nobody remembers.
-const APPROVAL_AGE_SECONDS: u64 = 24 * 3600;
 
 /// Runs one slice, which begins no file after `deadline`.
 pub async fn publish(app: &App, request_id: &RequestId, cursor: Value, deadline: Instant) -> Result<Slice, TaskError> {

@@ -3,11 +3,13 @@
 use super::WhichRequest;
 use crate::flow::app::App;
 use crate::flow::approval::find;
+use crate::flow::prompts::site_content;
 use crate::model::caller::{Caller, Role};
 use crate::model::commit::CommitSha;
 use crate::model::error::UserError;
 use crate::model::ids::DeployId;
 use crate::model::manifest::ChangeCounts;
+use crate::model::prompt::FileLine;
 use crate::model::request::{Action, Request, Status};
 use crate::model::review::Review;
 use crate::model::time::Time;
@@ -160,34 +162,26 @@ pub struct FileChange {
     pub content_type: String,
 }
 
+impl From<FileLine> for FileChange {
+    fn from(line: FileLine) -> Self {
+        Self {
+            filename: line.path,
+            change: if line.added { "added" } else { "changed" },
+            size: line.size,
+            cache_control: line.cache_control,
+            content_type: line.content_type,
+        }
+    }
+}
+
 /// Shows what a request would do, file by file.
 pub async fn show(app: &App, caller: &Caller, args: WhichRequest) -> Result<RequestDetails, UserError> {
-    const FILES_SHOWN: usize = 10;
-    const REMOVED_SHOWN: usize = 100;
     let mut request = find(app, caller, &args.request_id).await?;
     let (mut files, mut files_total, mut removed) = (Vec::new(), 0, Vec::new());
     if let Some(plan) = request.frontend_plan() {
-        let manifest = app.read_manifest(&plan.project, plan.manifest).await?;
-        let base = app.site_of(&plan.project, plan.base_release.as_ref()).await?;
-        let changes = manifest.changes_since(&base);
-        files_total = changes.added.len() + changes.changed.len();
-        let names = changes.added.iter().map(|path| (path, "added"));
-        files = names
-            .chain(changes.changed.iter().map(|path| (path, "changed")))
-            .take(FILES_SHOWN)
-            .filter_map(|(path, change)| {
-                let index = manifest.entries().binary_search_by(|entry| entry.path.cmp(path)).ok()?;
-                let entry = manifest.entries().get(index)?;
-                Some(FileChange {
-                    filename: path.to_string(),
-                    change,
-                    size: entry.size,
-                    cache_control: entry.cache_control.clone(),
-                    content_type: entry.content_type.clone(),
-                })
-            })
-            .collect();
-        removed = changes.removed.into_iter().take(REMOVED_SHOWN).map(String::from).collect();
+        let site = site_content(app, &request, plan).await?;
+        files = site.files.into_iter().map(FileChange::from).collect();
+        (files_total, removed) = (site.files_total, site.removed);
     }
     let mut review = request.review.take();
     if caller.role < Role::Approver

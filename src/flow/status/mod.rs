@@ -13,6 +13,7 @@ pub use details::{CallerView, FileChange, RequestDetails, TargetView, show};
 pub use health::{Check, Health, health};
 pub use history::{DeployHistory, DeployItem, WhichHistory, history};
 pub use pending::{ListPending, PendingItem, PendingList, list_pending};
+pub(super) use request::hint;
 pub use request::{ProgressView, RequestStatus, StepName, WhichRequest, status};
 
 use crate::model::error::UserError;

@@ -171,9 +171,9 @@ pub async fn status(app: &App, caller: &Caller, args: WhichRequest) -> Result<Re
     Ok(status_of(request, Time::now()))
 }
 
-pub(super) fn status_of(request: Request, now: Time) -> RequestStatus {
-    let status = request.status_at(now);
-    let hint = match status {
+/// Where a request is right now, in the sentence of `progress_hint`.
+pub(in crate::flow) fn hint(request: &Request, now: Time) -> Option<String> {
+    match request.status_at(now) {
         Status::PendingApproval => Some("Waiting for approval".to_owned()),
         Status::Approved => Some(Progress::starting().hint()),
         Status::Running => {
@@ -181,7 +181,12 @@ pub(super) fn status_of(request: Request, now: Time) -> RequestStatus {
             run.or_else(|| request.progress.as_ref().map(Progress::hint))
         }
         _ => None,
-    };
+    }
+}
+
+pub(super) fn status_of(request: Request, now: Time) -> RequestStatus {
+    let status = request.status_at(now);
+    let hint = hint(&request, now);
     let running = status == Status::Running;
     let progress = request.run.as_ref().map(ProgressView::from);
     let progress = progress.or_else(|| request.progress.as_ref().map(ProgressView::from));

@@ -132,6 +132,7 @@ async fn serve_over(
         sites,
         backend: backend::from_environment().await?,
         engine: engine.clone(),
+        channels: vec![],
         settings: Settings {
             profile: Profile::Local,
             account: LOCAL_ACCOUNT.to_owned(),

@@ -1,0 +1,121 @@
+//! What approvers are shown of a request: its parts, read from the records and the stored documents.
+
+use super::app::App;
+use super::status::hint;
+use crate::aws::objects::ObjectError;
+use crate::model::manifest::Entry;
+use crate::model::plan::{FrontendPlan, Plan};
+use crate::model::prompt::{
+    BackendContent, Content, FileLine, InfrastructureContent, Outcome, Prompt, SiteContent, Stage,
+};
+use crate::model::request::{Request, Status, Verdict};
+use crate::model::time::Time;
+use serde_json::Value;
+
+/// Files that would be written, of which an approver is told by name.
+pub(super) const FILES_SHOWN: usize = 10;
+/// Files that would be gone, of which an approver is told by name.
+pub(super) const REMOVED_SHOWN: usize = 100;
+
+/// A request as its approvers are to see it now.
+pub async fn prompt_of(app: &App, request: &Request) -> Result<Prompt, ObjectError> {
+    let content = match &request.plan {
+        Some(Plan::Frontend(plan)) => Content::Site(site_content(app, request, plan).await?),
+        Some(Plan::Backend(plan)) => Content::Backend(BackendContent {
+            git_repo: plan.target.git_repo.clone(),
+            branch: plan.branch.clone(),
+            commit: plan.commit.clone(),
+            commit_message: plan.commit_message.clone(),
+            deployed: plan.base.clone(),
+            stack_name: plan.target.stack_name.clone(),
+            target_role_arn: plan.target.target_role_arn.clone(),
+            review: request.review.clone().unwrap_or_default(),
+        }),
+        Some(Plan::Infrastructure(plan)) => Content::Infrastructure(InfrastructureContent {
+            commit: plan.commit.clone(),
+            change_set_id: plan.change_set_id.clone(),
+            review: request.review.clone().unwrap_or_default(),
+        }),
+        None => Content::Other(request.summary.clone()),
+    };
+    Ok(Prompt {
+        request_id: request.request_id.clone(),
+        action: request.action,
+        source: request.source.clone(),
+        caller: request.caller_name.clone(),
+        project: request.project.clone(),
+        deploy_id: request.deploy_id.clone(),
+        content,
+        reason: request.reason.clone(),
+        created_at: request.created_at,
+        expires_at: request.expires_at,
+        page: None,
+        stage: stage(request, Time::now()),
+    })
+}
+
+/// What a site's deploy would change, the first files by name.
+pub(super) async fn site_content(
+    app: &App,
+    request: &Request,
+    plan: &FrontendPlan,
+) -> Result<SiteContent, ObjectError> {
+    let manifest = app.read_manifest(&plan.project, plan.manifest).await?;
+    let base = app.site_of(&plan.project, plan.base_release.as_ref()).await?;
+    let changes = manifest.changes_since(&base);
+    let added = changes.added.iter().map(|path| (path, true));
+    let files = added
+        .chain(changes.changed.iter().map(|path| (path, false)))
+        .take(FILES_SHOWN)
+        .filter_map(|(path, added)| {
+            let index = manifest.entries().binary_search_by(|entry| entry.path.cmp(path)).ok()?;
+            manifest.entries().get(index).map(|entry| file_line(entry, added))
+        })
+        .collect();
+    Ok(SiteContent {
+        target: plan.target.clone(),
+        changes: request.changes.unwrap_or_else(|| (&changes).into()),
+        files,
+        files_total: changes.added.len() + changes.changed.len(),
+        removed_total: changes.removed.len(),
+        removed: changes.removed.into_iter().take(REMOVED_SHOWN).map(String::from).collect(),
+    })
+}
+
+fn file_line(entry: &Entry, added: bool) -> FileLine {
+    FileLine {
+        path: entry.path.to_string(),
+        added,
+        size: entry.size,
+        cache_control: entry.cache_control.clone(),
+        content_type: entry.content_type.clone(),
+    }
+}
+
+fn stage(request: &Request, now: Time) -> Stage {
+    let decided_by = request.decided_by();
+    let ended = |outcome| Stage::Ended { outcome, decided_by: decided_by.clone(), detail: detail(request) };
+    match request.status_at(now) {
+        Status::Ready | Status::PendingApproval => {
+            Stage::Asking { offered: vec![Verdict::Approve, Verdict::Deny], approved_by: vec![], approvals_required: 1 }
+        }
+        Status::Approved | Status::Running => {
+            Stage::Running { decided_by, hint: hint(request, now).unwrap_or_default() }
+        }
+        Status::Completed => ended(Outcome::Completed),
+        Status::Failed if said(request, "deploy_status") == Some("partial_deploy") => ended(Outcome::PartlyDeployed),
+        Status::Failed => ended(Outcome::Failed),
+        Status::Denied => ended(Outcome::Denied),
+        Status::Expired => ended(Outcome::Expired),
+        Status::Cancelled => ended(Outcome::Cancelled),
+    }
+}
+
+/// What the result says in a sentence or an id: why it failed, or which release is live.
+fn detail(request: &Request) -> Option<String> {
+    said(request, "error_summary").or_else(|| said(request, "release_id")).map(str::to_owned)
+}
+
+fn said<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
+    request.result.as_ref().and_then(|result| result.get(name)).and_then(Value::as_str)
+}
