@@ -97,6 +97,7 @@ impl World {
             backend: None,
             engine: engine.clone(),
             channels: vec![],
+            turns: Default::default(),
             settings,
             transfer_room,
         });
