@@ -3,7 +3,7 @@
 use super::app::App;
 use super::execution;
 use super::ports::{EngineError, TaskError, TaskToken};
-use super::prompts::deliver;
+use super::prompts::{self, deliver};
 use super::transition::transition;
 use crate::model::approver::Approver;
 use crate::model::caller::Caller;
@@ -34,6 +34,20 @@ pub async fn ask(app: &App, id: &RequestId, token: &TaskToken) -> Result<Value, 
         }
     }
     Ok(json!({}))
+}
+
+/// The task `request.remind`: a part of the window is over. Approvers are reminded, and what is left of the window is told.
+pub async fn remind(app: &App, id: &RequestId) -> Result<Value, TaskError> {
+    if let Some(request) = app.store.request(id).await?
+        && request.status_at(Time::now()) == Status::PendingApproval
+    {
+        prompts::remind(app, &request).await?;
+        let left = request.expires_at.seconds_left(Time::now());
+        if left > 0 {
+            return Ok(json!({ "outcome": "again", "window_seconds": left }));
+        }
+    }
+    Ok(json!({ "outcome": "over", "window_seconds": 0 }))
 }
 
 /// The task `request.expire`: the window is over. What was decided in time still counts.

@@ -8,7 +8,7 @@ use super::{backend, frontend};
 use crate::model::backend::Gate;
 use crate::model::error::{ErrorCode, UserError};
 use crate::model::ids::RequestId;
-use crate::model::request::{Action, Event, Request, Status};
+use crate::model::request::{Action, Event, Request, Status, first_wait};
 use crate::model::time::Time;
 use serde_json::{Value, json};
 
@@ -42,7 +42,7 @@ pub(super) async fn ensure_started(app: &App, request: &Request) -> Result<(), U
     };
     let mut input = json!({
         "request_id": request.request_id,
-        "window_seconds": request.expires_at.seconds_since(request.created_at).max(1),
+        "window_seconds": first_wait(request.expires_at.seconds_since(request.created_at)),
     });
     if let Some(ask) = ask {
         input["ask"] = json!(ask);

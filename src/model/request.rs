@@ -282,6 +282,14 @@ pub struct Request {
     pub result: Option<Value>,
 }
 
+/// When approvers are reminded, in seconds after they were asked, unless half of the window is over sooner.
+pub const REMIND_AFTER: u64 = 600;
+
+/// For how many seconds of a window its decision is waited for before approvers are reminded.
+pub fn first_wait(window: u64) -> u64 {
+    REMIND_AFTER.min(window / 2).max(1)
+}
+
 /// How long a request is good for, and its row kept. In seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lifetime {
