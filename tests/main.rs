@@ -1,5 +1,6 @@
 //! Black-box tests of the whole program, in one binary.
 
+mod approvals;
 mod aws;
 mod backend;
 mod cli;

@@ -12,6 +12,7 @@ use super::output::{Answer, Printer, Render, bytes, count};
 use super::request::{self, RequestView};
 use super::watch::{self, StatusView};
 use super::{Context, prompt, serve, signals};
+use crate::model::asking::AskLimits;
 use crate::model::caller::Role;
 use crate::model::request::Verdict;
 use crate::server::local::{ServeError, ServeOptions, serve};
@@ -115,6 +116,7 @@ impl Server {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             allowed_hosts: vec![],
             approval_window: APPROVAL_WINDOW,
+            asking: AskLimits::default(),
         };
         let task = tokio::spawn(serve(options, shutdown.clone(), announce));
         match ready.await {

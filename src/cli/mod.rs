@@ -1,5 +1,6 @@
 //! The command line: clap commands over the HTTP tools. Answers go to stdout, everything else to stderr.
 
+mod audit;
 mod changes;
 mod client;
 mod completions;
@@ -20,6 +21,7 @@ mod prompt;
 mod request;
 mod serve;
 mod signals;
+mod stats;
 mod watch;
 
 use crate::server::lambda;
@@ -81,6 +83,12 @@ enum Command {
     /// See and decide what waits for an approval
     #[command(subcommand)]
     Request(request::RequestCommand),
+    /// See what is recorded of requests and decisions, and check that the record is whole
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
+    /// Count requests by outcome and project, and see how long decisions took
+    #[command(after_help = stats::EXAMPLES)]
+    Stats(stats::StatsArgs),
     /// Deploy a backend, and see how deploys go and went
     #[command(subcommand)]
     Deploy(deploy::DeployCommand),
@@ -159,6 +167,8 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, CliError>
         Command::Project(command) => project::run(context, command).await,
         Command::Frontend(command) => frontend::run(context, command).await,
         Command::Request(command) => request::run(context, command).await,
+        Command::Audit(command) => audit::run(context, command).await,
+        Command::Stats(args) => stats::run(context, args).await,
         Command::Deploy(command) => deploy::run(context, command).await,
         Command::Key(command) => key::run(context, command).await,
         Command::Mcp => mcp::run(context).await,

@@ -61,6 +61,12 @@ pub struct AddArgs {
     /// The name that people see
     #[arg(long, value_name = "TEXT")]
     title: Option<String>,
+    /// Who decides about it: a key's id or name, or telegram:ID; may be repeated, '' is every approver
+    #[arg(long = "approver", value_name = "WHO")]
+    approvers: Vec<String>,
+    /// How many different people must approve
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=2))]
+    approvals_required: Option<u32>,
     /// A rule of its own for Cache-Control, before the built-in ones; the first that matches wins
     #[arg(long = "cache", value_name = "PATTERN=VALUE", value_parser = cache_rule)]
     cache_rules: Vec<CacheRule>,
@@ -80,6 +86,13 @@ impl AddArgs {
         arguments.insert("project".into(), json!(self.name));
         arguments.insert("bucket".into(), json!(self.bucket));
         arguments.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), json!(value?)))));
+        if !self.approvers.is_empty() {
+            let approvers: Vec<String> = self.approvers.into_iter().filter(|who| !who.trim().is_empty()).collect();
+            arguments.insert("approvers".into(), json!(approvers));
+        }
+        if let Some(required) = self.approvals_required {
+            arguments.insert("approvals_required".into(), json!(required));
+        }
         if !self.cache_rules.is_empty() {
             arguments.insert("cache_rules".into(), json!(self.cache_rules));
         }
@@ -125,6 +138,10 @@ struct Row {
     frontend_deploy_role_arn: Option<String>,
     current_release: Option<String>,
     #[serde(default)]
+    approvers: Vec<String>,
+    #[serde(default)]
+    approvals_required: u32,
+    #[serde(default)]
     frontend_cache_rules: Vec<CacheRule>,
     backend: Option<BackendView>,
 }
@@ -144,6 +161,12 @@ impl Render for Row {
         write_field(out, "region", self.frontend_region.as_deref())?;
         write_field(out, "cdn", self.frontend_distribution_id.as_deref())?;
         write_field(out, "role", self.frontend_deploy_role_arn.as_deref())?;
+        if !self.approvers.is_empty() {
+            write_field(out, "approvers", Some(&self.approvers.join(", ")))?;
+        }
+        if self.approvals_required > 1 {
+            write_field(out, "approvals", Some(&format!("{} different people must approve", self.approvals_required)))?;
+        }
         for rule in &self.frontend_cache_rules {
             write_field(out, "cache", Some(&format!("{}: {}", rule.pattern, rule.cache_control)))?;
         }
@@ -242,6 +265,8 @@ mod tests {
             role: None,
             region: Some("eu-west-1".into()),
             title: None,
+            approvers: vec![],
+            approvals_required: None,
             cache_rules: vec![cache_rule("*.json=max-age=5").unwrap()],
         };
         assert_eq!(

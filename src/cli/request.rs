@@ -1,6 +1,7 @@
 //! `bouncer request …`: the approver's side.
 
 mod decide;
+mod history;
 mod infrastructure;
 mod review;
 
@@ -33,6 +34,12 @@ pub enum RequestCommand {
         #[arg(long, value_name = "TEXT")]
         source: Option<String>,
     },
+    /// List what was asked, newest first, and how it ended
+    #[command(after_help = "\
+Examples:
+  bouncer request history --project shop --since 7d
+  bouncer request history --status denied --json")]
+    History(history::HistoryArgs),
     /// Show exactly what a request would do
     #[command(after_help = "Example:\n  bouncer request show req-0123456789abcdef")]
     Show {
@@ -73,6 +80,7 @@ pub async fn run(context: &Context, command: RequestCommand) -> Result<Exit, Cli
             }
             context.printer.show(&client.call::<Pending>("bouncer_list_pending", &arguments).await?)?;
         }
+        RequestCommand::History(args) => history::run(context, &client, &args).await?,
         RequestCommand::Show { id } => context.printer.show(&show(&client, &id).await?)?,
         RequestCommand::Approve { id, yes } => {
             decide::confirm(context, &show(&client, &id).await?.view, yes).await?;
@@ -277,6 +285,9 @@ impl Render for Decided {
             "approved" => {
                 writeln!(out, "Approved {id}; it runs now")?;
                 write_field(out, "follow", Some(&format!("bouncer deploy status {id} --watch")))
+            }
+            "pending_approval" => {
+                writeln!(out, "Your approval of {id} counts; another approver must approve it as well")
             }
             "denied" => writeln!(out, "Denied {id}; nothing is changed"),
             _ => writeln!(out, "{id} is {status}"),

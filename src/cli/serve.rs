@@ -10,6 +10,7 @@ use super::Context;
 use super::error::CliError;
 use super::exit::Exit;
 use super::signals;
+use crate::model::asking::AskLimits;
 use crate::server::hosted;
 use std::net::SocketAddr;
 use tokio::sync::oneshot;
@@ -52,6 +53,20 @@ pub struct ServeArgs {
     #[arg(long, env = "BOUNCER_APPROVAL_WINDOW", hide_env_values = true)]
     #[arg(value_name = "SECS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=604_800))]
     approval_window: u64,
+    /// How many decisions a caller may ask for in a minute; 0 for any number
+    #[arg(long, env = "BOUNCER_ASKS_PER_MINUTE", hide_env_values = true)]
+    #[arg(value_name = "N", default_value_t = AskLimits::default().per_minute)]
+    asks_per_minute: usize,
+    /// How many requests of a caller may wait for a decision; 0 for any number
+    #[arg(long, env = "BOUNCER_PENDING_PER_CALLER", hide_env_values = true)]
+    #[arg(value_name = "N", default_value_t = AskLimits::default().pending)]
+    pending_per_caller: usize,
+}
+
+impl ServeArgs {
+    fn asking(&self) -> AskLimits {
+        AskLimits { per_minute: self.asks_per_minute, pending: self.pending_per_caller }
+    }
 }
 
 /// Runs the command until it is told to stop.
@@ -68,7 +83,14 @@ async fn run_hosted(context: &Context, args: ServeArgs) -> Result<Exit, CliError
         let Ok(url) = ready.await else { return };
         context.progress.note(&format!("Bouncer listens on {url}, for the installation in your AWS account"));
     };
-    let running = hosted::serve(args.listen, &args.allowed_hosts, args.approval_window, shutdown.clone(), announce);
+    let running = hosted::serve(
+        args.listen,
+        &args.allowed_hosts,
+        args.approval_window,
+        args.asking(),
+        shutdown.clone(),
+        announce,
+    );
     until_stopped(async { tokio::join!(running, announcement).0 }, &shutdown).await
 }
 

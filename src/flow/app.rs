@@ -6,6 +6,7 @@ use super::prompts::Turns;
 use crate::aws::objects::Objects;
 use crate::aws::sites::Sites;
 use crate::channel::Channel;
+use crate::model::asking::AskLimits;
 use crate::store::Store;
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,6 +66,8 @@ pub struct Settings {
     pub approval_window: u64,
     /// The address under which the local server shows published sites, without a trailing `/`.
     pub public_url: Option<String>,
+    /// How much one caller may ask of humans.
+    pub asking: AskLimits,
     /// Bounds on what is accepted.
     pub limits: Limits,
     /// How a publish works.

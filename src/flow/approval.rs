@@ -1,20 +1,18 @@
-//! The decision: asked for by a task, made once by an approver, closed by expiry.
+//! The decision as the state machines see it: asked for, reminded of, handed over, closed by expiry. Who decides is in
+//! [`super::decision`].
 
 use super::app::App;
+pub use super::decision::{Decide, Decided, decide};
 use super::execution;
 use super::ports::{EngineError, TaskError, TaskToken};
 use super::prompts::{self, deliver};
 use super::transition::transition;
-use crate::model::approver::Approver;
+use crate::model::audit::Actor;
 use crate::model::caller::Caller;
-use crate::model::error::{ErrorCode, UserError};
+use crate::model::error::UserError;
 use crate::model::ids::RequestId;
-use crate::model::request::{Decision, Event, Request, Status, Verdict};
+use crate::model::request::{Event, Request, Status};
 use crate::model::time::Time;
-use crate::store::StoreError;
-use crate::store::requests::TransitionError;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// How old an approval may be when its work begins. A server that was down for longer must not carry out at its start
@@ -56,7 +54,7 @@ pub async fn expire(app: &App, id: &RequestId) -> Result<Value, TaskError> {
         return Ok(json!({ "outcome": "expired" }));
     };
     if request.status == Status::PendingApproval {
-        transition(app, &request, Event::Expire, |row| row.finished_at = Some(Time::now())).await?;
+        transition(app, &request, Event::Expire, Actor::bouncer(), |row| row.finished_at = Some(Time::now())).await?;
         tracing::info!(request_id = %id, phase = "expired", "nobody decided in time");
         return Ok(json!({ "outcome": "expired" }));
     }
@@ -72,142 +70,6 @@ fn outcome(request: &Request) -> Option<&'static str> {
         Status::Expired => Some("expired"),
         Status::Cancelled => Some("cancelled"),
     }
-}
-
-/// Arguments of a decision.
-#[derive(Debug, Deserialize, JsonSchema)]
-pub struct Decide {
-    /// approve or deny.
-    pub decision: Verdict,
-}
-
-/// The answer to a decision that counts.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct Decided {
-    /// "approved" or "denied".
-    pub status: Status,
-    /// The request.
-    pub request_id: String,
-    /// Whose decision it is.
-    pub decided_by: String,
-}
-
-/// Decides a request. The first decision counts; it is stored before anything follows from it.
-pub async fn decide(
-    app: &App,
-    approver: &Approver,
-    id: &str,
-    verdict: Verdict,
-    channel: &str,
-) -> Result<Decided, UserError> {
-    if !approver.may_decide {
-        tracing::warn!(by = %approver.id, channel, "somebody who is no approver tried to decide a request");
-        return Err(UserError::new(
-            ErrorCode::Forbidden,
-            "Only an approver decides.",
-            "Have an approver decide it, or an admin make you one.",
-        ));
-    }
-    let request = find_any(app, id).await?;
-    if approver.is_holder_of(&request.caller) {
-        tracing::warn!(request_id = %request.request_id, by = %approver.id, "a requester tried to decide its own request");
-        return Err(UserError::new(
-            ErrorCode::Forbidden,
-            "Nobody decides a request of their own.",
-            "Have another approver decide it.",
-        ));
-    }
-    let now = Time::now();
-    match request.status_at(now) {
-        Status::PendingApproval => {}
-        Status::Ready => {
-            return Err(UserError::new(
-                ErrorCode::Conflict,
-                "This request waits for its files and cannot be decided yet.",
-                "Wait until it is confirmed.",
-            ));
-        }
-        _ => return repeat_or_refuse(app, approver, &request, verdict, now).await,
-    }
-    if let Some(plan) = request.infrastructure_plan() {
-        let deploy = app.store.request(&plan.parent).await?;
-        let goes_on = deploy.is_some_and(|deploy| deploy.status == Status::Running && deploy.cancellation.is_none());
-        if !goes_on {
-            return Err(UserError::new(
-                ErrorCode::Conflict,
-                "The deploy that asks this has ended; nothing will be done.",
-                "Look at it with bouncer_deploy_status.",
-            ));
-        }
-    }
-    // Nobody would carry the decision out without an execution; starting one that runs changes nothing.
-    execution::ensure_started(app, &request).await?;
-    let decision = Decision {
-        verdict,
-        by: approver.id.clone(),
-        by_name: approver.name.clone(),
-        channel: channel.to_owned(),
-        at: now,
-        press: rand::random(),
-    };
-    let event = match verdict {
-        Verdict::Approve => Event::Approve,
-        Verdict::Deny => Event::Deny,
-    };
-    let decided = transition(app, &request, event, |row| {
-        row.finished_at = (verdict == Verdict::Deny).then_some(now);
-        row.decision = Some(decision.clone());
-    })
-    .await;
-    let decided = match decided {
-        Ok(decided) => decided,
-        Err(TransitionError::Store(StoreError::Conflict) | TransitionError::Illegal(_)) => {
-            let stored = app.store.request(&request.request_id).await?.ok_or_else(UserError::system)?;
-            // A write whose answer was lost is sent again and then meets itself.
-            if stored.decision.as_ref() != Some(&decision) {
-                return Err(already_handled(&stored, Time::now()));
-            }
-            stored
-        }
-        Err(TransitionError::Store(error)) => return Err(error.into()),
-    };
-    tracing::info!(request_id = %decided.request_id, by = %approver.id, channel, phase = "decided", verdict = ?verdict, "a decision counts");
-    wake(app, &decided).await;
-    Ok(answer(&decided, approver))
-}
-
-/// A second press. From the same approver with the same word it makes sure that the first one is carried out; the
-/// process may have died between storing the decision and handing it over.
-async fn repeat_or_refuse(
-    app: &App,
-    approver: &Approver,
-    request: &Request,
-    verdict: Verdict,
-    now: Time,
-) -> Result<Decided, UserError> {
-    let same =
-        request.decision.as_ref().is_some_and(|decision| decision.by == approver.id && decision.verdict == verdict);
-    if same && matches!(request.status, Status::Approved | Status::Denied) {
-        wake(app, request).await;
-    }
-    Err(already_handled(request, now))
-}
-
-fn answer(request: &Request, approver: &Approver) -> Decided {
-    Decided { status: request.status, request_id: request.request_id.to_string(), decided_by: approver.name.clone() }
-}
-
-fn already_handled(request: &Request, now: Time) -> UserError {
-    let status = request.status_at(now);
-    let by = request.decision.as_ref().map(|decision| decision.by_name.clone());
-    let sentence = match (&by, status) {
-        (_, Status::Expired) => "This request has expired; nothing will be done.".to_owned(),
-        (Some(by), status) => format!("This request was already handled by {by}: it is {status}."),
-        (None, status) => format!("This request was already handled: it is {status}."),
-    };
-    UserError::new(ErrorCode::Conflict, sentence, "Look at it with bouncer_status.")
-        .with("request_status", json!(status))
-        .with("decided_by", json!(by))
 }
 
 /// Completes the waiting task. The decision is stored, so a failure here only delays what follows from it.
@@ -263,7 +125,7 @@ pub(super) async fn find(app: &App, caller: &Caller, text: &str) -> Result<Reque
     if caller.may_see(&request.caller) { Ok(request) } else { Err(unknown(text)) }
 }
 
-async fn find_any(app: &App, text: &str) -> Result<Request, UserError> {
+pub(super) async fn find_any(app: &App, text: &str) -> Result<Request, UserError> {
     let id = RequestId::parse(text).map_err(|_| unknown(text))?;
     app.store.request(&id).await?.ok_or_else(|| unknown(text))
 }

@@ -5,6 +5,7 @@ use super::ports::{EngineError, ExecutionStatus, Machine, TaskError};
 use super::prompts::deliver;
 use super::transition::transition;
 use super::{backend, frontend};
+use crate::model::audit::Actor;
 use crate::model::backend::Gate;
 use crate::model::error::{ErrorCode, UserError};
 use crate::model::ids::RequestId;
@@ -109,7 +110,7 @@ pub(super) async fn close_orphan(app: &App, request: &Request) -> Result<(), Tas
 /// the caller learns its id.
 async fn take_back(app: &App, request: &Request, error: UserError) -> UserError {
     let event = if request.status == Status::Approved { Event::Cancel } else { Event::Withdraw };
-    match transition(app, request, event, |row| row.finished_at = Some(Time::now())).await {
+    match transition(app, request, event, Actor::bouncer(), |row| row.finished_at = Some(Time::now())).await {
         Ok(_) => error,
         Err(failure) => {
             tracing::error!(request_id = %request.request_id, %failure, "a request without execution could not be withdrawn");

@@ -37,7 +37,8 @@ async fn take_over(
     if is_alive(app, &lease.lock_id).await? {
         return Err(busy());
     }
-    match app.store.take_over(project, lane, &lease.lock_id, owner, seconds).await {
+    let Some(request) = app.store.request(owner).await? else { return Err(busy()) };
+    match app.store.take_over(project, lane, &lease.lock_id, &request, seconds).await {
         Ok(()) => {
             tracing::warn!(
                 request_id = %owner, project = %project, phase = "lease", from = %lease.lock_id,

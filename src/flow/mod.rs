@@ -2,7 +2,10 @@
 
 pub mod app;
 pub mod approval;
+mod asking;
+pub mod audit;
 pub mod backend;
+mod decision;
 mod errors;
 pub mod execution;
 pub mod frontend;

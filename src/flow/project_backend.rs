@@ -112,6 +112,8 @@ async fn set_in_turn(
                 enabled: true,
                 frontend: None,
                 frontend_cache_rules: vec![],
+                approvers: vec![],
+                approvals_required: 1,
                 current_release: None,
                 backend: Some(target),
                 deployed: None,

@@ -38,6 +38,11 @@ pub struct ProjectView {
     /// Its own cache rules.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub frontend_cache_rules: Vec<CacheRule>,
+    /// Who decides about it; every approver when absent.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub approvers: Vec<String>,
+    /// How many different people must approve.
+    pub approvals_required: u32,
     /// The release visitors get now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub current_release: Option<String>,
@@ -103,6 +108,8 @@ impl From<Project> for ProjectView {
             frontend_region: target.as_ref().map(|t| t.region.clone()),
             frontend_deploy_role_arn: target.and_then(|t| t.deploy_role_arn),
             frontend_cache_rules: project.frontend_cache_rules,
+            approvers: project.approvers,
+            approvals_required: project.approvals_required,
             current_release: project.current_release.map(String::from),
             backend,
         }
@@ -170,6 +177,11 @@ pub struct AddProject {
     pub role: Option<String>,
     /// The project's own ordered cache rules, before the built-in ones.
     pub cache_rules: Option<Vec<CacheRule>>,
+    /// Who decides about the project: ids or names of keys, or users of a channel such as telegram:123456; stays as it
+    /// is when absent, [] is every approver.
+    pub approvers: Option<Vec<String>>,
+    /// How many different people must approve, 1 or 2; stays as it is when absent.
+    pub approvals_required: Option<u32>,
     /// Whether the project takes requests (true).
     pub enabled: Option<bool>,
 }
@@ -234,6 +246,8 @@ fn changed(id: &ProjectId, before: Option<&Project>, args: AddProject) -> Projec
             .cache_rules
             .or_else(|| before.map(|p| p.frontend_cache_rules.clone()))
             .unwrap_or_default(),
+        approvers: args.approvers.or_else(|| before.map(|p| p.approvers.clone())).unwrap_or_default(),
+        approvals_required: args.approvals_required.or(before.map(|p| p.approvals_required)).unwrap_or(1),
         current_release: before.and_then(|p| p.current_release.clone()),
         backend: before.and_then(|p| p.backend.clone()),
         deployed: before.and_then(|p| p.deployed.clone()),

@@ -13,7 +13,7 @@ use crate::model::plan::{FrontendPlan, Plan};
 use crate::model::prompt::{
     BackendContent, Content, FileLine, InfrastructureContent, Outcome, Prompt, SiteContent, Stage,
 };
-use crate::model::request::{Request, Status, Verdict};
+use crate::model::request::{Request, Status};
 use crate::model::time::Time;
 use serde_json::Value;
 
@@ -101,9 +101,11 @@ fn stage(request: &Request, now: Time) -> Stage {
     let decided_by = request.decided_by();
     let ended = |outcome| Stage::Ended { outcome, decided_by: decided_by.clone(), detail: detail(request) };
     match request.status_at(now) {
-        Status::Ready | Status::PendingApproval => {
-            Stage::Asking { offered: vec![Verdict::Approve, Verdict::Deny], approved_by: vec![], approvals_required: 1 }
-        }
+        Status::Ready | Status::PendingApproval => Stage::Asking {
+            offered: request.offered.clone(),
+            approved_by: request.approved_by(),
+            approvals_required: request.approvals_required,
+        },
         Status::Approved | Status::Running => {
             Stage::Running { decided_by, hint: hint(request, now).unwrap_or_default() }
         }

@@ -2,6 +2,7 @@
 
 use super::app::App;
 use super::prompts::refresh;
+use crate::model::audit::Actor;
 use crate::model::request::{Event, Request};
 use crate::store::requests::TransitionError;
 
@@ -10,9 +11,10 @@ pub(super) async fn transition(
     app: &App,
     request: &Request,
     event: Event,
+    by: Actor,
     edit: impl FnOnce(&mut Request),
 ) -> Result<Request, TransitionError> {
-    let after = app.store.transition(request, event, edit).await?;
+    let after = app.store.transition(request, event, by, edit).await?;
     refresh(app, &after).await;
     Ok(after)
 }

@@ -3,6 +3,7 @@
 
 use super::app::App;
 use crate::aws::objects::UploadTerms;
+use crate::model::audit::Actor;
 use crate::model::caller::Caller;
 use crate::model::error::UserError;
 use crate::model::headers;
@@ -77,7 +78,7 @@ pub async fn request(
     let id = RequestId::random();
     let request = row(app, caller, &id, seconds, args.reason, args.source, 1);
     let upload = Upload::new(app, &request, &path, &args.content_type, seconds, host).await?;
-    app.store.create_request(&request).await?;
+    app.store.create_request(&request, Actor::from(caller), None).await?;
     Ok(UploadReady {
         status: "ready",
         presigned_url: upload.presigned_url,
@@ -174,7 +175,7 @@ pub async fn request_batch(
     }
     let keys: Vec<&str> = uploads.iter().map(|upload| upload.s3_key.as_str()).collect();
     app.write_issued(&id, &keys).await?;
-    app.store.create_request(&request).await?;
+    app.store.create_request(&request, Actor::from(caller), None).await?;
     Ok(BatchReady {
         status: "ready",
         batch_id: id.to_string(),

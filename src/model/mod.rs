@@ -1,6 +1,8 @@
 //! Types and rules. No I/O, no async, no AWS types; imports nothing else of ours.
 
 pub mod approver;
+pub mod asking;
+pub mod audit;
 pub mod backend;
 pub mod backend_run;
 pub mod caller;

@@ -1,18 +1,21 @@
 //! A project: where a site or a stack goes. Projects are rows, so adding one never needs a redeploy.
 
+use super::approver::Approver;
 use super::backend::{BackendTarget, Deployed};
 use super::headers::{CacheRule, CacheRules};
-use super::ids::{ProjectId, ReleaseId};
+use super::ids::{ApproverId, KeyId, ProjectId, ReleaseId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// The region a project's bucket is in when its row names none.
 pub const DEFAULT_REGION: &str = "us-east-1";
+/// The most approvers of a project.
+const MAX_APPROVERS: usize = 50;
 /// The longest name of a project, in characters.
 const MAX_NAME: usize = 100;
-/// The attributes of a row that say what a project is called and where its frontend goes.
-pub const FRONTEND_FIELDS: [&str; 7] = [
+/// The attributes of a row that say what a project is called, where its frontend goes and who decides.
+pub const FRONTEND_FIELDS: [&str; 9] = [
     "name",
     "enabled",
     "frontend_bucket",
@@ -20,6 +23,8 @@ pub const FRONTEND_FIELDS: [&str; 7] = [
     "frontend_region",
     "frontend_deploy_role_arn",
     "frontend_cache_rules",
+    "approvers",
+    "approvals_required",
 ];
 
 /// What a row says that lacks one of [`FRONTEND_FIELDS`]; `None` where absence is a value of its own.
@@ -27,7 +32,8 @@ pub fn meaning_of_absence(field: &str) -> Option<Value> {
     match field {
         "enabled" => Some(json!(enabled())),
         "frontend_region" => Some(json!(DEFAULT_REGION)),
-        "frontend_cache_rules" => Some(json!([])),
+        "frontend_cache_rules" | "approvers" => Some(json!([])),
+        "approvals_required" => Some(json!(one())),
         _ => None,
     }
 }
@@ -49,6 +55,12 @@ pub struct Project {
     /// The project's own cache rules, before the built-in ones.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub frontend_cache_rules: Vec<CacheRule>,
+    /// Who decides about it: ids or names of keys, and users of channels; every approver when empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approvers: Vec<String>,
+    /// How many different people must approve: 1 or 2.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub approvals_required: u32,
     /// The release a visitor gets now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub current_release: Option<ReleaseId>,
@@ -77,6 +89,14 @@ pub struct FrontendTarget {
     pub deploy_role_arn: Option<String>,
 }
 
+fn one() -> u32 {
+    1
+}
+
+fn is_one(required: &u32) -> bool {
+    *required == 1
+}
+
 fn enabled() -> bool {
     true
 }
@@ -99,7 +119,21 @@ impl Project {
 
     /// Checks every field; the answer lists each fault with its field.
     pub fn faults(&self) -> Vec<FieldFault> {
-        field_faults(self.name.as_deref(), self.frontend.as_ref(), &self.frontend_cache_rules)
+        let mut faults = field_faults(self.name.as_deref(), self.frontend.as_ref(), &self.frontend_cache_rules);
+        faults.extend(approval_faults(&self.approvers, self.approvals_required));
+        faults
+    }
+
+    /// Whether this approver is among those who decide about the project.
+    pub fn is_decided_by(&self, approver: &Approver) -> bool {
+        let key = approver.key.as_ref().map(KeyId::as_str);
+        // Only an admin names a key; what a channel calls its users is theirs to choose.
+        let name = (key == Some(approver.id.as_str())).then_some(approver.name.as_str());
+        self.approvers.is_empty()
+            || self
+                .approvers
+                .iter()
+                .any(|one| one == approver.id.as_str() || Some(one.as_str()) == key || Some(one.as_str()) == name)
     }
 }
 
@@ -145,6 +179,40 @@ pub fn field_faults(name: Option<&str>, target: Option<&FrontendTarget>, rules: 
         value: rule.pattern,
         expected: rule.expected,
     }));
+    faults
+}
+
+/// Checks who decides.
+pub fn approval_faults(approvers: &[String], required: u32) -> Vec<FieldFault> {
+    let is_good =
+        |approver: &String| is_name(approver) && (!approver.contains(':') || ApproverId::parse(approver).is_ok());
+    let mut faults: Vec<FieldFault> = approvers
+        .iter()
+        .enumerate()
+        .filter(|(_, approver)| !is_good(approver))
+        .map(|(index, approver)| FieldFault {
+            field: "approvers",
+            item: Some(index),
+            value: approver.clone(),
+            expected: "the id or name of a key, or a channel's user such as telegram:123456".to_owned(),
+        })
+        .collect();
+    if approvers.len() > MAX_APPROVERS || (approvers.len() == 1 && required == 2) {
+        faults.push(FieldFault {
+            field: "approvers",
+            item: None,
+            value: approvers.join(", "),
+            expected: format!("at most {MAX_APPROVERS}, and not fewer than must approve"),
+        });
+    }
+    if !(1..=2).contains(&required) {
+        faults.push(FieldFault {
+            field: "approvals_required",
+            item: None,
+            value: required.to_string(),
+            expected: "1 or 2".to_owned(),
+        });
+    }
     faults
 }
 
@@ -249,6 +317,8 @@ mod tests {
                 deploy_role_arn: Some("arn:aws:iam::123456789012:role/deploy".into()),
             }),
             frontend_cache_rules: vec![CacheRule { pattern: "*.json".into(), cache_control: "no-cache".into() }],
+            approvers: vec!["anna".into(), "telegram:42".into()],
+            approvals_required: 2,
             current_release: None,
             backend: None,
             deployed: None,
@@ -288,8 +358,17 @@ mod tests {
         project.name = Some("\t".into());
         project.frontend.as_mut().unwrap().bucket = "Shop".into();
         project.frontend_cache_rules.push(CacheRule { pattern: "a[".into(), cache_control: "x".into() });
+        project.approvers = vec!["anna".into(), "telegram:".into()];
+        project.approvals_required = 3;
         let places: Vec<_> = project.faults().into_iter().map(|fault| (fault.field, fault.item)).collect();
-        assert_eq!(places, [("name", None), ("frontend_bucket", None), ("frontend_cache_rules", Some(1))]);
+        let expected = [
+            ("name", None),
+            ("frontend_bucket", None),
+            ("frontend_cache_rules", Some(1)),
+            ("approvers", Some(1)),
+            ("approvals_required", None),
+        ];
+        assert_eq!(places, expected);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A request: what was asked, by whom, what it would do, and how it ended. Its states have one transition function.
 
+use super::approver::Approver;
 use super::backend::{BackendPlan, Gate, InfrastructurePlan};
 use super::backend_run::BackendRun;
 use super::caller::Caller;
@@ -45,6 +46,7 @@ pub enum Status {
 #[allow(missing_docs)] // The transition table below says what each one does.
 pub enum Event {
     Submit,
+    FirstApproval,
     Approve,
     Deny,
     Expire,
@@ -85,6 +87,7 @@ impl Status {
         use Status as S;
         match (self, event) {
             (S::Ready, E::Submit) => Ok(S::PendingApproval),
+            (S::PendingApproval, E::FirstApproval) => Ok(S::PendingApproval),
             (S::PendingApproval, E::Approve) => Ok(S::Approved),
             (S::PendingApproval, E::Deny) => Ok(S::Denied),
             (S::Ready | S::PendingApproval, E::Expire) => Ok(S::Expired),
@@ -173,9 +176,36 @@ pub struct Decision {
     pub channel: String,
     /// When.
     pub at: Time,
+    /// The key of the same person, where it is known: two approvals need two people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by_key: Option<KeyId>,
     /// Tells presses of one approver in one millisecond apart: a number made up for each.
     #[serde(default)]
     pub press: u32,
+}
+
+impl Decision {
+    /// Whether it is this person's.
+    pub fn is_by(&self, approver: &Approver) -> bool {
+        self.by == approver.id || self.by_key.as_ref().is_some_and(|key| approver.is_holder_of(key))
+    }
+}
+
+fn yes_or_no() -> Vec<Verdict> {
+    vec![Verdict::Approve, Verdict::Deny]
+}
+
+#[allow(clippy::ptr_arg)] // The form that serde calls.
+fn is_yes_or_no(offered: &Vec<Verdict>) -> bool {
+    *offered == yes_or_no()
+}
+
+fn one() -> u32 {
+    1
+}
+
+fn is_one(required: &u32) -> bool {
+    *required == one()
 }
 
 /// The wish to stop a deploy, stored before anything is stopped.
@@ -246,6 +276,15 @@ pub struct Request {
     /// The decision, once there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision: Option<Decision>,
+    /// What can be decided; a decision that was not offered is refused.
+    #[serde(default = "yes_or_no", skip_serializing_if = "is_yes_or_no")]
+    pub offered: Vec<Verdict>,
+    /// How many different people must approve: 1 or 2.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub approvals_required: u32,
+    /// Of two approvals the first, which decides nothing yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_approval: Option<Decision>,
     /// When the work began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Time>,
@@ -343,6 +382,9 @@ impl Request {
             issued: None,
             deploy_id: None,
             decision: None,
+            offered: yes_or_no(),
+            approvals_required: one(),
+            first_approval: None,
             started_at: None,
             finished_at: None,
             progress: None,
@@ -372,9 +414,18 @@ impl Request {
         self.plan.as_ref().and_then(Plan::infrastructure)
     }
 
+    /// Who has approved, where that does not decide yet.
+    pub fn approved_by(&self) -> Vec<String> {
+        self.first_approval.iter().map(|approval| approval.by_name.clone()).collect()
+    }
+
     /// Who or what decided: an approver's name, or the mode that asked nobody.
     pub fn decided_by(&self) -> Option<String> {
-        let decided = self.decision.as_ref().map(|decision| decision.by_name.clone());
+        let approved_first = self.first_approval.as_ref().filter(|_| self.status != Status::Denied);
+        let decided = self.decision.as_ref().map(|decision| match approved_first {
+            Some(first) => format!("{} and {}", first.by_name, decision.by_name),
+            None => decision.by_name.clone(),
+        });
         let gate = || self.backend_plan().map(|plan| plan.gate).and_then(Gate::decided_by).map(str::to_owned);
         decided.or_else(gate)
     }
@@ -394,8 +445,9 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const EVENTS: [Event; 9] = [
+    const EVENTS: [Event; 10] = [
         Event::Submit,
+        Event::FirstApproval,
         Event::Approve,
         Event::Deny,
         Event::Expire,

@@ -19,7 +19,7 @@ pub enum BackendSetupError {
 
 /// Reads the environment. `BOUNCER_BUILD_PROJECT` (a CodeBuild project) and `BOUNCER_ARTIFACTS_BUCKET` set backend deploys
 /// up; `None` without them. `BOUNCER_GITHUB_API_URL`, `BOUNCER_GITHUB_SECRET`, `BOUNCER_EXTERNAL_ID`,
-/// `BOUNCER_POLL_SECONDS` and `BOUNCER_INFRASTRUCTURE_WINDOW` (seconds) are optional.
+/// `BOUNCER_POLL_SECONDS`, `BOUNCER_BACKEND_WINDOW` and `BOUNCER_INFRASTRUCTURE_WINDOW` (seconds) are optional.
 pub(super) async fn from_environment() -> Result<Option<Backend>, BackendSetupError> {
     const PROJECT: &str = "BOUNCER_BUILD_PROJECT";
     const BUCKET: &str = "BOUNCER_ARTIFACTS_BUCKET";
@@ -34,6 +34,7 @@ pub(super) async fn from_environment() -> Result<Option<Backend>, BackendSetupEr
         github_api_url: variable("BOUNCER_GITHUB_API_URL"),
         github_token_secret: variable("BOUNCER_GITHUB_SECRET").unwrap_or(default.github_token_secret),
         poll_seconds: seconds("BOUNCER_POLL_SECONDS")?.unwrap_or(default.poll_seconds),
+        approval_window: seconds("BOUNCER_BACKEND_WINDOW")?.unwrap_or(default.approval_window),
         infrastructure_window: seconds("BOUNCER_INFRASTRUCTURE_WINDOW")?.unwrap_or(default.infrastructure_window),
         lease_seconds: default.lease_seconds,
     };

@@ -7,6 +7,7 @@ use crate::aws;
 use crate::engine::step_functions::StepFunctions;
 use crate::flow::app::{App, Profile, PublishSettings, Settings, TRANSFER_ROOM_KIB};
 use crate::flow::ports::Machine;
+use crate::model::asking::AskLimits;
 use axum::Router;
 use std::collections::HashMap;
 use std::io;
@@ -49,8 +50,12 @@ impl Installation {
     /// Reads the environment. `approval_window` (seconds) is what a command line says of it; beyond that,
     /// `BOUNCER_STATE_MACHINE_FRONTEND_DEPLOY` and `BOUNCER_STATE_MACHINE_DEPLOY` (ARNs) are required;
     /// `BOUNCER_STAGING_BUCKET`, `BOUNCER_TABLE_PREFIX`, `BOUNCER_ACCOUNT`, `BOUNCER_EXTERNAL_ID`,
+    /// `BOUNCER_ASKS_PER_MINUTE`, `BOUNCER_PENDING_PER_CALLER`,
     /// `BOUNCER_APPROVAL_WINDOW` (seconds), `BOUNCER_ANSWER_BYTES` and `BOUNCER_BOOTSTRAP_SECRET_ARN` are not.
-    pub async fn from_environment(approval_window: Option<u64>) -> Result<Self, HostedError> {
+    pub async fn from_environment(
+        approval_window: Option<u64>,
+        asking: Option<AskLimits>,
+    ) -> Result<Self, HostedError> {
         let machines = machines()?;
         let prefix = variable("BOUNCER_TABLE_PREFIX").unwrap_or_else(|| TABLE_PREFIX.to_owned());
         let (storage, services) = aws::from_environment(&prefix, variable("BOUNCER_EXTERNAL_ID")).await;
@@ -77,6 +82,7 @@ impl Installation {
                 account,
                 staging_bucket,
                 approval_window: window.unwrap_or(APPROVAL_WINDOW),
+                asking: asking.unwrap_or_else(asking_of_environment),
                 public_url: None,
                 limits: limits(ANSWER_BYTES),
                 publish: PublishSettings::default(),
@@ -101,10 +107,11 @@ pub async fn serve(
     address: SocketAddr,
     allowed_hosts: &[String],
     approval_window: u64,
+    asking: AskLimits,
     shutdown: CancellationToken,
     ready: oneshot::Sender<String>,
 ) -> Result<(), HostedError> {
-    let installation = Installation::from_environment(Some(approval_window)).await?;
+    let installation = Installation::from_environment(Some(approval_window), Some(asking)).await?;
     let listener = TcpListener::bind(address).await.map_err(|source| HostedError::Listen { address, source })?;
     let bound = listener.local_addr().map_err(HostedError::Serving)?;
     let hosts = named(address.ip(), allowed_hosts);
@@ -112,6 +119,16 @@ pub async fn serve(
     // Whoever waits for readiness may have gone; that stops nothing.
     let _ = ready.send(format!("http://{bound}"));
     listen::until(listener, router, shutdown).await.map_err(HostedError::Serving)
+}
+
+/// How much one caller may ask of humans, as the environment says it.
+fn asking_of_environment() -> AskLimits {
+    let number = |name| variable(name).and_then(|text| text.trim().parse().ok());
+    let default = AskLimits::default();
+    AskLimits {
+        per_minute: number("BOUNCER_ASKS_PER_MINUTE").unwrap_or(default.per_minute),
+        pending: number("BOUNCER_PENDING_PER_CALLER").unwrap_or(default.pending),
+    }
 }
 
 fn named(listen: IpAddr, allowed_hosts: &[String]) -> guard::Hosts {

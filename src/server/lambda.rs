@@ -30,7 +30,7 @@ pub enum LambdaError {
 
 /// Answers events until Lambda ends the process.
 pub async fn run() -> Result<(), LambdaError> {
-    let installation = Installation::from_environment(None).await?;
+    let installation = Installation::from_environment(None, None).await?;
     let tasks = TaskRunner::new(installation.app.clone());
     let http = lambda_http::Adapter::from(installation.routed());
     let handler = service_fn(|event: LambdaEvent<Value>| {

@@ -10,8 +10,9 @@ pub enum StoreError {
     /// The condition of a conditional write did not hold: somebody else was first.
     #[error("the record was changed by someone else first")]
     Conflict,
-    /// Another project was given a bucket since it was looked which project has which.
-    #[error("another project was given a bucket meanwhile")]
+    /// What a write depends on beside its own row was changed since it was looked at: which project has which bucket, or
+    /// what a caller has asked.
+    #[error("another write was first meanwhile")]
     Overtaken,
     /// The row is there but is not what this version of Bouncer understands.
     #[error("a record of {table} cannot be read: {reason}")]

@@ -254,6 +254,36 @@ impl Store {
         }
     }
 
+    /// Rows of an index partition within a span of its sort key, the last first, at most `limit` and one page.
+    pub(super) async fn query_span<T: DeserializeOwned>(
+        &self,
+        table: Table,
+        index: &str,
+        partition: (&str, &str),
+        span: (&str, String, String),
+        limit: usize,
+    ) -> Result<Vec<T>, StoreError> {
+        let name = self.table(table);
+        let page = self
+            .client
+            .query()
+            .table_name(&name)
+            .index_name(index)
+            .key_condition_expression("#p = :p AND #s BETWEEN :from AND :until")
+            .expression_attribute_names("#p", partition.0)
+            .expression_attribute_names("#s", span.0)
+            .expression_attribute_values(":p", text(partition.1))
+            .expression_attribute_values(":from", text(span.1))
+            .expression_attribute_values(":until", text(span.2))
+            .scan_index_forward(false)
+            .limit(i32::try_from(limit.min(1000)).unwrap_or(1000))
+            .send()
+            .await
+            .map_err(|error| StoreError::from_sdk(&name, error))?;
+        let rows = page.items.unwrap_or_default().into_iter();
+        Ok(rows.filter_map(|item| self.decode_listed(table, item)).collect())
+    }
+
     /// All rows of a small table.
     pub(super) async fn scan<T: DeserializeOwned>(&self, table: Table) -> Result<Vec<T>, StoreError> {
         Ok(self.scan_items(table).await?.into_iter().filter_map(|item| self.decode_listed(table, item)).collect())

@@ -2,7 +2,9 @@
 
 use super::items::{Condition, text};
 use super::{Store, StoreError, Table};
+use crate::model::audit::{Actor, Entry, EventKind};
 use crate::model::ids::{ProjectId, RequestId};
+use crate::model::request::Request;
 use crate::model::time::Time;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
@@ -69,11 +71,13 @@ impl Store {
         project: &ProjectId,
         lane: Lane,
         from: &RequestId,
-        owner: &RequestId,
+        owner: &Request,
         seconds: u64,
     ) -> Result<(), StoreError> {
         let still_theirs = Condition::new("lock_id = :from").value(":from", text(from.as_str()));
-        self.put(Table::Locks, &lease(project, lane, owner, Time::now(), seconds), still_theirs).await
+        let lease = lease(project, lane, &owner.request_id, Time::now(), seconds);
+        let entry = Entry::new(EventKind::LeaseTakenOver, Actor::bouncer(), owner).because(format!("from {from}"));
+        Ok(self.write_recorded(&[self.put_part(Table::Locks, &lease, still_theirs)?], entry).await?)
     }
 
     /// Gives the lease back; one that is another owner's, or gone, stays as it is.

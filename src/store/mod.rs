@@ -1,5 +1,6 @@
 //! The DynamoDB tables as typed repositories. Conditional writes live here and nowhere else.
 
+pub mod audit;
 pub mod buckets;
 pub mod error;
 pub mod executions;
@@ -13,6 +14,7 @@ pub mod tables;
 
 use aws_sdk_dynamodb::Client;
 pub use error::StoreError;
+use std::sync::Arc;
 pub use tables::Table;
 
 /// The tables behind one DynamoDB endpoint. Cheap to clone.
@@ -21,12 +23,14 @@ pub struct Store {
     client: Client,
     prefix: String,
     renamed: Vec<(Table, String)>,
+    /// Whoever of this process writes an audit event holds the chain's end.
+    end: Arc<audit::End>,
 }
 
 impl Store {
     /// Over a client, with the prefix of every table's name (default `bouncer-`).
     pub fn new(client: Client, prefix: impl Into<String>) -> Self {
-        Self { client, prefix: prefix.into(), renamed: Vec::new() }
+        Self { client, prefix: prefix.into(), renamed: Vec::new(), end: Arc::default() }
     }
 
     /// Gives one table a full name of its own.

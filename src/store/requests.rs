@@ -1,14 +1,17 @@
 //! `bouncer-requests`: every change of state is one conditional write on the state before it.
 
-use super::items::{Condition, text};
+use super::audit::Unwritten;
+use super::items::{Condition, difference, text};
 use super::{Store, StoreError, Table};
+use crate::model::asking::Asks;
+use crate::model::audit::{Actor, Entry, EventKind};
 use crate::model::backend_run::BackendRun;
-use crate::model::ids::RequestId;
+use crate::model::ids::{KeyId, RequestId};
 use crate::model::progress::Progress;
 use crate::model::prompt::Delivery;
 use crate::model::request::{Cancellation, Event, IllegalTransition, Request, Status};
 use crate::model::time::Time;
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 
 const KEY: &str = "request_id";
 const STATUS_INDEX: &str = "status-index";
@@ -25,10 +28,53 @@ pub enum TransitionError {
     Store(#[from] StoreError),
 }
 
+/// What a caller has asked, before and after one more request.
+#[derive(Debug, Clone)]
+pub struct AsksChange {
+    /// As it was read; nothing when there was no row.
+    pub before: Option<Asks>,
+    /// With the request.
+    pub after: Asks,
+}
+
+/// The request's own condition is a conflict as with any write; the other one is its caller's row.
+fn told_apart(unwritten: Unwritten) -> StoreError {
+    match unwritten {
+        Unwritten::Part(0) => StoreError::Conflict,
+        Unwritten::Part(_) => StoreError::Overtaken,
+        Unwritten::Store(error) => error,
+    }
+}
+
 impl Store {
-    /// Stores a new request. A conflict means that the id is taken.
-    pub async fn create_request(&self, request: &Request) -> Result<(), StoreError> {
-        self.put(Table::Requests, request, Condition::new("attribute_not_exists(request_id)")).await
+    /// Stores a new request with its audit event, and what its caller has asked. A conflict means that the id is taken,
+    /// `Overtaken` that the caller asked for something else meanwhile.
+    pub async fn create_request(
+        &self,
+        request: &Request,
+        by: Actor,
+        asks: Option<&AsksChange>,
+    ) -> Result<(), StoreError> {
+        let is_new = Condition::new("attribute_not_exists(request_id)");
+        let mut parts = vec![self.put_part(Table::Requests, request, is_new)?];
+        parts.extend(asks.map(|change| self.asks_part(change)).transpose()?);
+        let entry = Entry::new(EventKind::Created, by, request);
+        self.write_recorded(&parts, entry).await.map_err(told_apart)
+    }
+
+    /// What a caller has asked lately.
+    pub async fn asks(&self, caller: &KeyId) -> Result<Option<Asks>, StoreError> {
+        self.get(Table::Locks, ("project_id", &Asks::key_of(caller))).await
+    }
+
+    fn asks_part(&self, change: &AsksChange) -> Result<TransactWriteItem, StoreError> {
+        let unchanged = match &change.before {
+            None => Condition::new("attribute_not_exists(project_id)"),
+            Some(before) => Condition::new("#revision = :before")
+                .name("#revision", "revision")
+                .value(":before", AttributeValue::N(before.revision.to_string())),
+        };
+        self.put_part(Table::Locks, &change.after, unchanged)
     }
 
     /// Reads a request as it is now.
@@ -41,22 +87,57 @@ impl Store {
         &self,
         request: &Request,
         event: Event,
+        by: Actor,
         edit: impl FnOnce(&mut Request),
     ) -> Result<Request, TransitionError> {
         let mut after = request.clone();
-        after.status = request.status.after(event)?;
         edit(&mut after);
+        after.status = request.status.after(event)?;
+        self.move_on(request, event, by, &after, None).await?;
+        Ok(after)
+    }
+
+    /// Asks for a decision about a request whose files have arrived, and counts it among what its caller has asked.
+    pub async fn submit(
+        &self,
+        ready: &Request,
+        request: &Request,
+        by: Actor,
+        asks: Option<&AsksChange>,
+    ) -> Result<Request, TransitionError> {
+        let after = Request { status: ready.status.after(Event::Submit)?, ..request.clone() };
+        self.move_on(ready, Event::Submit, by, &after, asks).await?;
+        Ok(after)
+    }
+
+    async fn move_on(
+        &self,
+        request: &Request,
+        event: Event,
+        by: Actor,
+        after: &Request,
+        asks: Option<&AsksChange>,
+    ) -> Result<(), StoreError> {
         let unchanged = "#from = :from";
         let condition = match event {
             // A decision must still be in time when it is written, however long ago the press was checked. Times are
             // stored so that their texts compare as they do.
             Event::Approve | Event::Deny => Condition::new(format!("{unchanged} AND expires_at > :now"))
                 .value(":now", text(Time::now().to_string())),
+            // Of two who are the first at the same moment, one is the second.
+            Event::FirstApproval => {
+                Condition::new(format!("{unchanged} AND expires_at > :now AND attribute_not_exists(first_approval)"))
+                    .value(":now", text(Time::now().to_string()))
+            }
             _ => Condition::new(unchanged),
         };
         let condition = condition.name("#from", "status").value(":from", text(request.status.as_str()));
-        self.update(Table::Requests, (KEY, request.request_id.as_str()), request, &after, condition).await?;
-        Ok(after)
+        let (before, now) = (self.encode(Table::Requests, request)?, self.encode(Table::Requests, after)?);
+        let changed = difference(&before, &now);
+        let mut parts =
+            vec![self.set_part(Table::Requests, (KEY, request.request_id.as_str()), &changed, condition)?];
+        parts.extend(asks.map(|change| self.asks_part(change)).transpose()?);
+        self.write_recorded(&parts, Entry::new(event.into(), by, after)).await.map_err(told_apart)
     }
 
     /// Writes how far a running request is; a conflict means that it no longer runs.
@@ -168,6 +249,18 @@ impl Store {
     /// Requests in a state, oldest first, at most `limit`.
     pub async fn requests_in(&self, status: Status, limit: usize) -> Result<Vec<Request>, StoreError> {
         self.query_index(Table::Requests, STATUS_INDEX, ("status", status.as_str()), false, limit).await
+    }
+
+    /// Requests in a state that were asked within a span, newest first, at most `limit`.
+    pub async fn requests_between(
+        &self,
+        status: Status,
+        from: Time,
+        until: Time,
+        limit: usize,
+    ) -> Result<Vec<Request>, StoreError> {
+        let span = ("created_at", from.to_string(), until.to_string());
+        self.query_span(Table::Requests, STATUS_INDEX, ("status", status.as_str()), span, limit).await
     }
 
     fn attribute<T: serde::Serialize>(&self, value: &T) -> Result<AttributeValue, StoreError> {

@@ -20,14 +20,16 @@ pub enum Table {
     Locks,
     /// API keys by the hash of their secret. Key `key_hash`.
     Keys,
+    /// The chain of audit events. Key `chain_id`, `sequence`.
+    Audit,
     /// Executions of the local engine. Key `name`; index `status-index` by `status`, `started_at`.
     Executions,
 }
 
 impl Table {
     /// Every table.
-    pub const ALL: [Table; 6] =
-        [Table::Projects, Table::Requests, Table::History, Table::Locks, Table::Keys, Table::Executions];
+    pub const ALL: [Table; 7] =
+        [Table::Projects, Table::Requests, Table::History, Table::Locks, Table::Keys, Table::Audit, Table::Executions];
 
     /// The tables that a profile uses; those of the local engine are not on AWS.
     pub fn used(with_local_engine: bool) -> impl Iterator<Item = Table> {
@@ -42,19 +44,26 @@ impl Table {
             Table::History => "deploy-history",
             Table::Locks => "deploy-locks",
             Table::Keys => "keys",
+            Table::Audit => "audit",
             Table::Executions => "executions",
         }
     }
 
-    /// The partition key, a text. No table has a sort key.
+    /// The partition key, a text.
     pub fn key(self) -> &'static str {
         match self {
             Table::Projects | Table::Locks => "project_id",
             Table::Requests => "request_id",
             Table::History => "deploy_id",
             Table::Keys => "key_hash",
+            Table::Audit => "chain_id",
             Table::Executions => "name",
         }
+    }
+
+    /// The sort key, a number, where the table has one.
+    pub fn sort_key(self) -> Option<&'static str> {
+        (self == Table::Audit).then_some("sequence")
     }
 
     /// Name, partition key and sort key of the table's index. The keys are texts.
@@ -63,7 +72,7 @@ impl Table {
             Table::Requests => Some(("status-index", "status", "created_at")),
             Table::History => Some(("project-time-index", "project_id", "started_at")),
             Table::Executions => Some(("status-index", "status", "started_at")),
-            Table::Projects | Table::Locks | Table::Keys => None,
+            Table::Projects | Table::Locks | Table::Keys | Table::Audit => None,
         }
     }
 }
@@ -94,13 +103,10 @@ impl Store {
         let key = |attribute: &str, kind: KeyType| {
             KeySchemaElement::builder().attribute_name(attribute).key_type(kind).build().map_err(bad)
         };
-        let text = |attribute: &str| {
-            AttributeDefinition::builder()
-                .attribute_name(attribute)
-                .attribute_type(ScalarAttributeType::S)
-                .build()
-                .map_err(bad)
+        let attribute = |attribute: &str, kind: ScalarAttributeType| {
+            AttributeDefinition::builder().attribute_name(attribute).attribute_type(kind).build().map_err(bad)
         };
+        let text = |name: &str| attribute(name, ScalarAttributeType::S);
         let mut request = self
             .client
             .create_table()
@@ -108,6 +114,11 @@ impl Store {
             .billing_mode(BillingMode::PayPerRequest)
             .attribute_definitions(text(table.key())?)
             .key_schema(key(table.key(), KeyType::Hash)?);
+        if let Some(sort) = table.sort_key() {
+            request = request
+                .attribute_definitions(attribute(sort, ScalarAttributeType::N)?)
+                .key_schema(key(sort, KeyType::Range)?);
+        }
         if let Some((index, partition, sort)) = table.index() {
             request = request
                 .attribute_definitions(text(partition)?)

@@ -37,7 +37,8 @@ async fn whoever_loses_the_lease_stops() {
     let gate = CancellationToken::new();
     let held = world.proxy.always(Method::PUT, BUCKET, "*", Fault::Hold(gate.clone()));
 
-    let other = RequestId::random();
+    let mut other = bouncer.app.store.request(&id).await.unwrap().unwrap();
+    other.request_id = RequestId::random();
     let take = async {
         wait_until("files to hang", DEADLINE, async || (held.hits() > 0).then_some(())).await;
         bouncer.app.store.take_over(&shop(), Lane::Frontend, &id, &other, 60).await.unwrap();
@@ -52,7 +53,7 @@ async fn whoever_loses_the_lease_stops() {
     // Once it is free, the same deploy goes on and is completed.
     world.proxy.heal();
     gate.cancel();
-    bouncer.app.store.release(&shop(), Lane::Frontend, &other).await.unwrap();
+    bouncer.app.store.release(&shop(), Lane::Frontend, &other.request_id).await.unwrap();
     let bouncer = bouncer.at_work().await;
     bouncer.ended(&id).await.assert_completed(&old_site());
     world.assert_holds(BUCKET, &old_site()).await;

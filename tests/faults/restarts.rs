@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use bouncer::flow::ports::{Engine as _, Machine};
+use bouncer::model::audit::Actor;
 use bouncer::model::ids::{ApproverId, KeyId, RequestId};
 use bouncer::model::request::{Decision, Event, Status, Verdict};
 use bouncer::model::time::Time;
@@ -23,9 +24,15 @@ async fn decide_and_die(bouncer: &Bouncer, id: &RequestId) {
         by_name: "an approver".into(),
         channel: "test".into(),
         at: Time::now(),
+        by_key: None,
         press: 1,
     };
-    bouncer.app.store.transition(&request, Event::Approve, |row| row.decision = Some(decision)).await.unwrap();
+    bouncer
+        .app
+        .store
+        .transition(&request, Event::Approve, Actor::bouncer(), |row| row.decision = Some(decision))
+        .await
+        .unwrap();
 }
 
 async fn assert_runs_once(world: &World, bouncer: &Bouncer, id: &RequestId, site: &Site) {

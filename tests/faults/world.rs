@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bouncer::aws::objects::Objects;
 use bouncer::aws::{self, Storage};
+use bouncer::channel::Channel;
 use bouncer::engine::local::{LocalEngine, Settings as EngineSettings};
 use bouncer::engine::tasks::TaskRunner;
 use bouncer::flow::app::{App, Limits, Profile, PublishSettings, Settings, TRANSFER_ROOM_KIB};
@@ -14,6 +15,7 @@ use bouncer::flow::ports::{Engine as _, ExecutionStatus, Machine, TaskError};
 use bouncer::flow::{approval, frontend, projects, status};
 use bouncer::local::{Endpoints, StorageCredentials};
 use bouncer::model::approver::Approver;
+use bouncer::model::asking::AskLimits;
 use bouncer::model::caller::{Caller, Role};
 use bouncer::model::digest::Sha256;
 use bouncer::model::error::UserError;
@@ -78,6 +80,11 @@ impl World {
 
     /// An installation whose engine does not run yet.
     pub fn bouncer(&self, publish: PublishSettings) -> Bouncer {
+        self.bouncer_on(publish, vec![])
+    }
+
+    /// The same with channels on which approvers are asked.
+    pub fn bouncer_on(&self, publish: PublishSettings, channels: Vec<Arc<dyn Channel>>) -> Bouncer {
         let Storage { store, objects, sites } = self.through_proxy();
         let settings = EngineSettings { tasks_at_once: 8, definitions: [(MACHINE, impatient())].into() };
         let engine = LocalEngine::with_settings(store.clone(), settings);
@@ -86,6 +93,7 @@ impl World {
             account: "000000000000".into(),
             staging_bucket: STAGING.into(),
             approval_window: 600,
+            asking: AskLimits { per_minute: 0, pending: 0 },
             public_url: None,
             limits: Limits::default(),
             publish,
@@ -97,7 +105,7 @@ impl World {
             sites,
             backend: None,
             engine: engine.clone(),
-            channels: vec![],
+            channels,
             turns: Default::default(),
             settings,
             transfer_room,

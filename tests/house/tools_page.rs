@@ -92,6 +92,10 @@ fn kind(schema: &Value, root: &Value) -> String {
         let kinds = choices.iter().filter(|choice| choice["type"] != "null").map(|choice| kind(choice, root));
         return kinds.collect::<Vec<_>>().join(" or ");
     }
+    if let Some(choices) = schema["oneOf"].as_array() {
+        let words = choices.iter().map(|choice| choice["const"].as_str().expect("a word that is explained"));
+        return words.collect::<Vec<_>>().join(", ");
+    }
     if let Some(words) = schema["enum"].as_array() {
         return words.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ");
     }

@@ -56,6 +56,9 @@ struct Address {
     pid: u32,
 }
 
+/// Most tests ask more at once than one caller may.
+const NO_ASK_LIMITS: [(&str, &str); 2] = [("BOUNCER_ASKS_PER_MINUTE", "0"), ("BOUNCER_PENDING_PER_CALLER", "0")];
+
 impl Server {
     /// Starts the binary on an empty data folder and waits until it answers.
     pub async fn start() -> Self {
@@ -89,6 +92,7 @@ impl Server {
         let client = http_client();
         let mut child = process::isolated(env!("CARGO_BIN_EXE_bouncer"), folder.path())
             .args(["serve", "--profile", "aws", "--listen", "127.0.0.1:0"])
+            .envs(NO_ASK_LIMITS)
             .envs(environment.iter().cloned())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -213,6 +217,7 @@ async fn spawn(folder: &Path, options: &Options, client: &reqwest::Client) -> (C
         .arg(&data)
         .args(["--listen", "127.0.0.1:0"])
         .args(options.arguments)
+        .envs(NO_ASK_LIMITS)
         .envs(options.environment.iter().copied())
         .envs(options.variables.iter().cloned())
         .stdin(Stdio::null())

@@ -2,7 +2,9 @@
 
 use bouncer::model::headers::CacheRule;
 use bouncer::model::ids::ProjectId;
-use bouncer::model::project::{DEFAULT_REGION, FRONTEND_FIELDS, FrontendTarget, Project, field_faults};
+use bouncer::model::project::{
+    DEFAULT_REGION, FRONTEND_FIELDS, FrontendTarget, Project, approval_faults, field_faults,
+};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
@@ -11,7 +13,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// Fields that others set too: one that the file leaves out stays as it is in the table.
-const SHARED_FIELDS: [&str; 2] = ["name", "enabled"];
+const SHARED_FIELDS: [&str; 4] = ["name", "enabled", "approvers", "approvals_required"];
 
 /// A project as the file wants it.
 #[derive(Debug, Clone)]
@@ -133,11 +135,15 @@ impl Reader {
             deploy_role_arn: row.texts.remove("frontend_deploy_role_arn"),
         };
         let (rule_lines, rules): (Vec<usize>, Vec<CacheRule>) = row.rules.into_iter().unzip();
-        for fault in field_faults(display_name.as_deref(), Some(&target), &rules) {
+        let approvals_required = row.approvals_required.unwrap_or(1);
+        let mut faults = field_faults(display_name.as_deref(), Some(&target), &rules);
+        faults.extend(approval_faults(&row.approvers, approvals_required));
+        for fault in faults {
             if fault.field == "frontend_bucket" && bucket.is_none() {
                 continue;
             }
-            let item = fault.item.and_then(|item| rule_lines.get(item));
+            let item = fault.item.filter(|_| fault.field == "frontend_cache_rules");
+            let item = item.and_then(|item| rule_lines.get(item));
             let line = item.or_else(|| row.lines.get(fault.field)).copied().unwrap_or(header);
             self.fault(line, format!("The project '{name}': {fault}."));
         }
@@ -150,6 +156,8 @@ impl Reader {
             enabled: row.enabled.unwrap_or(true),
             frontend: Some(target),
             frontend_cache_rules: rules,
+            approvers: row.approvers,
+            approvals_required,
             current_release: None,
             backend: None,
             deployed: None,
@@ -193,6 +201,8 @@ fn fields(project: &Project, given: &HashMap<String, usize>) -> BTreeMap<&'stati
 struct Row {
     texts: HashMap<&'static str, String>,
     enabled: Option<bool>,
+    approvers: Vec<String>,
+    approvals_required: Option<u32>,
     rules: Vec<(usize, CacheRule)>,
     lines: HashMap<String, usize>,
 }
@@ -213,6 +223,24 @@ impl Row {
                 ("enabled", _) => {
                     reader.fault(line, format!("The project '{project}': {field} must be true or false."))
                 }
+                ("approvers", DeValue::Array(approvers)) => {
+                    let texts: Option<Vec<String>> = approvers.iter().map(text_of).collect();
+                    match texts {
+                        Some(texts) => row.approvers = texts,
+                        None => {
+                            reader.fault(line, format!("The project '{project}': {field} must be a list of texts."))
+                        }
+                    }
+                }
+                ("approvers", _) => {
+                    reader.fault(line, format!("The project '{project}': {field} must be a list of texts."));
+                }
+                ("approvals_required", DeValue::Integer(number)) => {
+                    row.approvals_required = Some(number.as_str().parse().unwrap_or(0));
+                }
+                ("approvals_required", _) => {
+                    reader.fault(line, format!("The project '{project}': {field} must be 1 or 2."));
+                }
                 ("frontend_cache_rules", DeValue::Array(rules)) => {
                     row.rules = rules.iter().filter_map(|rule| cache_rule(reader, project, rule)).collect();
                 }
@@ -225,6 +253,13 @@ impl Row {
             }
         }
         row
+    }
+}
+
+fn text_of(value: &Spanned<DeValue<'_>>) -> Option<String> {
+    match value.get_ref() {
+        DeValue::String(text) => Some(text.to_string()),
+        _ => None,
     }
 }
 

@@ -16,8 +16,9 @@ pub(super) async fn run(context: &Context, args: ServeArgs) -> Result<Exit, CliE
     let options = ServeOptions {
         data_dir: data_dir.clone(),
         listen: args.listen,
-        allowed_hosts: args.allowed_hosts,
+        allowed_hosts: args.allowed_hosts.clone(),
         approval_window: args.approval_window,
+        asking: args.asking(),
     };
     let (shutdown, (announce, ready)) = (CancellationToken::new(), oneshot::channel());
     let announcement = async {

@@ -8,6 +8,7 @@ use crate::flow::approval::APPROVAL_AGE_SECONDS;
 use crate::flow::lease;
 use crate::flow::ports::TaskError;
 use crate::flow::transition::transition;
+use crate::model::audit::Actor;
 use crate::model::backend::BackendPlan;
 use crate::model::backend_run::BackendRun;
 use crate::model::history::DeployStatus;
@@ -52,7 +53,7 @@ async fn start(app: &App, request: &Request) -> Result<(), TaskError> {
         app.store.release(&plan.project, Lane::Backend, &request.request_id).await?;
         return Err(error);
     }
-    transition(app, request, Event::Start, |row| {
+    transition(app, request, Event::Start, Actor::bouncer(), |row| {
         row.started_at = Some(now);
         row.run = Some(BackendRun::starting(now));
     })

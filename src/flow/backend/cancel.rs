@@ -12,6 +12,7 @@ use crate::flow::execution::{self, Execution};
 use crate::flow::ports::{EngineError, ExecutionStatus, TaskError};
 use crate::flow::status::find_deploy;
 use crate::flow::transition::transition;
+use crate::model::audit::Actor;
 use crate::model::caller::Caller;
 use crate::model::error::{ErrorCode, UserError};
 use crate::model::request::{Action, Cancellation, Event, Request, Status};
@@ -52,7 +53,7 @@ pub struct Cancelled {
 pub async fn cancel(app: &App, caller: &Caller, args: CancelDeploy) -> Result<Cancelled, UserError> {
     let request = find_deploy(app, caller, &args.deploy_id).await?;
     let message = match request.status_at(Time::now()) {
-        Status::PendingApproval => withdraw(app, &request).await?,
+        Status::PendingApproval => withdraw(app, caller, &request).await?,
         Status::Approved | Status::Running => stop(app, caller, &request).await?,
         // It was stopped before; what may be left of that is done.
         Status::Cancelled if request.cancellation.is_some() => {
@@ -71,8 +72,10 @@ pub async fn cancel(app: &App, caller: &Caller, args: CancelDeploy) -> Result<Ca
 }
 
 /// Takes back what nobody has decided yet.
-async fn withdraw(app: &App, request: &Request) -> Result<String, UserError> {
-    match transition(app, request, Event::Withdraw, |row| row.finished_at = Some(Time::now())).await {
+async fn withdraw(app: &App, caller: &Caller, request: &Request) -> Result<String, UserError> {
+    match transition(app, request, Event::Withdraw, Actor::from(caller), |row| row.finished_at = Some(Time::now()))
+        .await
+    {
         Ok(_) => {}
         Err(TransitionError::Store(StoreError::Conflict) | TransitionError::Illegal(_)) => {
             return Err(UserError::new(

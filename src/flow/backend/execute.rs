@@ -9,6 +9,7 @@ use crate::aws::call::CallError;
 use crate::flow::app::App;
 use crate::flow::ports::TaskError;
 use crate::flow::transition::transition;
+use crate::model::audit::Actor;
 use crate::model::backend_run::{BackendStep, ChangeSetRun};
 use crate::model::canonical;
 use crate::model::changeset::{self, ChangeClass, ChangeSet};
@@ -48,8 +49,10 @@ pub async fn execute(app: &App, id: &RequestId) -> Result<Value, TaskError> {
     if set.class != Some(ChangeClass::CodeOnly) {
         let question = infrastructure::approved(&work).await?;
         if question.status == Status::Approved {
-            transition(app, &question, Event::Start, |row| row.started_at = Some(crate::model::time::Time::now()))
-                .await?;
+            transition(app, &question, Event::Start, Actor::bouncer(), |row| {
+                row.started_at = Some(crate::model::time::Time::now())
+            })
+            .await?;
         }
     }
     let newest = account.events(&set.stack_id, |_| true).await?;

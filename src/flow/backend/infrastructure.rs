@@ -6,6 +6,7 @@ use super::work::{Work, load, refused};
 use crate::flow::app::App;
 use crate::flow::approval;
 use crate::flow::ports::{TaskError, TaskToken};
+use crate::model::audit::Actor;
 use crate::model::backend::InfrastructurePlan;
 use crate::model::backend_run::BackendStep;
 use crate::model::caller::{Caller, Role};
@@ -33,7 +34,7 @@ pub async fn ask_infrastructure(app: &App, id: &RequestId, token: &TaskToken) ->
         run.reach(BackendStep::AwaitingApproval, now);
     })
     .await?;
-    match app.store.create_request(&question).await {
+    match app.store.create_request(&question, Actor::bouncer(), None).await {
         // An earlier attempt asked; its window is the one that counts.
         Ok(()) | Err(StoreError::Conflict) => {}
         Err(error) => return Err(error.into()),
@@ -64,6 +65,7 @@ async fn question(work: &Work<'_>, window: u64) -> Result<Request, TaskError> {
         changes: set.changes.ok_or_else(|| refused("The change set was not assessed"))?,
     };
     let hash = plan.hash()?;
+    let project = work.app.store.project(&plan.project).await?;
     let now = Time::now();
     let parent = &work.request;
     let asker = Caller { id: parent.caller.clone(), name: parent.caller_name.clone(), role: Role::Agent };
@@ -78,6 +80,7 @@ async fn question(work: &Work<'_>, window: u64) -> Result<Request, TaskError> {
         deploy_id: Some(plan.deploy_id.clone()),
         plan: Some(Plan::Infrastructure(plan)),
         plan_hash: Some(hash),
+        approvals_required: project.map_or(1, |project| project.approvals_required),
         review: Some(Review {
             notes: assessment.error.iter().cloned().collect(),
             changes: Listed::of(assessment.changes.clone()),

@@ -8,6 +8,7 @@ use crate::flow::app::App;
 use crate::flow::execution::cause_of;
 use crate::flow::ports::TaskError;
 use crate::flow::transition::transition;
+use crate::model::audit::Actor;
 use crate::model::backend::Deployed;
 use crate::model::backend_run::{BackendStep, BuildRun};
 use crate::model::failure::{
@@ -258,7 +259,8 @@ pub(super) async fn close(
         request.clone()
     } else {
         let value = serde_json::to_value(&result)?;
-        let ended = transition(app, request, event, |row| {
+        let by = if event == Event::Cancel { Actor::canceller(request) } else { Actor::bouncer() };
+        let ended = transition(app, request, event, by, |row| {
             row.finished_at = Some(Time::now());
             row.result = Some(value);
         });
@@ -317,7 +319,7 @@ async fn close_question(app: &App, deploy: &Request) -> Result<(), TaskError> {
         _ => return Ok(()),
     };
     let result = json!({ "deploy_id": deploy.deploy_id, "deploy_status": deploy.status });
-    transition(app, &question, event, |row| {
+    transition(app, &question, event, Actor::bouncer(), |row| {
         row.finished_at = deploy.finished_at;
         row.result = Some(result);
     })

@@ -5,6 +5,7 @@ use super::review::review;
 use super::services::Backend;
 use super::tell::{Told, tell};
 use crate::flow::app::{App, Profile};
+use crate::flow::asking::ask;
 use crate::flow::execution::ask_and_start;
 use crate::flow::lease;
 use crate::flow::projects;
@@ -20,7 +21,6 @@ use crate::model::plan::Plan;
 use crate::model::project::Project;
 use crate::model::request::{Action, Lifetime, Request, Status};
 use crate::model::time::Time;
-use crate::store::StoreError;
 use crate::store::locks::Lane;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -115,14 +115,13 @@ pub async fn deploy(app: &App, caller: &Caller, args: DeployBackend) -> Result<D
     let base = project.deployed.clone().filter(|deployed| deployed.is_of(&target));
     let (review, gate) = review(&target, &source, base.as_ref(), wording.context.clone(), &open).await;
     let plan = plan(&project, target, &branch, &source, base.map(|last| last.commit), gate);
-    let request = Request { review: Some(review), ..row(app, caller, request_id, plan, wording)? };
+    let request = Request {
+        review: Some(review),
+        approvals_required: project.approvals_required,
+        ..row(backend, caller, request_id, plan, wording)?
+    };
 
-    match app.store.create_request(&request).await {
-        Ok(()) => {}
-        // A write whose answer was lost is sent again and then meets itself.
-        Err(StoreError::Conflict) if app.store.request(&request.request_id).await?.as_ref() == Some(&request) => {}
-        Err(error) => return Err(error.into()),
-    }
+    let request = ask(app, caller, &request, None).await?;
     ask_and_start(app, &request).await?;
     tracing::info!(
         request_id = %request.request_id, project = %project.project_id, phase = "asked",
@@ -186,14 +185,14 @@ fn plan(
 }
 
 fn row(
-    app: &App,
+    backend: &Backend,
     caller: &Caller,
     request_id: RequestId,
     plan: BackendPlan,
     wording: Wording,
 ) -> Result<Request, UserError> {
     let status = if plan.gate == Gate::Ask { Status::PendingApproval } else { Status::Approved };
-    let window = wording.approval_window.unwrap_or(app.settings.approval_window);
+    let window = wording.approval_window.unwrap_or(backend.settings.approval_window);
     let lifetime = Lifetime { from: Time::now(), valid: window, kept: Request::KEPT_SECONDS };
     let summary = format!("Deploy {} at {}: {}", plan.project, plan.commit.short(), plan.commit_message);
     let deploy_id = request_id.backend_deploy_id();

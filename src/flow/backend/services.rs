@@ -40,6 +40,8 @@ pub struct BackendSettings {
     pub github_token_secret: String,
     /// Seconds between two looks at a build, a change set or a stack, at first.
     pub poll_seconds: u64,
+    /// Seconds for which a deploy waits for a decision unless it asks otherwise.
+    pub approval_window: u64,
     /// Seconds for which infrastructure changes wait for a decision.
     pub infrastructure_window: u64,
     /// Seconds for which a deploy holds its project without a sign of life.
@@ -52,6 +54,7 @@ impl Default for BackendSettings {
             github_api_url: None,
             github_token_secret: "sam-deployer/github-pat".to_owned(),
             poll_seconds: 5,
+            approval_window: 1800,
             infrastructure_window: 24 * 3600,
             lease_seconds: 3600,
         }

@@ -7,6 +7,7 @@ use crate::flow::app::App;
 use crate::flow::execution::cause_of;
 use crate::flow::ports::TaskError;
 use crate::flow::transition::transition;
+use crate::model::audit::Actor;
 use crate::model::history::DeployStatus;
 use crate::model::ids::{ReleaseId, RequestId};
 use crate::model::request::{Event, Request, Status};
@@ -162,7 +163,7 @@ async fn close(
         request.clone()
     } else {
         let value = serde_json::to_value(&result)?;
-        transition(app, request, event, |row| {
+        transition(app, request, event, Actor::bouncer(), |row| {
             row.finished_at = Some(Time::now());
             row.progress = None;
             row.result = Some(value);

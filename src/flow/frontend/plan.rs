@@ -1,8 +1,8 @@
 //! From checked files to a request that waits for a decision: the plan, its hash, one conditional write, one start.
 
 use crate::flow::app::App;
+use crate::flow::asking::ask;
 use crate::flow::execution::ask_and_start;
-use crate::flow::transition::transition;
 use crate::flow::wording::Wording;
 use crate::model::caller::Caller;
 use crate::model::error::{ErrorCode, UserError};
@@ -10,10 +10,8 @@ use crate::model::ids::RequestId;
 use crate::model::manifest::{ChangeCounts, Manifest};
 use crate::model::plan::{FrontendPlan, Plan};
 use crate::model::project::{FrontendTarget, Project};
-use crate::model::request::{Action, Event, Lifetime, Request, Status};
+use crate::model::request::{Action, Lifetime, Request, Status};
 use crate::model::time::Time;
-use crate::store::StoreError;
-use crate::store::requests::TransitionError;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -79,26 +77,10 @@ pub(super) async fn submit(
         total_size: manifest.total_size(),
         issued: ready.as_ref().and_then(|request| request.issued),
         deploy_id: Some(deploy_id),
+        approvals_required: project.approvals_required,
         ..Request::new(request_id, Action::FrontendDeploy, Status::PendingApproval, caller, &summary, lifetime)
     };
-    let request = match ready {
-        None => match app.store.create_request(&request).await {
-            Ok(()) => request,
-            // A write whose answer was lost is sent again and then meets itself.
-            Err(StoreError::Conflict) if app.store.request(&request.request_id).await?.as_ref() == Some(&request) => {
-                request
-            }
-            Err(error) => return Err(error.into()),
-        },
-        Some(ready) => match transition(app, &ready, Event::Submit, |row| *row = request.clone()).await {
-            Ok(stored) => stored,
-            // The same confirmation came twice: the first one counts, and both get its answer.
-            Err(TransitionError::Store(StoreError::Conflict) | TransitionError::Illegal(_)) => {
-                app.store.request(&ready.request_id).await?.ok_or_else(UserError::system)?
-            }
-            Err(TransitionError::Store(error)) => return Err(error.into()),
-        },
-    };
+    let request = ask(app, caller, &request, ready.as_ref()).await?;
     ask_and_start(app, &request).await?;
     tracing::info!(request_id = %request.request_id, project = %project.project_id, phase = "pending", "asked for a decision");
     pending_answer(&request)

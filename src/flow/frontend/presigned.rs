@@ -6,6 +6,7 @@ use crate::flow::app::App;
 use crate::flow::projects::deployable;
 use crate::flow::staging::{blob_key, staged_key};
 use crate::flow::wording::Wording;
+use crate::model::audit::Actor;
 use crate::model::caller::Caller;
 use crate::model::canonical;
 use crate::model::digest::Sha256;
@@ -134,7 +135,7 @@ pub async fn request(
     must_be_ready(&request)?;
     let page = sign(app, &project.project_id, &request, &checked[first..], host).await?;
     if first == 0 {
-        app.store.create_request(&request).await?;
+        app.store.create_request(&request, Actor::from(caller), None).await?;
     }
     let remaining = checked.len() - first - page.covered;
     let cursor = (first + page.covered) as u64;

@@ -12,6 +12,7 @@ use crate::flow::lease;
 use crate::flow::ports::TaskError;
 use crate::flow::staging::Release;
 use crate::flow::transition::transition;
+use crate::model::audit::Actor;
 use crate::model::history::{Deploy, DeployKind, DeployStatus};
 use crate::model::ids::{ReleaseId, RequestId};
 use crate::model::manifest::Manifest;
@@ -83,7 +84,7 @@ async fn begin(app: &App, request: &Request) -> Result<Request, TaskError> {
     if request.decision.as_ref().is_none_or(|decision| now.seconds_since(decision.at) > APPROVAL_AGE_SECONDS) {
         return Err(moved_on("The approval is older than a day"));
     }
-    let running = transition(app, request, Event::Start, |row| {
+    let running = transition(app, request, Event::Start, Actor::bouncer(), |row| {
         row.started_at = Some(now);
         row.progress = Some(Progress::starting());
     })

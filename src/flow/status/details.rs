@@ -10,7 +10,7 @@ use crate::model::error::UserError;
 use crate::model::ids::DeployId;
 use crate::model::manifest::ChangeCounts;
 use crate::model::prompt::FileLine;
-use crate::model::request::{Action, Request, Status};
+use crate::model::request::{Action, Request, Status, Verdict};
 use crate::model::review::Review;
 use crate::model::time::Time;
 use schemars::JsonSchema;
@@ -57,6 +57,14 @@ pub struct RequestDetails {
     pub expires_at: Time,
     /// The same as a duration.
     pub expires_in: String,
+    /// Who has approved, where two must and one has.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub approved_by: Vec<String>,
+    /// How many different people must approve, where it is not one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approvals_required: Option<u32>,
+    /// What can be decided.
+    pub offered: Vec<Verdict>,
     /// Who decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decided_by: Option<String>,
@@ -192,7 +200,7 @@ pub async fn show(app: &App, caller: &Caller, args: WhichRequest) -> Result<Requ
     }
     let now = Time::now();
     let backend = BackendDetails::of(&request);
-    let decided_by = request.decided_by();
+    let (decided_by, approved_by) = (request.decided_by(), request.approved_by());
     Ok(RequestDetails {
         action: request.action,
         status: request.status_at(now),
@@ -216,6 +224,9 @@ pub async fn show(app: &App, caller: &Caller, args: WhichRequest) -> Result<Requ
         created_at: request.created_at,
         expires_at: request.expires_at,
         expires_in: format!("{} seconds", request.expires_at.seconds_left(now)),
+        approved_by,
+        approvals_required: Some(request.approvals_required).filter(|required| *required > 1),
+        offered: request.offered,
         decided_by,
         decided_at: request.decision.map(|decision| decision.at),
         request_id: request.request_id.into(),

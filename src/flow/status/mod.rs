@@ -4,6 +4,7 @@ mod deploy;
 mod details;
 mod health;
 mod history;
+mod past;
 mod pending;
 mod request;
 
@@ -12,6 +13,7 @@ pub use deploy::{BackendView, DeployState, DeployView, WhichDeploy, deploy_statu
 pub use details::{CallerView, FileChange, RequestDetails, TargetView, show};
 pub use health::{Check, Health, health};
 pub use history::{DeployHistory, DeployItem, WhichHistory, history};
+pub use past::{PastRequest, PastRequests, RequestHistory, Stats, WhichStats, count, past, stats};
 pub use pending::{ListPending, PendingItem, PendingList, list_pending};
 pub(super) use request::hint;
 pub use request::{ProgressView, RequestStatus, StepName, WhichRequest, status};

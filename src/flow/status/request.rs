@@ -47,6 +47,12 @@ pub struct RequestStatus {
     pub created_at: Time,
     /// Until when it could be decided.
     pub expires_at: Time,
+    /// Who has approved, where two must and one has.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub approved_by: Vec<String>,
+    /// How many different people must approve, where it is not one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approvals_required: Option<u32>,
     /// Who decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decided_by: Option<String>,
@@ -192,6 +198,8 @@ pub(super) fn status_of(request: Request, now: Time) -> RequestStatus {
     let progress = progress.or_else(|| request.progress.as_ref().map(ProgressView::from));
     let decided_by = request.decided_by();
     let backend = BackendView::of(&request);
+    let approved_by = request.approved_by();
+    let approvals_required = Some(request.approvals_required).filter(|required| *required > 1);
     RequestStatus {
         backend,
         status,
@@ -202,6 +210,8 @@ pub(super) fn status_of(request: Request, now: Time) -> RequestStatus {
         reason: request.reason,
         created_at: request.created_at,
         expires_at: request.expires_at,
+        approved_by,
+        approvals_required,
         decided_by,
         decided_at: request.decision.map(|decision| decision.at),
         changes: request.changes,

@@ -14,6 +14,7 @@ use crate::engine::tasks::TaskRunner;
 use crate::flow::app::{App, Limits, Profile, PublishSettings, Settings, TRANSFER_ROOM_KIB};
 use crate::flow::approval;
 use crate::local::{self, LocalError};
+use crate::model::asking::AskLimits;
 use crate::model::error::UserError;
 use crate::store::StoreError;
 use serde::{Deserialize, Serialize};
@@ -39,6 +40,8 @@ pub struct ServeOptions {
     pub allowed_hosts: Vec<String>,
     /// How long a frontend deploy waits for a decision, in seconds.
     pub approval_window: u64,
+    /// How much one caller may ask of humans.
+    pub asking: AskLimits,
 }
 
 /// Why the server could not start or go on.
@@ -139,6 +142,7 @@ async fn serve_over(
             account: LOCAL_ACCOUNT.to_owned(),
             staging_bucket: format!("bouncer-uploads-{LOCAL_ACCOUNT}"),
             approval_window: options.approval_window,
+            asking: options.asking,
             public_url: Some(public_url(address, &options.allowed_hosts)),
             limits: limits(Limits::default().answer_bytes),
             publish: PublishSettings::default(),

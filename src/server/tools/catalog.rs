@@ -1,7 +1,7 @@
 //! The table of tools.
 
 use super::{Context, Tool, answer, help, parse, schema};
-use crate::flow::{backend, frontend, keys, project_backend, projects, status, upload};
+use crate::flow::{audit, backend, frontend, keys, project_backend, projects, status, upload};
 use crate::model::caller::Role;
 
 /// One row: its name, the role it is offered to, argument and answer types, the use case, and what clients are told.
@@ -78,9 +78,21 @@ pub(super) fn tools() -> Vec<Tool> {
         tool!("bouncer_deploy_history", Agent, status::WhichHistory => status::DeployHistory,
             |app, cx, args| status::history(&app, &cx.caller, args).await,
             "Lists a project's deploys, newest first, with who asked, why, how long they took and how they ended."),
+        tool!("bouncer_history", Agent, status::RequestHistory => status::PastRequests,
+            |app, cx, args| status::past(&app, &cx.caller, args).await,
+            "Lists requests and how they ended, newest first, by project, status, action or caller: your own, or all of them for an approver."),
+        tool!("bouncer_stats", Agent, status::WhichStats => status::Stats,
+            |app, cx, args| status::stats(&app, &cx.caller, args).await,
+            "Counts the requests of the last hours by outcome and project, and tells how long decisions took: your own, or all of them for an approver."),
         tool!("bouncer_request_show", Agent, status::WhichRequest => status::RequestDetails,
             |app, cx, args| status::show(&app, &cx.caller, args).await,
             "Shows what a request would do, file by file, as its approver sees it before deciding."),
+        tool!("bouncer_audit_list", Approver, audit::ListAudit => audit::AuditList,
+            |app, cx, args| audit::list(&app, &cx.caller, args).await,
+            "Lists what is recorded of requests, newest first: who asked, decided, was refused, and how it ended. Approvers and admins only."),
+        tool!("bouncer_audit_verify", Approver, audit::VerifyAudit => audit::AuditVerdict,
+            |app, cx, args| audit::verify(&app, &cx.caller, args).await,
+            "Checks that no recorded event is missing, altered or in another one's place, and names the first break. Approvers and admins only."),
         tool!("bouncer_project_add", Admin, projects::AddProject => projects::OneProject,
             |app, cx, args| projects::add(&app, &cx.caller, args).await,
             "Adds a project, or changes the frontend of one. In the local profile it also makes the bucket. Admins only."),
