@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::future::join_all;
 
 use super::{ask, assert_intact, decide_with, kinds, new_key};
-use crate::support::{Options, Server, Site};
+use crate::support::{Options, Server, Site, wait_until};
 
 /// Rounds, each with other moments.
 const ROUNDS: u64 = 3;
@@ -62,7 +62,12 @@ async fn whatever_comes_between_there_is_one_outcome_one_run_and_one_event_a_ste
         }
         for id in &ids {
             let ended = server.ended(id).await;
-            let kinds = kinds(&server, id).await;
+            // What the clock says has expired is written down a moment later.
+            let kinds = wait_until("the outcome to be recorded", Duration::from_secs(20), async || {
+                let kinds = kinds(&server, id).await;
+                kinds.iter().any(|kind| ["approved", "denied", "expired"].contains(&kind.as_str())).then_some(kinds)
+            })
+            .await;
             let times = |kind: &str| kinds.iter().filter(|one| *one == kind).count();
             let outcomes = times("approved") + times("denied") + times("expired");
             assert_eq!(outcomes, 1, "{id}: {kinds:?} {ended:#}");

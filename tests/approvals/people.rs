@@ -21,7 +21,7 @@ async fn two_different_people_must_approve_where_a_project_wants_two() {
     assert_eq!(waiting["status"], "pending_approval", "{waiting:#}");
     assert_eq!(
         (&waiting["approved_by"], &waiting["approvals_required"]),
-        (&json!(["approver"]), &json!(2)),
+        (&json!(["local approver"]), &json!(2)),
         "{waiting:#}"
     );
 
@@ -29,7 +29,7 @@ async fn two_different_people_must_approve_where_a_project_wants_two() {
     let ended = server.ended(&id).await;
     assert_eq!(
         (&ended["status"], &ended["decided_by"]),
-        (&json!("completed"), &json!("approver and admin")),
+        (&json!("completed"), &json!("local approver and local admin")),
         "{ended:#}"
     );
     let all = ["created", "first_approval", "refused", "approved", "started", "completed"];

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::installation::{Installation, at};
-use crate::support::{Role, Site};
+use crate::support::{Role, Site, text};
+use crate::tools::frontend_request;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_denied_request_publishes_nothing() {
@@ -37,7 +38,14 @@ async fn a_request_that_nobody_decides_expires() {
     let update = json!({ "stateMachineArn": of["stateMachineArn"], "definition": definition.to_string() });
     installation.boto.call("stepfunctions", "update_state_machine", update).await;
 
-    let id = installation.ask(&target, &Site::new(122, 1, 2)).await;
+    // Each wait is a second; the request's own window ends them.
+    let credentials =
+        [("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test"), ("BOUNCER_APPROVAL_WINDOW", "3")];
+    let host = installation.host_with(&credentials).await;
+    let arguments = frontend_request(&target.project, &Site::new(122, 1, 2));
+    let (status, pending) = host.tool(Role::Agent, "bouncer_deploy_frontend", arguments).await;
+    assert_eq!(status, 200, "{pending:#}");
+    let id = text(&pending["request_id"]).to_owned();
 
     let ended = installation.server.ended(&id).await;
     assert_eq!(ended["status"], "expired", "{ended:#}");
