@@ -13,3 +13,4 @@ mod local;
 mod mcp;
 mod support;
 mod tools;
+mod web;

@@ -118,7 +118,7 @@ impl Server {
         };
         let task = tokio::spawn(serve(options, shutdown.clone(), announce));
         match ready.await {
-            Ok(url) => Ok(Self { url, shutdown, task }),
+            Ok(ready) => Ok(Self { url: ready.url, shutdown, task }),
             // The server gave up before it was ready; its own error says why.
             Err(_) => Err(finished(task).await.err().unwrap_or_else(|| CliError::failed("The server ended at once."))),
         }

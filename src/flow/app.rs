@@ -62,6 +62,8 @@ pub struct Settings {
     pub approval_window: u64,
     /// The address under which the local server shows published sites, without a trailing `/`.
     pub public_url: Option<String>,
+    /// The address of the web page, without a trailing `/`, where the installation knows it.
+    pub page_url: Option<String>,
     /// Bounds on what is accepted.
     pub limits: Limits,
     /// How a publish works.

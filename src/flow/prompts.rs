@@ -49,7 +49,7 @@ pub async fn prompt_of(app: &App, request: &Request) -> Result<Prompt, ObjectErr
         reason: request.reason.clone(),
         created_at: request.created_at,
         expires_at: request.expires_at,
-        page: None,
+        page: app.settings.page_url.as_ref().map(|url| format!("{url}/requests/{}", request.request_id)),
         stage: stage(request, Time::now()),
     })
 }
@@ -92,7 +92,7 @@ fn file_line(entry: &Entry, added: bool) -> FileLine {
     }
 }
 
-fn stage(request: &Request, now: Time) -> Stage {
+pub(super) fn stage(request: &Request, now: Time) -> Stage {
     let decided_by = request.decided_by();
     let ended = |outcome| Stage::Ended { outcome, decided_by: decided_by.clone(), detail: detail(request) };
     match request.status_at(now) {

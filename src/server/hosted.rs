@@ -2,7 +2,7 @@
 //! `infra/template.yaml` writes it.
 
 use super::backend::{self, BackendSetupError};
-use super::{TABLE_PREFIX, guard, limits, listen, router, variable};
+use super::{TABLE_PREFIX, guard, limits, listen, page_url, previews, router, variable, web};
 use crate::aws;
 use crate::engine::step_functions::StepFunctions;
 use crate::flow::app::{App, Profile, PublishSettings, Settings, TRANSFER_ROOM_KIB};
@@ -49,7 +49,8 @@ impl Installation {
     /// Reads the environment. `approval_window` (seconds) is what a command line says of it; beyond that,
     /// `BOUNCER_STATE_MACHINE_FRONTEND_DEPLOY` and `BOUNCER_STATE_MACHINE_DEPLOY` (ARNs) are required;
     /// `BOUNCER_STAGING_BUCKET`, `BOUNCER_TABLE_PREFIX`, `BOUNCER_ACCOUNT`, `BOUNCER_EXTERNAL_ID`,
-    /// `BOUNCER_APPROVAL_WINDOW` (seconds), `BOUNCER_ANSWER_BYTES` and `BOUNCER_BOOTSTRAP_SECRET_ARN` are not.
+    /// `BOUNCER_APPROVAL_WINDOW` (seconds), `BOUNCER_ANSWER_BYTES`, `BOUNCER_BOOTSTRAP_SECRET_ARN`, `BOUNCER_PUBLIC_URL`
+    /// (where the page is reached) and `BOUNCER_PREVIEW_DOMAIN` are not.
     pub async fn from_environment(approval_window: Option<u64>) -> Result<Self, HostedError> {
         let machines = machines()?;
         let prefix = variable("BOUNCER_TABLE_PREFIX").unwrap_or_else(|| TABLE_PREFIX.to_owned());
@@ -77,6 +78,7 @@ impl Installation {
                 staging_bucket,
                 approval_window: window.unwrap_or(APPROVAL_WINDOW),
                 public_url: None,
+                page_url: page_url(),
                 limits: limits(ANSWER_BYTES),
                 publish: PublishSettings::default(),
             },
@@ -91,7 +93,9 @@ impl Installation {
             Some(_) => named(IpAddr::V4(Ipv4Addr::LOCALHOST), &[]),
             None => guard::Hosts::AsRouted,
         };
-        router(self.app.clone(), hosts, self.first_key.clone(), Router::new())
+        // A function's answer is no stream.
+        let place = web::Place { previews: previews(false), beside_sites: false, streams: None };
+        router(self.app.clone(), hosts, self.first_key.clone(), Router::new(), place)
     }
 }
 
@@ -107,7 +111,12 @@ pub async fn serve(
     let listener = TcpListener::bind(address).await.map_err(|source| HostedError::Listen { address, source })?;
     let bound = listener.local_addr().map_err(HostedError::Serving)?;
     let hosts = named(address.ip(), allowed_hosts);
-    let router = router(installation.app, hosts, installation.first_key, Router::new());
+    let place = web::Place {
+        previews: previews(address.ip().is_loopback()),
+        beside_sites: false,
+        streams: Some(shutdown.clone()),
+    };
+    let router = router(installation.app, hosts, installation.first_key, Router::new(), place);
     // Whoever waits for readiness may have gone; that stops nothing.
     let _ = ready.send(format!("http://{bound}"));
     listen::until(listener, router, shutdown).await.map_err(HostedError::Serving)

@@ -7,6 +7,7 @@ pub mod history;
 mod items;
 pub mod keys;
 pub mod locks;
+pub mod passes;
 pub mod projects;
 pub mod requests;
 pub mod tables;

@@ -7,3 +7,5 @@ mod endings;
 mod faults;
 mod main_line;
 mod world;
+
+pub use world::World;

@@ -4,7 +4,7 @@ use super::assert_none;
 use super::source::{Source, sources};
 
 /// A crate (a `*` stands for any ending) and the places below `src/` that may name it. The first that matches counts.
-const HOMES: [(&str, &[&str]); 15] = [
+const HOMES: [(&str, &[&str]); 17] = [
     // The record endpoint checks signatures with the very code that makes them.
     ("aws_sigv4", &["local/"]),
     ("aws_*", &["store/", "aws/"]),
@@ -21,6 +21,8 @@ const HOMES: [(&str, &[&str]); 15] = [
     ("octocrab", &["github.rs"]),
     ("reqwest", &["cli/", "github.rs"]),
     ("indicatif", &["cli/"]),
+    ("maud", &["server/web/"]),
+    ("similar", &["model/"]),
 ];
 
 #[test]

@@ -4,6 +4,7 @@
 //! folder is temporary and every port is chosen by the operating system, so tests run beside each other.
 
 mod boto;
+mod browser;
 mod calls;
 mod cli;
 mod codebuild;
@@ -22,6 +23,7 @@ mod storage;
 mod wait;
 
 pub use boto::{Boto, python_tool};
+pub use browser::run_browser;
 pub use calls::{CallProxy, Mishap};
 pub use cli::Cli;
 pub use codebuild::{CodeBuild, Outcome};

@@ -187,8 +187,7 @@ pub async fn show(app: &App, caller: &Caller, args: WhichRequest) -> Result<Requ
     if caller.role < Role::Approver
         && let Some(review) = &mut review
     {
-        // Which parameters are secret is said by the very template that is asked for, so who asks does not see any.
-        review.parameters.values_mut().for_each(|value| *value = "****".to_owned());
+        review.hide_parameters();
     }
     let now = Time::now();
     let backend = BackendDetails::of(&request);

@@ -12,9 +12,9 @@ pub use deploy::{BackendView, DeployState, DeployView, WhichDeploy, deploy_statu
 pub use details::{CallerView, FileChange, RequestDetails, TargetView, show};
 pub use health::{Check, Health, health};
 pub use history::{DeployHistory, DeployItem, WhichHistory, history};
-pub use pending::{ListPending, PendingItem, PendingList, list_pending};
-pub(super) use request::hint;
+pub use pending::{ListPending, PendingItem, PendingList, list_pending, waiting};
 pub use request::{ProgressView, RequestStatus, StepName, WhichRequest, status};
+pub(super) use request::{hint, status_of};
 
 use crate::model::error::UserError;
 

@@ -184,7 +184,7 @@ pub(in crate::flow) fn hint(request: &Request, now: Time) -> Option<String> {
     }
 }
 
-pub(super) fn status_of(request: Request, now: Time) -> RequestStatus {
+pub(in crate::flow) fn status_of(request: Request, now: Time) -> RequestStatus {
     let status = request.status_at(now);
     let hint = hint(&request, now);
     let running = status == Status::Running;

@@ -7,12 +7,12 @@ mod sites;
 pub use credentials::{Credentials, CredentialsError};
 
 use super::backend::{self, BackendSetupError};
-use super::{TABLE_PREFIX, guard, limits, listen, router};
+use super::{TABLE_PREFIX, guard, limits, listen, previews, router, web};
 use crate::aws;
 use crate::engine::local::LocalEngine;
 use crate::engine::tasks::TaskRunner;
 use crate::flow::app::{App, Limits, Profile, PublishSettings, Settings, TRANSFER_ROOM_KIB};
-use crate::flow::approval;
+use crate::flow::{approval, passes};
 use crate::local::{self, LocalError};
 use crate::model::error::UserError;
 use crate::store::StoreError;
@@ -90,11 +90,21 @@ impl ServerFile {
     }
 }
 
-/// Serves the local profile until `shutdown`. `ready` is told the base URL once requests are answered.
+/// Where a server answers.
+pub struct Ready {
+    /// The base URL, for programs.
+    pub url: String,
+    /// The page, for people.
+    pub page_url: String,
+    /// The page, signed in as the local approver: a secret that works once, within ten minutes.
+    pub sign_in_url: String,
+}
+
+/// Serves the local profile until `shutdown`. `ready` is told where once requests are answered.
 pub async fn serve(
     options: ServeOptions,
     shutdown: CancellationToken,
-    ready: oneshot::Sender<String>,
+    ready: oneshot::Sender<Ready>,
 ) -> Result<(), ServeError> {
     let storage_stop = CancellationToken::new();
     let storage = local::start(&options.data_dir, options.listen.ip(), storage_stop.clone()).await?;
@@ -109,13 +119,14 @@ async fn serve_over(
     options: &ServeOptions,
     storage: &local::Endpoints,
     shutdown: CancellationToken,
-    ready: oneshot::Sender<String>,
+    ready: oneshot::Sender<Ready>,
 ) -> Result<(), ServeError> {
     let listener = TcpListener::bind(options.listen)
         .await
         .map_err(|source| ServeError::Listen { address: options.listen, source })?;
     let address = listener.local_addr().map_err(ServeError::Serving)?;
     let url = format!("http://{}", reachable(address));
+    let page_url = super::page_url().unwrap_or_else(|| local_page_url(address));
 
     let endpoints = aws::Endpoints {
         records: format!("http://{}", storage.records),
@@ -139,13 +150,14 @@ async fn serve_over(
             staging_bucket: format!("bouncer-uploads-{LOCAL_ACCOUNT}"),
             approval_window: options.approval_window,
             public_url: Some(public_url(address, &options.allowed_hosts)),
+            page_url: Some(page_url.clone()),
             limits: limits(Limits::default().answer_bytes),
             publish: PublishSettings::default(),
         },
         transfer_room: Semaphore::new(TRANSFER_ROOM_KIB),
     });
     app.objects.create_bucket(&app.settings.staging_bucket()).await?;
-    Credentials::load_or_create(&options.data_dir, &app.store).await?;
+    let credentials = Credentials::load_or_create(&options.data_dir, &app.store).await?;
 
     let work_stop = CancellationToken::new();
     let work = tokio::spawn(engine.run(Arc::new(TaskRunner::new(app.clone())), work_stop.clone()));
@@ -163,9 +175,14 @@ async fn serve_over(
     files::write_private(&server_file, &bytes).map_err(failed)?;
 
     let hosts = guard::Hosts::named(options.listen.ip(), &options.allowed_hosts);
-    let router = router(app, hosts, guard::FirstKey::none(), sites::routes());
+    let sign_in = passes::sign_in_link(&app, credentials.approver.hash()).await.map_err(ServeError::Recovery)?;
+    let sign_in_url = web::sign_in_address(&page_url, &sign_in);
+    let is_on_loopback = options.listen.ip().is_loopback() || options.listen.ip().is_unspecified();
+    let previews = previews(is_on_loopback);
+    let place = web::Place { previews, beside_sites: is_on_loopback, streams: Some(shutdown.clone()) };
+    let router = router(app, hosts, guard::FirstKey::none(), sites::routes(), place);
     // Whoever waits for readiness may have gone; that stops nothing.
-    let _ = ready.send(url);
+    let _ = ready.send(Ready { url, page_url, sign_in_url });
     let outcome = listen::until(listener, router, shutdown).await.map_err(ServeError::Serving);
 
     work_stop.cancel();
@@ -183,6 +200,14 @@ fn reachable(address: SocketAddr) -> SocketAddr {
         ip if !ip.is_unspecified() => address,
         IpAddr::V4(_) => SocketAddr::from(([127, 0, 0, 1], address.port())),
         IpAddr::V6(_) => SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], address.port())),
+    }
+}
+
+/// Where the page is: at a name, because published sites have the numbers to themselves.
+fn local_page_url(address: SocketAddr) -> String {
+    match address.ip() {
+        ip if ip.is_loopback() || ip.is_unspecified() => format!("http://localhost:{}", address.port()),
+        _ => format!("http://{address}"),
     }
 }
 

@@ -1,0 +1,5 @@
+//! The page for approvers: over plain HTTP, and in a real browser.
+
+mod browser;
+mod http;
+mod sessions;
