@@ -12,7 +12,7 @@ use crate::model::error::UserError;
 use crate::model::ids::{ProjectId, RequestId};
 use crate::model::manifest::{Entry, Manifest};
 use crate::model::prompt::{Content, Prompt, Stage};
-use crate::model::request::Request;
+use crate::model::request::{Request, Status};
 use crate::model::review::Review;
 use crate::model::text_diff::{Difference, compare};
 use crate::model::time::Time;
@@ -106,6 +106,25 @@ pub async fn look(app: &App, caller: &Caller, id: &str, page: usize) -> Result<L
 /// A request that this caller may see, for those who look again and again.
 pub async fn visible(app: &App, caller: &Caller, id: &str) -> Result<Request, UserError> {
     find(app, caller, id).await
+}
+
+/// Requests that no longer wait, newest first: of each state in `states` at most `limit`.
+pub async fn handled(
+    app: &App,
+    caller: &Caller,
+    states: &[Status],
+    project: Option<&str>,
+    limit: usize,
+) -> Result<Vec<Request>, UserError> {
+    let reads = states.iter().map(|status| app.store.latest_requests_in(*status, limit));
+    let mut rows: Vec<Request> = futures::future::try_join_all(reads).await?.into_iter().flatten().collect();
+    rows.retain(|row| {
+        let is_of = |wanted: &str| row.project.as_ref().is_some_and(|project| project.as_str() == wanted);
+        caller.may_see(&row.caller) && row.plan.is_some() && project.is_none_or(is_of)
+    });
+    rows.sort_by(|a, b| (b.created_at, &b.request_id).cmp(&(a.created_at, &a.request_id)));
+    rows.truncate(limit);
+    Ok(rows)
 }
 
 /// The request of an id, whoever may see it.

@@ -170,6 +170,11 @@ impl Store {
         self.query_index(Table::Requests, STATUS_INDEX, ("status", status.as_str()), false, limit).await
     }
 
+    /// The same, newest first.
+    pub async fn latest_requests_in(&self, status: Status, limit: usize) -> Result<Vec<Request>, StoreError> {
+        self.query_index(Table::Requests, STATUS_INDEX, ("status", status.as_str()), true, limit).await
+    }
+
     fn attribute<T: serde::Serialize>(&self, value: &T) -> Result<AttributeValue, StoreError> {
         serde_dynamo::to_attribute_value(value)
             .map_err(|error| StoreError::unreadable(&self.table(Table::Requests), error))

@@ -25,3 +25,5 @@ mod main_line;
 mod profiles;
 mod refused;
 mod slices;
+
+pub use installation::Installation;

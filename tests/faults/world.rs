@@ -87,6 +87,7 @@ impl World {
             staging_bucket: STAGING.into(),
             approval_window: 600,
             public_url: None,
+            page_url: None,
             limits: Limits::default(),
             publish,
         };

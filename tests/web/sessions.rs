@@ -1,5 +1,6 @@
 //! Speaking with the page as a browser does, without one.
 
+use reqwest::header::{HeaderMap, HeaderValue, ORIGIN};
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::json;
 
@@ -48,6 +49,12 @@ impl Session {
         get(server, path).header("cookie", &self.cookie).send().await.expect("the page answers")
     }
 
+    /// What a page of another origin gets.
+    pub async fn get_from(&self, server: &Server, path: &str, origin: &str) -> Response {
+        let request = from_origin(get(server, path).header("cookie", &self.cookie), origin);
+        request.send().await.expect("the page answers")
+    }
+
     /// Sends a form as this page's own.
     pub fn post(&self, server: &Server, path: &str, fields: &[(&str, &str)]) -> RequestBuilder {
         let fields: Vec<(&str, &str)> = [("csrf", self.token.as_str())].iter().chain(fields).copied().collect();
@@ -81,6 +88,12 @@ pub fn form(server: &Server, path: &str, fields: &[(&str, &str)]) -> RequestBuil
         .header("content-type", "application/x-www-form-urlencoded")
         .header("origin", page_url(server))
         .body(body.join("&"))
+}
+
+/// The same request from another origin.
+pub fn from_origin(request: RequestBuilder, origin: &str) -> RequestBuilder {
+    let origin = HeaderValue::from_str(origin).expect("an origin is ASCII");
+    request.headers(HeaderMap::from_iter([(ORIGIN, origin)]))
 }
 
 /// The cookie that an answer sets, as it is sent back.

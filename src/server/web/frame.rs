@@ -11,6 +11,7 @@ use maud::{DOCTYPE, Markup, html};
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     Pending,
+    History,
     Elsewhere,
 }
 
@@ -26,6 +27,7 @@ pub(super) fn page(visitor: Option<&Visitor>, place: Place, title: &str, content
                 @if let Some(visitor) = visitor {
                     nav aria-label="Pages" {
                         (link("/", "Waiting", place == Place::Pending))
+                    (link("/history", "History", place == Place::History))
                     }
                     form.who method="post" action="/sign-out" {
                         input type="hidden" name="csrf" value=(visitor.session.form_token());

@@ -106,7 +106,9 @@ pub(super) fn part(standing: &Standing, session: &Pass) -> Markup {
                 Stage::Ended { outcome, decided_by, detail } => {
                     p.hint data-say { (sentence(*outcome)) }
                     (decided(decided_by.as_deref(), who_word(*outcome)))
-                    @if let Some(detail) = detail { p.detail { (detail) } }
+                    @if let Some(detail) = detail {
+                        p.detail { @if detail.starts_with("rel-") { "Release " } (detail) }
+                    }
                     @if let Some(seconds) = status.duration_seconds { p.quiet { "Took " (duration(seconds)) } }
                     (addresses(standing))
                 }
@@ -140,8 +142,8 @@ fn who_word(outcome: Outcome) -> &'static str {
 
 fn sentence(outcome: Outcome) -> &'static str {
     match outcome {
-        Outcome::Completed => "Done. What was shown is live.",
-        Outcome::Failed => "It failed. Nothing of it is live.",
+        Outcome::Completed => "Done. What was shown is in place.",
+        Outcome::Failed => "It failed.",
         Outcome::PartlyDeployed => "It failed on the way: visitors may get some of the new files.",
         Outcome::Denied => "Denied. Nothing was changed.",
         Outcome::Expired => "Nobody decided in time. Nothing was changed.",

@@ -4,6 +4,7 @@
 mod deploy;
 mod files;
 mod frame;
+mod history;
 mod hub;
 mod live;
 mod pending;
@@ -100,6 +101,7 @@ pub(super) fn routes(web: &Web) -> Router<Api> {
         .route("/requests/{request_id}/events", routing::get(live::events))
         .route("/requests/{request_id}/decision", routing::post(request::decide))
         .route("/requests/{request_id}/preview", routing::get(preview::open))
+        .route("/history", routing::get(history::page))
         .route("/deploys/{deploy_id}", routing::get(deploy::page))
         .layer(middleware::from_fn(page_headers));
     let place = web.place.clone();

@@ -7,6 +7,7 @@ use super::words::{kind, time, title};
 use super::{files, live, review};
 use crate::flow::approval;
 use crate::flow::look::{self, Look};
+use crate::model::approver::Approver;
 use crate::model::error::{ErrorCode, UserError};
 use crate::model::prompt::Content;
 use crate::model::request::Verdict;
@@ -160,5 +161,5 @@ async fn press(web: &Web, visitor: &Visitor, id: &str, form: &Decision) -> Resul
             "Tick the box below the risks first.",
         ));
     }
-    approval::decide(&web.app, &visitor.caller, id, verdict, "web").await.map(|_| ())
+    approval::decide(&web.app, &Approver::from(&visitor.caller), id, verdict, "web").await.map(|_| ())
 }

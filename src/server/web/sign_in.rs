@@ -48,7 +48,7 @@ fn form(next: &str, problem: Option<&UserError>) -> Html<String> {
                     label for="key" { "Approver key" }
                     input #key type="password" name="key" autocomplete="current-password" autocapitalize="off"
                         spellcheck="false" required autofocus aria-describedby="key-help";
-                    p #key-help .help { "It begins with bncr_. The key stays with the server's hash of it; this browser keeps a session of 12 hours." }
+                    p #key-help .help { "It begins with bncr_. This browser keeps a session of 12 hours, and never the key." }
                     button.primary type="submit" { "Sign in" }
                 }
                 // Filled in and sent by the script when the address carries a link's secret.

@@ -111,7 +111,7 @@ run(async (browser) => {
   await preview.getByText("Open 9 to 16 until March.").waitFor();
   assert.equal(new URL(preview.url()).hostname, `${winter}.preview.localhost`);
   assert.equal(new URL(preview.url()).pathname + new URL(preview.url()).search, "/", "no secret stays in the address");
-  assert.equal(await preview.evaluate(() => getComputedStyle(document.body).maxWidth), "612px", "root-absolute files are found");
+  assert.equal(await preview.evaluate(() => getComputedStyle(document.body).maxWidth), "544px", "root-absolute files are found");
   await shot(preview, "preview");
   await preview.close();
   assert.deepEqual(faults.filter((fault) => !fault.includes("favicon.ico")), [], "no page complains");
@@ -145,5 +145,16 @@ run(async (browser) => {
   assert.equal(await approver.getByRole("button", { name: "Approve" }).count(), 0);
   await accessible(approver, "an expired request");
   await shot(approver, "expired");
+
+  // All of it is in the history, which is filtered without a script.
+  await approver.getByRole("link", { name: "History" }).click();
+  await heading("History").waitFor();
+  assert.equal(await approver.locator(".card").count(), 4);
+  await accessible(approver, "the history");
+  await shot(approver, "history");
+  await approver.getByLabel("State").selectOption("Denied");
+  await approver.getByRole("button", { name: "Show" }).click();
+  await approver.getByText("decided by local approver").waitFor();
+  assert.equal(await approver.locator(".card").count(), 1);
   assert.deepEqual(faults, []);
 });

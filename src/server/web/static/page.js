@@ -95,12 +95,15 @@
   };
 
   // The secret of a link stands behind the '#', which browsers send to nobody; it leaves the address at once.
-  const linked = byId("link-form");
-  if (linked && location.hash.startsWith("#bpass_")) {
-    linked.elements.link.value = location.hash.slice(1);
+  const followLink = () => {
+    const form = byId("link-form");
+    if (!form || !location.hash.startsWith("#bpass_")) return;
+    form.elements.link.value = location.hash.slice(1);
     history.replaceState(null, "", location.pathname);
-    linked.submit();
-  }
+    form.submit();
+  };
+  addEventListener("hashchange", followLink);
+  followLink();
 
   const live = byId("live");
   if (live?.dataset.live) follow(live);
