@@ -99,7 +99,8 @@ pub(super) fn refusal(visitor: Option<&Visitor>, error: &UserError, back: &str, 
         &html! {
             section.message role="alert" {
                 h1 { (error.message) }
-                p { (error.suggestion) }
+                // What names a tool is for who calls tools.
+            @if !error.suggestion.contains("bouncer_") { p { (error.suggestion) } }
                 p { a.button href=(back) { (to) } }
             }
         },
