@@ -17,7 +17,8 @@ mod web;
 
 use crate::flow::app::{App, Limits};
 use crate::model::error::UserError;
-use ::http::StatusCode;
+use ::http::header::ACCEPT;
+use ::http::{HeaderMap, StatusCode};
 use axum::extract::DefaultBodyLimit;
 use axum::{Router, middleware, routing};
 use std::sync::Arc;
@@ -100,7 +101,11 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.trim().is_empty())
 }
 
-async fn nothing_here() -> axum::response::Response {
+async fn nothing_here(headers: HeaderMap) -> axum::response::Response {
     let error = UserError::not_found("There is nothing at this address.", "The tools are at /v1/tools and /mcp.");
-    guard::refusal(StatusCode::NOT_FOUND, &error)
+    let accepted = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    match accepted.contains("text/html") {
+        true => web::nothing_here(&error),
+        false => guard::refusal(StatusCode::NOT_FOUND, &error),
+    }
 }

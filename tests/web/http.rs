@@ -123,7 +123,7 @@ async fn only_the_pages_own_form_decides() {
     let cross = approver.post(&server, &path, &yes).header("sec-fetch-site", "same-site");
     refused(cross, 403, "not sent by the page").await;
     refused(form(&server, &path, &yes), 401, "not signed in").await;
-    refused(approver.post(&server, &path, &[("decision", "maybe")]), 422, "").await;
+    refused(approver.post(&server, &path, &[("decision", "maybe")]), 400, "names no decision").await;
     refused(approver.post(&server, &path, &[("plan", &plan)]), 400, "names no decision").await;
     let other_plan = [("decision", "approve"), ("plan", &"0".repeat(64))];
     refused(approver.post(&server, &path, &other_plan), 409, "not the plan").await;
@@ -147,8 +147,10 @@ async fn pages_are_closed_to_everything_else() {
     let id = asked(&server, &Site::new(1, 0, 1)).await;
     let approver = Session::of(&server, server.key(Role::Approver)).await;
 
-    for path in ["/", "/sign-in", &format!("/requests/{id}"), &format!("/requests/{id}/live"), "/requests/nothing"] {
-        let page = approver.get(&server, path).await;
+    let (page, live) = (format!("/requests/{id}"), format!("/requests/{id}/live"));
+    for path in ["/", "/sign-in", "/history", &page, &live, "/requests/nothing", "/nowhere/at/all"] {
+        let page = get(&server, path).header("cookie", &approver.cookie).header("accept", "text/html");
+        let page = page.send().await.unwrap();
         let headers = page.headers().clone();
         let policy = header(&headers, "content-security-policy");
         assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{path}: {policy}");

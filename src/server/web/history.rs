@@ -37,6 +37,8 @@ pub(super) struct Filter {
 
 /// `GET /history`.
 pub(super) async fn page(State(web): State<Web>, visitor: Visitor, Query(filter): Query<Filter>) -> Response {
+    // The semaphore is never closed, so the place is always given.
+    let _place = web.large_pages.acquire().await.ok();
     let all = STATES.map(|(status, _)| status);
     let wanted: Vec<Status> = all.into_iter().filter(|status| status.as_str() == filter.status).collect();
     let states = if wanted.is_empty() { &all[..] } else { &wanted[..] };

@@ -23,6 +23,7 @@ pub(super) use words::sign_in_address;
 use super::guard::Keys;
 use super::http::Api;
 use crate::flow::app::App;
+use crate::model::error::UserError;
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
@@ -37,7 +38,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use words::Host;
 
-/// Pages that read whole sites, at once; more wait.
+/// Pages that read whole sites or long lists, at once; more wait.
 const LARGE_PAGES_AT_ONCE: usize = 4;
 
 /// How the page is served, by what serves it.
@@ -145,7 +146,7 @@ pub(super) fn is_number_of_loopback(host: &str) -> bool {
 }
 
 /// What a browser is told of every page: nothing runs, loads or frames it but what is its own.
-async fn page_headers(request: Request, next: Next) -> Response {
+fn closed(mut response: Response) -> Response {
     const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
                           form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
     const HEADERS: [(HeaderName, &str); 6] = [
@@ -157,9 +158,17 @@ async fn page_headers(request: Request, next: Next) -> Response {
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
         (header::CACHE_CONTROL, "no-store"),
     ];
-    let mut response = next.run(request).await;
     for (name, value) in HEADERS {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     response
+}
+
+async fn page_headers(request: Request, next: Next) -> Response {
+    closed(next.run(request).await)
+}
+
+/// The page of an address that leads nowhere.
+pub(super) fn nothing_here(error: &UserError) -> Response {
+    closed((StatusCode::NOT_FOUND, frame::error(None, error)).into_response())
 }

@@ -19,6 +19,8 @@ const SHOWN: usize = 100;
 
 /// `GET /`.
 pub(super) async fn page(State(web): State<Web>, visitor: Visitor) -> Response {
+    // The semaphore is never closed, so the place is always given.
+    let _place = web.large_pages.acquire().await.ok();
     let rows = match waiting(&web.app).await {
         Ok(rows) => rows,
         Err(error) => return frame::failed(Some(&visitor), &error),
@@ -34,6 +36,7 @@ pub(super) async fn page(State(web): State<Web>, visitor: Visitor) -> Response {
 
 /// `GET /live`.
 pub(super) async fn live(State(web): State<Web>, visitor: Visitor) -> Response {
+    let _place = web.large_pages.acquire().await.ok();
     match waiting(&web.app).await {
         Ok(rows) => Html(list(&rows, &visitor.caller).into_string()).into_response(),
         Err(error) => frame::failed(Some(&visitor), &error),

@@ -109,7 +109,8 @@ fn facts(look: &Look) -> Markup {
 pub(super) struct Decision {
     #[serde(default)]
     csrf: String,
-    decision: Option<Verdict>,
+    #[serde(default)]
+    decision: String,
     /// The plan that was shown.
     #[serde(default)]
     plan: String,
@@ -141,8 +142,10 @@ pub(super) async fn decide(
 }
 
 async fn press(web: &Web, visitor: &Visitor, id: &str, form: &Decision) -> Result<(), UserError> {
-    let Some(verdict) = form.decision else {
-        return Err(UserError::invalid("decision", "The form names no decision.", "Press one of its buttons."));
+    let verdict = match form.decision.as_str() {
+        "approve" => Verdict::Approve,
+        "deny" => Verdict::Deny,
+        _ => return Err(UserError::invalid("decision", "The form names no decision.", "Press one of its buttons.")),
     };
     let request = look::visible(&web.app, &visitor.caller, id).await?;
     let shown = request.plan_hash.map(|hash| hash.to_string()).unwrap_or_default();
