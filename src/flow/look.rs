@@ -224,7 +224,7 @@ async fn compare_texts(app: &App, project: &ProjectId, files: Vec<FileDiffers>) 
     for file in files {
         let (Some(before), Some(after)) = (&file.before, &file.after) else { continue };
         let (old, new) = tokio::try_join!(text(app, project, before), text(app, project, after))?;
-        // Content that is no text after all, or no longer stored, stands in the list of files alone.
+        // Content that is no text after all, or cannot be had, stands in the list of files alone.
         let (Some(old), Some(new)) = (old, new) else { continue };
         let path = file.path().to_owned();
         let compared = tokio::task::spawn_blocking(move || compare(&old, &new)).await;
@@ -239,7 +239,7 @@ async fn text(app: &App, project: &ProjectId, entry: &Entry) -> Result<Option<St
     let bucket = app.settings.staging_bucket();
     match app.objects.read(&bucket, &blob_key(project, entry.sha256), TEXT_BYTES).await {
         Ok(bytes) => Ok(String::from_utf8(bytes.to_vec()).ok().filter(|text| !text.contains('\0'))),
-        Err(ObjectError::NotFound { .. }) => Ok(None),
+        Err(ObjectError::NotFound { .. } | ObjectError::AccessDenied { .. }) => Ok(None),
         Err(error) => Err(error),
     }
 }

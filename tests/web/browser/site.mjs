@@ -111,6 +111,7 @@ run(async (browser) => {
   await preview.getByText("Open 9 to 16 until March.").waitFor();
   assert.equal(new URL(preview.url()).hostname, `${winter}.preview.localhost`);
   assert.equal(new URL(preview.url()).pathname + new URL(preview.url()).search, "/", "no secret stays in the address");
+  await preview.waitForLoadState("load");
   assert.equal(await preview.evaluate(() => getComputedStyle(document.body).maxWidth), "544px", "root-absolute files are found");
   await shot(preview, "preview");
   await preview.close();
