@@ -389,6 +389,7 @@ fn the_roles_reach_the_keys_the_program_uses() {
 
     let blob = folder(blob_key(&ProjectId::parse("shop").unwrap(), Sha256::of(b"")));
     assert!(api_puts.contains(&blob) && task_gets.contains(&blob), "{blob}");
+    assert!(folders("ApiRole", "s3:GetObject").contains(&blob), "the page shows staged sites: {blob}");
     let staged = folder(staged_key(&RequestId::random(), &SitePath::parse("index.html").unwrap()));
     assert!(api_puts.contains(&staged) && !task_gets.contains(&staged), "{staged}");
     assert!(folders("TaskRole", "s3:PutObject").contains("releases/*") && !api_puts.contains("releases/*"));
