@@ -166,17 +166,23 @@ pub async fn fail(app: &App, id: &RequestId, state: &Value) -> Result<Value, Tas
         super::cancel::finish(app, &request).await?;
         return Ok(json!({}));
     }
-    let mut result = match request.status.has_ended() {
+    let told = match request.status.has_ended() {
         true => BackendResult::default(),
         false => explain(app, &request).await,
     };
-    result.deploy_status = "deploy_failed".to_owned();
-    if result.error_summary.is_none() {
-        result.error_summary =
-            Some(cause_of(state, "/error").unwrap_or_else(|| "The deploy stopped for an unknown reason.".to_owned()));
-    }
-    drop_change_set(app, &request).await;
-    close(app, &request, Event::Fail, result).await
+    let said = cause_of(state, "/error").unwrap_or_else(|| "The deploy stopped for an unknown reason.".to_owned());
+    give_up(app, &request, told, said).await
+}
+
+/// `said` is the cause where builds and stacks tell of none.
+async fn give_up(app: &App, request: &Request, told: BackendResult, said: String) -> Result<Value, TaskError> {
+    let result = BackendResult {
+        deploy_status: "deploy_failed".to_owned(),
+        error_summary: told.error_summary.clone().or(Some(said)),
+        ..told
+    };
+    drop_change_set(app, request).await;
+    close(app, request, Event::Fail, result).await
 }
 
 /// Closes a deploy whose infrastructure changes nobody approved. `state` tells whether someone said no.
@@ -202,6 +208,8 @@ pub(in crate::flow) async fn close_orphan(app: &App, request: &Request) -> Resul
     if request.cancellation.is_some() {
         return super::cancel::finish(app, request).await;
     }
+    // Before anything of it is stopped, which would look like a failure of its own.
+    let told = explain(app, request).await;
     let said = match left_behind(app, request).await {
         Ok(Left::Done) => return complete(app, &request.request_id, &Value::Null).await.map(|_| ()),
         Ok(Left::Nothing) => "The workflow ended without recording why.",
@@ -212,9 +220,7 @@ pub(in crate::flow) async fn close_orphan(app: &App, request: &Request) -> Resul
              next deploy."
         }
     };
-    let cause = json!({ "errorMessage": said }).to_string();
-    let state = json!({ "error": { "Error": "Bouncer.Orphaned", "Cause": cause } });
-    fail(app, &request.request_id, &state).await.map(|_| ())
+    give_up(app, request, told, said.to_owned()).await.map(|_| ())
 }
 
 /// The cause as far as builds and stacks tell it. What cannot be read is left out: the record must be closed anyway.
