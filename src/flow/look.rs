@@ -120,7 +120,7 @@ pub async fn handled(
     let mut rows: Vec<Request> = futures::future::try_join_all(reads).await?.into_iter().flatten().collect();
     rows.retain(|row| {
         let is_of = |wanted: &str| row.project.as_ref().is_some_and(|project| project.as_str() == wanted);
-        caller.may_see(&row.caller) && row.plan.is_some() && project.is_none_or(is_of)
+        row.is_visible_to(caller) && row.plan.is_some() && project.is_none_or(is_of)
     });
     rows.sort_by(|a, b| (b.created_at, &b.request_id).cmp(&(a.created_at, &a.request_id)));
     rows.truncate(limit);

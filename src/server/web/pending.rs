@@ -50,7 +50,7 @@ pub(super) async fn events(State(web): State<Web>, visitor: Visitor) -> Response
 
 fn list(rows: &[Request], caller: &Caller) -> Markup {
     let now = Time::now();
-    let open = |row: &&Request| row.status_at(now) == Status::PendingApproval && caller.may_see(&row.caller);
+    let open = |row: &&Request| row.status_at(now) == Status::PendingApproval && row.is_visible_to(caller);
     let rows: Vec<&Request> = rows.iter().filter(open).collect();
     html! {
         @if rows.is_empty() {
