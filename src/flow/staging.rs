@@ -17,6 +17,9 @@ use std::collections::HashMap;
 /// The largest document read: a manifest of 20,000 files is about 6 MB.
 const MAX_DOCUMENT_BYTES: u64 = 64 << 20;
 
+/// The longest key that S3 takes.
+const MAX_KEY_BYTES: usize = 1024;
+
 /// A file's content, by its hash; never shared between projects.
 pub fn blob_key(project: &ProjectId, sha256: Sha256) -> String {
     let hex = sha256.to_string();
@@ -25,7 +28,12 @@ pub fn blob_key(project: &ProjectId, sha256: Sha256) -> String {
 
 /// Where a file lands whose hash is not known yet.
 pub fn staged_key(request: &RequestId, path: &SitePath) -> String {
-    format!("staged/{request}/{path}")
+    let key = format!("staged/{request}/{path}");
+    if key.len() <= MAX_KEY_BYTES {
+        return key;
+    }
+    // A name may be as long as a key may be, and then there is no room before it.
+    format!("staged/{request}/{}", Sha256::of(path.as_str().as_bytes()))
 }
 
 fn manifest_key(project: &ProjectId, sha256: Sha256) -> String {

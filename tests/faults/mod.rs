@@ -8,4 +8,4 @@ mod moves;
 mod restarts;
 mod slices;
 mod transient;
-mod world;
+pub mod world;

@@ -145,6 +145,11 @@ impl World {
         puts
     }
 
+    /// The objects, without the proxy, as any S3 client sees them.
+    pub fn storage(&self) -> crate::support::Storage {
+        crate::support::Storage::of(self._folder.path())
+    }
+
     /// A client of the records and of the objects for what Bouncer itself never does.
     pub fn raw(&self) -> Raw {
         Raw::new(self.records, self._endpoints.objects, &self.credentials)
@@ -215,7 +220,15 @@ impl Bouncer {
     }
 
     pub async fn add_project(&self, project: &str, bucket: &str) {
-        let args = serde_json::from_value(json!({ "project": project, "bucket": bucket })).unwrap();
+        self.add_project_with(project, bucket, &[]).await;
+    }
+
+    /// The same with cache rules of its own: patterns and values.
+    pub async fn add_project_with(&self, project: &str, bucket: &str, rules: &[(&str, &str)]) {
+        let rule = |(pattern, value): &(&str, &str)| json!({ "pattern": pattern, "cache_control": value });
+        let rules: Value = rules.iter().map(rule).collect();
+        let args = json!({ "project": project, "bucket": bucket, "cache_rules": rules });
+        let args = serde_json::from_value(args).unwrap();
         projects::add(&self.app, &caller(Role::Admin), args).await.unwrap();
     }
 
@@ -233,8 +246,17 @@ impl Bouncer {
     }
 
     async fn try_ask_in(&self, project: &str, site: &Site) -> Result<String, UserError> {
+        self.try_ask_files(project, site.inline()).await
+    }
+
+    /// Asks for a deploy of these files, given as the tool takes them.
+    pub async fn ask_files(&self, files: Value) -> RequestId {
+        RequestId::parse(self.try_ask_files(SHOP, files).await.unwrap()).unwrap()
+    }
+
+    async fn try_ask_files(&self, project: &str, files: Value) -> Result<String, UserError> {
         let args = json!({
-            "project": project, "files": site.inline(), "reason": "a test", "source": "tests", "trust_scope": "tests",
+            "project": project, "files": files, "reason": "a test", "source": "tests", "trust_scope": "tests",
         });
         let args = serde_json::from_value(args).unwrap();
         Ok(frontend::inline::deploy(&self.app, &caller(Role::Agent), args).await?.request_id)
