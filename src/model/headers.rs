@@ -53,6 +53,12 @@ impl CacheRules {
         cache_control.split(',').any(|directive| directive.trim().eq_ignore_ascii_case("immutable"))
     }
 
+    /// Whether a value lets a cache answer without asking.
+    pub fn may_be_kept(cache_control: &str) -> bool {
+        let mut directives = cache_control.split(',').map(str::trim);
+        !directives.any(|it| it.eq_ignore_ascii_case("no-store") || it.eq_ignore_ascii_case("no-cache"))
+    }
+
     /// The `Cache-Control` of a file.
     pub fn cache_control(&self, path: &SitePath) -> &str {
         match self.0.iter().find(|(glob, _)| glob.is_match(path.as_str())) {

@@ -60,6 +60,12 @@ async fn assert_sound(server: &Server) {
     assert_eq!(panic, None);
 }
 
+async fn call(server: &Server, tool: &str, role: Role, arguments: &Value) {
+    let (status, body) = server.tool(role, tool, arguments.clone()).await;
+    let shown: String = arguments.to_string().chars().take(3000).collect();
+    assert_coded(&format!("{tool} {shown}"), status, &body);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_tool_takes_or_refuses_any_arguments() {
     let server = shop().await;
@@ -76,13 +82,19 @@ async fn every_tool_takes_or_refuses_any_arguments() {
         })
         .collect();
     stream::iter(&calls)
-        .for_each_concurrent(AT_ONCE, async |(tool, role, arguments)| {
-            let (status, body) = server.tool(*role, tool, arguments.clone()).await;
-            let shown: String = arguments.to_string().chars().take(3000).collect();
-            assert_coded(&format!("{tool} {shown}"), status, &body);
-        })
+        .map(|(tool, role, arguments)| call(&server, tool, *role, arguments))
+        .buffer_unordered(AT_ONCE)
+        .for_each(|()| std::future::ready(()))
         .await;
     assert_sound(&server).await;
+}
+
+async fn send(server: &Server, to_mcp: bool, id: &str, body: &Value) {
+    let path = if to_mcp { "/mcp".to_owned() } else { format!("/v1/requests/{}/decision", encoded(id)) };
+    let request = server.request(Method::POST, &path).bearer_auth(server.key(Role::Approver)).json(body);
+    let request = request.header("accept", "application/json, text/event-stream");
+    let status = request.send().await.expect("the server answers").status();
+    assert!(status.as_u16() < 500, "HTTP {status} for {path} {body}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -102,16 +114,21 @@ async fn decisions_and_mcp_take_or_refuse_any_body() {
         })
         .collect();
     stream::iter(&calls)
-        .for_each_concurrent(AT_ONCE, async |(to_mcp, id, body)| {
-            let id = percent_encoding::utf8_percent_encode(id, percent_encoding::NON_ALPHANUMERIC);
-            let path = if *to_mcp { "/mcp".to_owned() } else { format!("/v1/requests/{id}/decision") };
-            let request = server.request(Method::POST, &path).bearer_auth(server.key(Role::Approver)).json(body);
-            let request = request.header("accept", "application/json, text/event-stream");
-            let response = request.send().await.expect("the server answers");
-            assert!(response.status().as_u16() < 500, "HTTP {} for {path} {body}", response.status());
-        })
+        .map(|(to_mcp, id, body)| send(&server, *to_mcp, id, body))
+        .buffer_unordered(AT_ONCE)
+        .for_each(|()| std::future::ready(()))
         .await;
     assert_sound(&server).await;
+}
+
+async fn visit(server: &Server, project: &str, path: &str) {
+    let path = format!("/sites/{}/{}", encoded(project), encoded(path));
+    let status = server.request(Method::GET, &path).send().await.expect("the server answers").status().as_u16();
+    assert!([200, 308, 400, 404, 414, 431].contains(&status), "HTTP {status} for {path}");
+}
+
+fn encoded(text: &str) -> String {
+    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -125,15 +142,9 @@ async fn a_site_answers_at_any_address() {
         })
         .collect();
     stream::iter(&paths)
-        .for_each_concurrent(AT_ONCE, async |(project, path)| {
-            let encode = |text: &str| {
-                percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
-            };
-            let sent =
-                server.request(Method::GET, &format!("/sites/{}/{}", encode(project), encode(path))).send().await;
-            let status = sent.expect("the server answers").status().as_u16();
-            assert!([200, 308, 400, 404, 414, 431].contains(&status), "HTTP {status} for {project:?} {path:?}");
-        })
+        .map(|(project, path)| visit(&server, project, path))
+        .buffer_unordered(AT_ONCE)
+        .for_each(|()| std::future::ready(()))
         .await;
     assert_sound(&server).await;
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bouncer::model::digest::Sha256;
-use bouncer::model::invalidation;
+use bouncer::model::invalidation::Untrue;
 use bouncer::model::manifest::{Entry, Manifest};
 use bouncer::model::paths::SitePath;
 use tokio::task::JoinHandle;
@@ -84,7 +84,7 @@ const TABS: usize = 4;
 
 /// What a deploy is to invalidate that replaces one release by another.
 pub fn invalidation(earlier: &Release, later: &Release) -> Vec<String> {
-    invalidation::paths(&manifest(earlier), &manifest(later))
+    Untrue::between(&manifest(earlier), &manifest(later)).into_paths()
 }
 
 fn manifest(release: &Release) -> Manifest {

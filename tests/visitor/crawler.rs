@@ -87,17 +87,13 @@ impl<O: Origin> Visitor<O> {
     async fn step(&self, step: &Step) -> Result<Vec<Step>, Broken> {
         let before = self.truth.before();
         let got = self.origin.get(&step.path).await;
-        let possible = self.truth.possible(&before);
         let key = key_of(&step.path);
+        let possible = self.truth.possible(&before, &key);
         let broken = |why: String| Err(Broken { path: step.path.clone(), from: step.from.clone(), why });
-        let newest_before = possible.iter().map(|(number, _)| *number).max();
-
         if got.status != 200 {
             // A page may be gone from a site that has moved on since the one that led there.
-            let may_be_gone = step.kind == Kind::Page
-                && possible.iter().any(|(number, release)| *number > step.floor && !release.files.contains_key(&key));
-            let why =
-                format!("HTTP {}, while {newest_before:?} was the last begun and {} led there", got.status, step.floor);
+            let may_be_gone = step.kind == Kind::Page && self.truth.may_be_gone(&before, &key, step.floor);
+            let why = format!("HTTP {}, and publication {} led there", got.status, step.floor);
             return if may_be_gone { Ok(vec![]) } else { broken(why) };
         }
         if Release::is_false_name(&key, &got.bytes) {

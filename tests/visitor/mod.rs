@@ -7,6 +7,7 @@ mod audience;
 mod crawler;
 mod faulty;
 mod foreign;
+mod installed;
 mod killed;
 mod links;
 mod odd;
@@ -27,22 +28,25 @@ fn seed(test: u64) -> u64 {
     seed * 1000 + test
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sees_whole_sites_while_servers_are_killed() {
-    killed::rounds(rounds(50), seed(1)).await;
+macro_rules! sees_whole_sites {
+    ($($name:ident: $run:ident, $share:literal, $test:literal;)*) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                $run::rounds(rounds($share), seed($test)).await;
+            }
+        )*
+    };
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sees_whole_sites_while_servers_are_killed_again() {
-    killed::rounds(rounds(50), seed(2)).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sees_whole_sites_while_storage_fails() {
-    faulty::rounds(rounds(50), seed(3)).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sees_whole_sites_while_storage_fails_again() {
-    faulty::rounds(rounds(50), seed(4)).await;
+sees_whole_sites! {
+    sees_whole_sites_while_servers_are_killed_1: killed, 24, 1;
+    sees_whole_sites_while_servers_are_killed_2: killed, 24, 2;
+    sees_whole_sites_while_servers_are_killed_3: killed, 24, 3;
+    sees_whole_sites_while_servers_are_killed_4: killed, 24, 4;
+    sees_whole_sites_while_storage_fails_1: faulty, 24, 5;
+    sees_whole_sites_while_storage_fails_2: faulty, 24, 6;
+    sees_whole_sites_while_storage_fails_3: faulty, 24, 7;
+    sees_whole_sites_while_storage_fails_4: faulty, 24, 8;
+    sees_whole_sites_before_a_cdn_that_is_told_what_changed: installed, 8, 9;
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::crawler::path_of;
-use crate::support::{Cli, Role, Server, Stored, text};
+use crate::support::{Cli, Role, Server, Storage, Stored, text};
 use crate::tools::{accepted, approve, put};
 
 const BUCKET: &str = "shop-site";
@@ -64,17 +64,19 @@ impl Folder {
 
     async fn assert_those_arrived(&self, server: &Server, paths: impl Iterator<Item = &String>) {
         let storage = server.storage();
-        let check = async |path: &String| {
-            let file = &self.files[path];
-            assert_eq!(storage.get(BUCKET, path).await.as_ref(), Some(file), "{path:?} in storage");
-            let response = server.visit("shop", path_of(path).trim_start_matches('/')).await;
-            assert_eq!(response.status(), 200, "{path:?}");
-            let header = |name: &str| response.headers()[name].to_str().unwrap().to_owned();
-            let (content_type, cache_control) = (header("content-type"), header("cache-control"));
-            let served = Stored { content_type, cache_control, bytes: response.bytes().await.unwrap().into() };
-            assert_eq!(&served, file, "{path:?} as served");
-        };
-        stream::iter(paths).for_each_concurrent(8, check).await;
+        let checks = paths.map(|path| self.assert_one_arrived(server, &storage, path));
+        stream::iter(checks).buffer_unordered(8).for_each(|()| std::future::ready(())).await;
+    }
+
+    async fn assert_one_arrived(&self, server: &Server, storage: &Storage, path: &str) {
+        let file = &self.files[path];
+        assert_eq!(storage.get(BUCKET, path).await.as_ref(), Some(file), "{path:?} in storage");
+        let response = server.visit("shop", path_of(path).trim_start_matches('/')).await;
+        assert_eq!(response.status(), 200, "{path:?}");
+        let header = |name: &str| response.headers()[name].to_str().unwrap().to_owned();
+        let (content_type, cache_control) = (header("content-type"), header("cache-control"));
+        let served = Stored { content_type, cache_control, bytes: response.bytes().await.unwrap().into() };
+        assert_eq!(&served, file, "{path:?} as served");
     }
 }
 

@@ -71,10 +71,22 @@ impl Truth {
         Before { live: live(&all), withdrawn }
     }
 
-    /// The publications that an answer may be of which came after `before` was taken, with their numbers.
-    pub fn possible(&self, before: &Before) -> Vec<(usize, Arc<Release>)> {
-        let all = self.lock().iter().map(|it| it.release.clone()).enumerate().collect::<Vec<_>>();
-        all.into_iter().filter(|(number, _)| *number >= before.live && !before.withdrawn.contains(number)).collect()
+    /// The publications whose file of this name an answer may be that came after `before` was taken. What the live one does
+    /// not have any more stays for those who came earlier.
+    pub fn possible(&self, before: &Before, key: &str) -> Vec<(usize, Arc<Release>)> {
+        let all = self.lock();
+        let oldest = (0..=before.live).rfind(|number| all[*number].release.files.contains_key(key)).unwrap_or(0);
+        let numbers = (oldest..all.len()).filter(|number| !before.withdrawn.contains(number));
+        numbers.map(|number| (number, all[number].release.clone())).collect()
+    }
+
+    /// Whether a page may have been taken away from a visitor who was led to it by a page of the publication `since`.
+    pub fn may_be_gone(&self, before: &Before, key: &str, since: usize) -> bool {
+        let all = self.lock();
+        let newer = before.live.max(since + 1)..all.len();
+        newer
+            .into_iter()
+            .any(|number| !before.withdrawn.contains(&number) && !all[number].release.files.contains_key(key))
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Publication>> {

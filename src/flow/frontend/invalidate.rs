@@ -11,7 +11,7 @@ use crate::flow::app::App;
 use crate::flow::errors::UNAVAILABLE;
 use crate::flow::ports::TaskError;
 use crate::model::ids::RequestId;
-use crate::model::invalidation::{EVERYTHING, paths};
+use crate::model::invalidation::{EVERYTHING, Untrue};
 use crate::model::plan::FrontendPlan;
 use crate::model::request::{Request, Status};
 use serde_json::{Value, json};
@@ -66,7 +66,7 @@ async fn wanted(app: &App, request: &Request, plan: &FrontendPlan) -> Result<Vec
     };
     let earlier = app.read_release(&plan.project, base).await?.manifest;
     let later = app.read_manifest(&plan.project, plan.manifest).await?;
-    Ok(paths(&earlier, &later))
+    Ok(Untrue::between(&earlier, &later).into_paths())
 }
 
 async fn open(app: &App, plan: &FrontendPlan, id: &RequestId) -> Result<Site, TaskError> {
