@@ -263,6 +263,13 @@ impl Bouncer {
         RequestId::parse(self.try_ask_files(SHOP, files).await.unwrap()).unwrap()
     }
 
+    /// Asks to go back to a release.
+    pub async fn ask_back(&self, release: &str) -> RequestId {
+        let args = serde_json::from_value(json!({ "project": SHOP, "release": release, "reason": "a test" })).unwrap();
+        let asked = frontend::rollback::rollback(&self.app, &caller(Role::Agent), args).await.unwrap();
+        RequestId::parse(asked.request_id).unwrap()
+    }
+
     async fn try_ask_files(&self, project: &str, files: Value) -> Result<String, UserError> {
         let args = json!({
             "project": project, "files": files, "reason": "a test", "source": "tests", "trust_scope": "tests",
@@ -384,6 +391,11 @@ impl Ended {
 
     pub fn status(&self) -> &str {
         text(&self.answer["status"])
+    }
+
+    /// The release that it made.
+    pub fn release(&self) -> String {
+        text(&self.answer["result"]["release_id"]).to_owned()
     }
 
     pub fn assert_completed(&self, site: &Site) {

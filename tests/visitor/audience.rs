@@ -79,12 +79,15 @@ async fn visits<O: Origin>(
     Ok(())
 }
 
-/// Releases whose open tabs are looked after.
-const TABS: usize = 4;
+/// Releases whose open tabs are looked after, the live one among them.
+pub const TABS: usize = 4;
 
-/// What a deploy is to invalidate that replaces one release by another.
-pub fn invalidation(earlier: &Release, later: &Release) -> Vec<String> {
-    Untrue::between(&manifest(earlier), &manifest(later)).into_paths()
+/// What a deploy is to invalidate that replaces one release by another, after those that were begun before.
+pub fn invalidation(truth: &Truth, earlier: &Release, later: &Release) -> Vec<String> {
+    let (earlier, later) = (manifest(earlier), manifest(later));
+    let mut untrue = Untrue::between(&earlier, &later);
+    truth.all().iter().for_each(|older| untrue.remember(&manifest(older)));
+    untrue.into_paths()
 }
 
 fn manifest(release: &Release) -> Manifest {

@@ -29,19 +29,28 @@ pub async fn rounds(rounds: usize, seed: u64) {
     let publication = truth.begin(first.clone());
     let id = bouncer.ask_files(first.inline()).await;
     bouncer.approve(&id).await;
-    assert_eq!(bouncer.ended(&id).await.status(), "completed");
+    let ended = bouncer.ended(&id).await;
     truth.live(publication);
+    // What was live so far, with the ids it has.
+    let mut live = vec![(ended.release(), first)];
 
     let origin = || Bucket { objects: world.objects.clone(), bucket: BUCKET };
     let mut audience = Audience::comes(truth.clone(), origin(), origin());
     let mut seen = Counts::default();
     for round in 1..=rounds {
         let (_, earlier) = truth.now();
-        let release = Arc::new(Release::new(seed, round));
+        let back = live.get(live.len().wrapping_sub(2)).filter(|_| round.is_multiple_of(5)).cloned();
+        let (release, id) = match back {
+            Some((to, release)) => (release, bouncer.ask_back(&to).await),
+            None => {
+                let release = Arc::new(Release::new(seed, round));
+                let id = bouncer.ask_files(release.inline()).await;
+                (release, id)
+            }
+        };
         let publication = truth.begin(release.clone());
         let harm = Harm::choose(&mut random);
         println!("round {round}: {harm:?}");
-        let id = bouncer.ask_files(release.inline()).await;
         harm.begin(&world.proxy);
         bouncer.approve(&id).await;
         if let Some(after) = harm.kill {
@@ -55,8 +64,9 @@ pub async fn rounds(rounds: usize, seed: u64) {
         match (ended.status(), ended.answer["result"]["deploy_status"].as_str()) {
             ("completed", _) => {
                 let repairs = bouncer.app.store.request(&id).await.unwrap().unwrap().repairs;
-                let paths = if repairs { vec!["/*".to_owned()] } else { invalidation(&earlier, &release) };
+                let paths = if repairs { vec!["/*".to_owned()] } else { invalidation(&truth, &earlier, &release) };
                 audience.is_live(publication, &paths).await;
+                live.push((ended.release(), release));
                 seen.live += 1;
             }
             (_, Some("deploy_failed")) => {
@@ -107,9 +117,11 @@ impl Harm {
 }
 
 fn rule(random: &mut StdRng) -> (Method, &'static str, &'static str, usize, &'static str) {
-    let (method, bucket, keys): (_, _, &[&str]) = match random.random_range(0..8) {
+    let (method, bucket, keys): (_, _, &[&str]) = match random.random_range(0..10) {
         0..5 => (Method::PUT, BUCKET, &["*", "assets/*", "*.html", "index.html", "style.css", "data/*", "docs/*"]),
-        5 | 6 => (Method::GET, STAGING, &["blobs/*", "manifests/*", "releases/*"]),
+        5 => (Method::DELETE, BUCKET, &["*", "docs/*"]),
+        6 => (Method::HEAD, BUCKET, &["*"]),
+        7 | 8 => (Method::GET, STAGING, &["blobs/*", "manifests/*", "releases/*"]),
         _ => (Method::GET, BUCKET, &[""]),
     };
     let faults: &[&str] = match random.random_range(0..10) {

@@ -8,7 +8,7 @@ use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::audience::{Audience, invalidation};
+use super::audience::{Audience, TABS, invalidation};
 use super::foreign::Foreign;
 use super::origin::Served;
 use super::site::{DATA_RULE, Release};
@@ -18,6 +18,8 @@ use crate::tools::accepted;
 
 const PROJECT: &str = "shop";
 const BUCKET: &str = "shop-site";
+/// Releases that are kept: as many as there are open tabs.
+const KEPT: usize = TABS;
 
 struct Show {
     server: Server,
@@ -27,6 +29,8 @@ struct Show {
     /// Of the last release.
     number: usize,
     truth: Arc<Truth>,
+    /// What was live so far, oldest first, with the ids it has in the server.
+    live: Vec<(String, Arc<Release>)>,
     /// How long a deploy takes that nobody disturbs.
     usual: Duration,
 }
@@ -46,10 +50,10 @@ pub async fn rounds(rounds: usize, seed: u64) {
         println!("round {round}: killed after {kill:?}");
         kills += usize::from(kill.is_some());
         let (_, earlier) = show.truth.now();
-        let release = show.next();
+        let (release, id) = if round.is_multiple_of(5) { show.ask_back().await } else { show.ask_next().await };
         let publication = show.truth.begin(release.clone());
-        show.publish(&release, kill).await;
-        audience.is_live(publication, &invalidation(&earlier, &release)).await;
+        show.publish(&release, &id, kill).await;
+        audience.is_live(publication, &invalidation(&show.truth, &earlier, &release)).await;
         foreign.assert_one(&storage, &mut show.random).await;
     }
 
@@ -63,46 +67,63 @@ impl Show {
     async fn start(seed: u64) -> Self {
         let server = Server::start().await;
         let rules = json!([{ "pattern": "data/**", "cache_control": DATA_RULE }]);
-        let arguments = json!({ "project": PROJECT, "bucket": BUCKET, "cache_rules": rules });
+        // So few that every deploy removes what the one before the last few has left.
+        let arguments = json!({
+            "project": PROJECT, "bucket": BUCKET, "cache_rules": rules, "retain_releases": KEPT, "asset_grace_hours": 0,
+        });
         accepted(server.tool(Role::Admin, "bouncer_project_add", arguments).await);
         let (url, _) = watch::channel(server.url().to_owned());
         let random = StdRng::seed_from_u64(seed);
-        Self { server, url, random, seed, number: 0, truth: Arc::default(), usual: Duration::ZERO }
+        Self { server, url, random, seed, number: 0, truth: Arc::default(), live: vec![], usual: Duration::ZERO }
     }
 
     async fn publish_first(&mut self) {
-        let release = Arc::new(Release::new(self.seed, self.number));
+        let (release, id) = self.ask_next().await;
         let publication = self.truth.begin(release.clone());
         let start = Instant::now();
-        self.publish(&release, None).await;
+        self.publish(&release, &id, None).await;
         self.usual = start.elapsed();
         self.truth.live(publication);
     }
 
-    fn next(&mut self) -> Arc<Release> {
+    /// Asks for a deploy of the next release; it and the request's id.
+    async fn ask_next(&mut self) -> (Arc<Release>, String) {
+        let release = Arc::new(Release::new(self.seed, self.number));
         self.number += 1;
-        Arc::new(Release::new(self.seed, self.number))
-    }
-
-    /// Publishes a release, and kills the server so long after the approval.
-    async fn publish(&mut self, release: &Release, kill: Option<Duration>) {
         let arguments = json!({
             "project": PROJECT, "files": release.inline(), "reason": "a test", "source": "tests", "trust_scope": "tests",
         });
-        let pending = accepted(self.server.tool(Role::Agent, "bouncer_deploy_frontend", arguments).await);
-        let id = text(&pending["request_id"]).to_owned();
+        (release, self.ask("bouncer_deploy_frontend", arguments).await)
+    }
+
+    /// Asks to go back to one of the releases that are kept.
+    async fn ask_back(&mut self) -> (Arc<Release>, String) {
+        let kept = &self.live[self.live.len().saturating_sub(KEPT)..self.live.len() - 1];
+        let (to, release) = kept[self.random.random_range(0..kept.len())].clone();
+        let arguments = json!({ "project": PROJECT, "release": to, "reason": "a test" });
+        (release, self.ask("bouncer_frontend_rollback", arguments).await)
+    }
+
+    async fn ask(&self, tool: &str, arguments: Value) -> String {
+        let pending = accepted(self.server.tool(Role::Agent, tool, arguments).await);
+        text(&pending["request_id"]).to_owned()
+    }
+
+    /// Approves what was asked for, kills the server so long afterwards, and sees it through to its end.
+    async fn publish(&mut self, release: &Arc<Release>, id: &str, kill: Option<Duration>) {
         let start = Instant::now();
-        accepted(self.server.decide(Role::Approver, &id, "approve").await);
+        accepted(self.server.decide(Role::Approver, id, "approve").await);
         if let Some(after) = kill {
             tokio::time::sleep(after.saturating_sub(start.elapsed())).await;
             self.server.kill9();
             self.server.restart().await;
             self.url.send_replace(self.server.url().to_owned());
         }
-        let ended: Value = self.server.ended(&id).await;
+        let ended = self.server.ended(id).await;
         assert_eq!(ended["status"], "completed", "{ended:#}");
         if kill.is_none() && !self.usual.is_zero() {
             self.usual = start.elapsed();
         }
+        self.live.push((text(&ended["result"]["release_id"]).to_owned(), release.clone()));
     }
 }

@@ -97,10 +97,10 @@ impl Build {
         self.put("robots.txt", b"User-agent: *\n".to_vec());
         self.put("files/na\u{ef}ve +1 100%.txt", self.age("odd", 3).into_bytes());
         self.put("assets/empty.css", Vec::new());
-        // These are not in every release.
-        if self.number.is_multiple_of(3) {
-            self.put("data/extra.json", b"{\"extra\":true}".to_vec());
-            self.put("assets/badge.svg", b"<svg></svg>".to_vec());
+        // These are not in every release, and are others when they come back.
+        if self.number.is_multiple_of(2) {
+            self.put("data/extra.json", format!("{{\"extra\":{}}}", self.number).into_bytes());
+            self.put("assets/badge.svg", format!("<svg><!-- {} --></svg>", self.number).into_bytes());
         }
 
         let guides: Vec<String> = (0..3).map(|n| format!("docs/guide/{}.html", (self.number + n) % 7)).collect();
