@@ -11,6 +11,7 @@ pub mod keys;
 pub mod locks;
 pub mod passes;
 pub mod projects;
+mod releases;
 pub mod requests;
 pub mod tables;
 

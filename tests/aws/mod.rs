@@ -20,7 +20,7 @@ mod crash;
 mod credentials;
 mod endings;
 mod gate;
-mod installation;
+pub mod installation;
 mod main_line;
 mod profiles;
 mod refused;
