@@ -2,7 +2,7 @@
 
 use super::app::App;
 use super::approval::find;
-use super::prompts::{prompt_of, stage};
+use super::prompts::{in_one_line, prompt_of, stage};
 use super::staging::blob_key;
 use super::status::{RequestStatus, status_of};
 use crate::aws::objects::ObjectError;
@@ -86,19 +86,23 @@ pub struct TextDiffers {
 /// A request with all that a page about it shows. The first page of files also has the texts.
 pub async fn look(app: &App, caller: &Caller, id: &str, page: usize) -> Result<Look, UserError> {
     let request = find(app, caller, id).await?;
-    let mut prompt = prompt_of(app, &request).await?;
+    let mut prompt = match prompt_of(app, &request).await {
+        // Releases are kept for a while; what was decided then is still told.
+        Err(ObjectError::NotFound { .. }) => in_one_line(app, &request),
+        prompt => prompt?,
+    };
     if caller.role < Role::Approver
         && let Content::Backend(backend) = &mut prompt.content
     {
         backend.review.hide_parameters();
     }
     let site = match request.frontend_plan() {
-        Some(plan) => {
+        Some(plan) if matches!(prompt.content, Content::Site(_)) => {
             let after = app.read_manifest(&plan.project, plan.manifest).await?;
             let before = app.site_of(&plan.project, plan.base_release.as_ref()).await?;
             Some(site_look(app, &plan.project, &before, &after, page).await?)
         }
-        None => None,
+        _ => None,
     };
     Ok(Look { prompt, standing: standing(request, caller, Time::now()), site })
 }
@@ -139,10 +143,19 @@ pub fn standing(request: Request, caller: &Caller, now: Time) -> Standing {
         stage: stage(&request, now),
         may_decide: caller.role >= Role::Approver && !is_own,
         is_own,
-        risks: request.review.as_ref().map(Review::risks).unwrap_or_default(),
+        risks: risks(&request),
         plan_hash: request.plan_hash,
         status: status_of(request, now),
     }
+}
+
+/// What must be confirmed before a yes, a sentence each.
+pub fn risks(request: &Request) -> Vec<String> {
+    let mut risks = request.review.as_ref().map(Review::risks).unwrap_or_default();
+    if request.frontend_plan().is_some_and(|plan| plan.mass_delete) {
+        risks.push("It takes away more than half of the site's files.".to_owned());
+    }
+    risks
 }
 
 async fn site_look(

@@ -43,7 +43,16 @@ pub async fn prompt_of(app: &App, request: &Request) -> Result<Prompt, ObjectErr
         }),
         None => Content::Other(request.summary.clone()),
     };
-    Ok(Prompt {
+    Ok(with_content(app, request, content))
+}
+
+/// The same of a request whose documents are kept no more: its one line.
+pub(super) fn in_one_line(app: &App, request: &Request) -> Prompt {
+    with_content(app, request, Content::Other(request.summary.clone()))
+}
+
+fn with_content(app: &App, request: &Request, content: Content) -> Prompt {
+    Prompt {
         request_id: request.request_id.clone(),
         action: request.action,
         source: request.source.clone(),
@@ -56,7 +65,7 @@ pub async fn prompt_of(app: &App, request: &Request) -> Result<Prompt, ObjectErr
         expires_at: request.expires_at,
         page: app.settings.page_url.as_ref().map(|url| format!("{url}/requests/{}", request.request_id)),
         stage: stage(request, Time::now()),
-    })
+    }
 }
 
 /// What a site's deploy would change, the first files by name.

@@ -23,6 +23,10 @@ pub(super) fn site(content: &SiteContent, look: Option<&SiteLook>, path: &str) -
                 (number(changes.unchanged, "unchanged", ""))
                 li { strong { (bytes(changes.bytes)) } " to write" }
             }
+            @if let Some(release) = &content.restores {
+                p.note { "It goes back to the files of release " span.code { (release) } "." }
+            }
+            @if content.mass_delete { p.note.grave { "It takes away more than half of the site’s files." } }
             @if let Some(look) = look { (list(look, path)) }
         }
         @if let Some(look) = look { (texts(look)) }

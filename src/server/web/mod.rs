@@ -9,6 +9,7 @@ mod hub;
 mod live;
 mod pending;
 mod preview;
+mod releases;
 mod request;
 mod review;
 mod session;
@@ -103,6 +104,7 @@ pub(super) fn routes(web: &Web) -> Router<Api> {
         .route("/requests/{request_id}/decision", routing::post(request::decide))
         .route("/requests/{request_id}/preview", routing::get(preview::open))
         .route("/history", routing::get(history::page))
+        .route("/projects/{project}/releases", routing::get(releases::page))
         .route("/deploys/{deploy_id}", routing::get(deploy::page))
         .layer(middleware::from_fn(page_headers));
     let place = web.place.clone();

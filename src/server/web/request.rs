@@ -87,6 +87,9 @@ fn facts(look: &Look) -> Markup {
             dt { "Asked" } dd { (time(prompt.created_at)) }
             @match &prompt.content {
                 Content::Site(site) => {
+                    @if let Some(project) = &prompt.project {
+                        dt { "Project" } dd { a href={ "/projects/" (project) "/releases" } { (project) "’s releases" } }
+                    }
                     dt { "Bucket" } dd { (site.target.bucket) " " span.quiet { (site.target.region) } }
                     @if let Some(id) = &site.target.distribution_id { dt { "Distribution" } dd { (id) } }
                     @if let Some(role) = &site.target.deploy_role_arn { dt { "Role" } dd.code { (role) } }
@@ -156,7 +159,7 @@ async fn press(web: &Web, visitor: &Visitor, id: &str, form: &Decision) -> Resul
             "Look at the request again.",
         ));
     }
-    let has_risks = request.review.as_ref().is_some_and(|review| !review.risks().is_empty());
+    let has_risks = !look::risks(&request).is_empty();
     if verdict == Verdict::Approve && has_risks && form.risks != "seen" {
         return Err(UserError::invalid(
             "risks",

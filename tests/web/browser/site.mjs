@@ -147,6 +147,14 @@ run(async (browser) => {
   await accessible(approver, "an expired request");
   await shot(approver, "expired");
 
+  // What went live, and what visitors get now.
+  await approver.goto(`${config.url}/requests/${winter}`);
+  await approver.getByRole("link", { name: "coffee’s releases" }).click();
+  await approver.getByText("2 releases kept").waitFor();
+  assert.equal(await approver.getByText("Live now").count(), 1);
+  await accessible(approver, "the releases");
+  await shot(approver, "releases");
+
   // All of it is in the history, which is filtered without a script.
   await approver.getByRole("link", { name: "History" }).click();
   await heading("History").waitFor();
