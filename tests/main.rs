@@ -12,4 +12,5 @@ mod load;
 mod local;
 mod mcp;
 mod support;
+mod telegram;
 mod tools;
