@@ -56,7 +56,7 @@ pub async fn list_pending(app: &App, caller: &Caller, args: ListPending) -> Resu
     let requests: Vec<PendingItem> = waiting(app)
         .await?
         .into_iter()
-        .filter(|request| caller.may_see(&request.caller))
+        .filter(|request| request.is_visible_to(caller))
         .filter(|request| args.source.is_none() || args.source == request.source)
         .take(limit)
         .map(|request| PendingItem {
