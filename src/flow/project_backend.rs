@@ -166,7 +166,9 @@ fn check(target: &BackendTarget) -> Result<(), UserError> {
     let wrong = |name: &str, fault: String| UserError::invalid(name, fault, "Correct it; nothing was changed.");
     Repo::parse(&target.git_repo).map_err(|error| wrong("git_repo", format!("The {error}.")))?;
     Branch::parse(&target.default_branch).map_err(|error| wrong("default_branch", format!("The {error}.")))?;
-    StackParameters::parse(&target.sam_params).map_err(|error| wrong("sam_params", error.to_string()))?;
+    let parameters = StackParameters::parse(&target.sam_params);
+    let parameters = parameters.and_then(|parameters| parameters.check_size());
+    parameters.map_err(|error| wrong("sam_params", error.to_string()))?;
     let check = |name: &str, value: &str, good: bool, expected: &str| {
         if good { Ok(()) } else { Err(wrong(name, format!("{name} '{value}' is not valid: expected {expected}."))) }
     };

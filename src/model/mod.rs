@@ -3,6 +3,7 @@
 pub mod approver;
 pub mod backend;
 pub mod backend_run;
+pub mod budget;
 pub mod caller;
 pub mod canonical;
 pub mod changeset;

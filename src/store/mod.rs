@@ -1,8 +1,10 @@
 //! The DynamoDB tables as typed repositories. Conditional writes live here and nowhere else.
 
+pub mod asked;
 pub mod buckets;
 pub mod error;
 pub mod executions;
+pub mod glance;
 pub mod history;
 mod items;
 pub mod keys;

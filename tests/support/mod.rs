@@ -6,6 +6,7 @@
 mod boto;
 mod calls;
 mod cli;
+mod cloudformation;
 mod codebuild;
 mod faults;
 mod github;
@@ -24,6 +25,7 @@ mod wait;
 pub use boto::{Boto, python_tool};
 pub use calls::{CallProxy, Mishap};
 pub use cli::Cli;
+pub use cloudformation::{Change, CloudFormation};
 pub use codebuild::{CodeBuild, Outcome};
 pub use faults::{Fault, FaultProxy};
 pub use github::{Github, REPOSITORY, TOKEN};

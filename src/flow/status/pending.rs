@@ -58,7 +58,7 @@ pub async fn list_pending(app: &App, caller: &Caller, args: ListPending) -> Resu
         .requests_in(Status::PendingApproval, CONSIDERED)
         .await?
         .into_iter()
-        .filter(|request| request.status_at(now) == Status::PendingApproval && caller.may_see(&request.caller))
+        .filter(|request| request.status_at(now) == Status::PendingApproval && request.is_visible_to(caller))
         .filter(|request| args.source.is_none() || args.source == request.source)
         .collect();
     waiting.sort_by(|a, b| (a.expires_at, &a.request_id).cmp(&(b.expires_at, &b.request_id)));
