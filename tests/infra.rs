@@ -372,12 +372,17 @@ fn a_deploy_role_is_for_the_tasks_alone_and_never_reads_staging() {
         BTreeSet::from([
             "cloudfront:CreateInvalidation",
             "cloudfront:GetInvalidation",
+            "kms:Decrypt",
             "kms:GenerateDataKey",
+            "s3:DeleteObject",
+            "s3:GetObject",
             "s3:ListBucket",
             "s3:PutObject",
         ])
     );
-    assert_eq!(allowed(role, "s3:PutObject"), ["arn:${AWS::Partition}:s3:::${BucketName}/*"]);
+    for action in ["s3:PutObject", "s3:GetObject", "s3:DeleteObject"] {
+        assert_eq!(allowed(role, action), ["arn:${AWS::Partition}:s3:::${BucketName}/*"], "{action}");
+    }
     assert_eq!(allowed(role, "s3:ListBucket"), ["arn:${AWS::Partition}:s3:::${BucketName}"]);
 }
 

@@ -7,7 +7,7 @@ use crate::model::caller::{Caller, Role};
 use crate::model::commit::{Branch, Repo};
 use crate::model::error::UserError;
 use crate::model::ids::ProjectId;
-use crate::model::project::{Project, is_region, is_role_arn};
+use crate::model::project::{Project, asset_grace_hours, is_region, is_role_arn, retain_releases};
 use crate::model::stack_parameters::StackParameters;
 use crate::store::buckets::BucketTurn;
 use schemars::JsonSchema;
@@ -112,7 +112,10 @@ async fn set_in_turn(
                 enabled: true,
                 frontend: None,
                 frontend_cache_rules: vec![],
+                retain_releases: retain_releases(),
+                asset_grace_hours: asset_grace_hours(),
                 current_release: None,
+                releases: vec![],
                 backend: Some(target),
                 deployed: None,
             };

@@ -53,6 +53,9 @@ pub struct Release {
     pub request_id: RequestId,
     /// When that request began to publish it.
     pub created_at: Time,
+    /// The bucket it was written to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bucket: Option<String>,
     /// The site.
     pub manifest: Manifest,
 }
@@ -83,6 +86,18 @@ impl App {
         let text =
             canonical::to_string(release).map_err(|error| unreadable(&self.settings.staging_bucket(), &key, error))?;
         self.write_document(&key, text).await
+    }
+
+    /// The releases that have a document, those that never went live too.
+    pub async fn release_documents(&self, project: &ProjectId) -> Result<Vec<ReleaseId>, ObjectError> {
+        let listing = self.objects.list(&self.settings.staging_bucket(), &format!("releases/{project}/")).await?;
+        let name = |key: &str| key.rsplit('/').next()?.strip_suffix(".json").map(str::to_owned);
+        Ok(listing.iter().filter_map(|object| ReleaseId::parse(name(&object.key)?).ok()).collect())
+    }
+
+    /// Removes a release document.
+    pub async fn remove_release(&self, project: &ProjectId, release: &ReleaseId) -> Result<(), ObjectError> {
+        self.objects.delete(&self.settings.staging_bucket(), &release_key(project, release)).await
     }
 
     /// Reads a release document.

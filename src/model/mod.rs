@@ -21,6 +21,8 @@ pub mod plan;
 pub mod progress;
 pub mod project;
 pub mod prompt;
+pub mod release;
+pub mod removal;
 pub mod request;
 pub mod review;
 pub mod stack_parameters;

@@ -10,6 +10,7 @@ mod items;
 pub mod keys;
 pub mod locks;
 pub mod projects;
+mod releases;
 pub mod requests;
 pub mod tables;
 

@@ -5,6 +5,7 @@ mod ends;
 mod leases;
 mod memory;
 mod moves;
+mod prune;
 mod restarts;
 mod slices;
 mod transient;

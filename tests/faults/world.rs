@@ -221,6 +221,13 @@ impl Bouncer {
         projects::add(&self.app, &caller(Role::Admin), args).await.unwrap();
     }
 
+    /// Says how long the shop's releases are kept.
+    pub async fn keep(&self, releases: u32, hours: u32) {
+        let args =
+            json!({ "project": SHOP, "bucket": BUCKET, "retain_releases": releases, "asset_grace_hours": hours });
+        projects::add(&self.app, &caller(Role::Admin), serde_json::from_value(args).unwrap()).await.unwrap();
+    }
+
     pub async fn project(&self) -> Project {
         self.app.store.project(&shop()).await.unwrap().unwrap()
     }
@@ -250,6 +257,19 @@ impl Bouncer {
     /// Asks and approves.
     pub async fn start(&self, site: &Site) -> RequestId {
         let id = self.ask(site).await;
+        self.approve(&id).await;
+        id
+    }
+
+    /// The same, though most of the site goes.
+    pub async fn start_all(&self, site: &Site) -> RequestId {
+        let args = json!({
+            "project": SHOP, "files": site.inline(), "reason": "a test", "source": "tests", "trust_scope": "tests",
+            "allow_mass_delete": true,
+        });
+        let args = serde_json::from_value(args).unwrap();
+        let asked = frontend::inline::deploy(&self.app, &caller(Role::Agent), args).await.unwrap();
+        let id = RequestId::parse(asked.request_id).unwrap();
         self.approve(&id).await;
         id
     }
@@ -312,7 +332,12 @@ impl Bouncer {
 
     /// Runs one slice by hand, as a Lambda function would.
     pub async fn slice(&self, id: &RequestId) -> Result<Value, TaskError> {
-        let payload = json!({ "task": "frontend.publish", "request_id": id, "cursor": null });
+        self.task("frontend.publish", id).await
+    }
+
+    /// The same of any task that works in slices.
+    pub async fn task(&self, task: &str, id: &RequestId) -> Result<Value, TaskError> {
+        let payload = json!({ "task": task, "request_id": id, "cursor": null });
         TaskRunner::new(self.app.clone()).run_until(payload, Instant::now() + self.app.settings.publish.slice).await
     }
 }
