@@ -42,6 +42,14 @@ impl Section {
     }
 }
 
+/// What has to be said before anything else.
+pub(super) fn warning(renderer: &Renderer, content: &Content) -> Text {
+    match content {
+        Content::Site(site) if site.mass_delete => Text::default().plain("\n").bold(renderer.0.mass_delete),
+        _ => Text::default(),
+    }
+}
+
 /// Where it goes: always shown.
 pub(super) fn target(renderer: &Renderer, content: &Content) -> Text {
     let words = renderer.0;
@@ -51,6 +59,7 @@ pub(super) fn target(renderer: &Renderer, content: &Content) -> Text {
             fields.push((words.bucket, &site.target.bucket, NAME));
             fields.extend(site.target.distribution_id.iter().map(|id| (words.distribution, id.as_str(), NAME)));
             fields.extend(site.target.deploy_role_arn.iter().map(|arn| (words.role, arn.as_str(), SENTENCE)));
+            fields.extend(site.restores.iter().map(|release| (words.restores, release.as_str(), NAME)));
         }
         Content::Backend(backend) => {
             fields.push((words.stack, &backend.stack_name, NAME));

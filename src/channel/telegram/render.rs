@@ -106,7 +106,7 @@ impl Renderer {
             Stage::Running { decided_by, .. } => (words.running, decided_by.as_ref()),
             Stage::Ended { outcome, decided_by, .. } => (self.outcome(*outcome), decided_by.as_ref()),
         };
-        let mut text = self.title(title, prompt);
+        let mut text = self.title(title, prompt).and(content::warning(self, &prompt.content));
         if let Some(by) = by {
             text = text.and(self.field(words.decided_by, by, NAME));
         }

@@ -62,6 +62,7 @@ catalogue! {
     expired: "⌛ Expired, nothing was done: {}", "⌛ 已逾期，未執行任何動作：{}";
     cancelled: "↩️ Cancelled: {}", "↩️ 已取消：{}";
     reminder: "⏰ Still waiting: {}", "⏰ 仍在等待核准：{}";
+    mass_delete: "⚠️ More than half of the site would be gone.", "⚠️ 網站將有超過一半的檔案被移除。";
     // Labels, each at the start of a line.
     project: "Project", "專案";
     source: "Source", "來源";
@@ -69,6 +70,7 @@ catalogue! {
     bucket: "Bucket", "儲存桶";
     distribution: "Distribution", "發佈點";
     role: "Role", "角色";
+    restores: "Goes back to", "還原至";
     stack: "Stack", "堆疊";
     repository: "Repository", "程式庫";
     branch: "Branch", "分支";

@@ -2,7 +2,7 @@ use super::*;
 use crate::channel::telegram::words::Language;
 use crate::model::changeset::{AssessedChange, Replacement, Risk};
 use crate::model::commit::CommitSha;
-use crate::model::ids::{ProjectId, RequestId};
+use crate::model::ids::{ProjectId, ReleaseId, RequestId};
 use crate::model::manifest::ChangeCounts;
 use crate::model::project::FrontendTarget;
 use crate::model::prompt::{BackendContent, Content, FileLine, InfrastructureContent, SiteContent};
@@ -58,6 +58,8 @@ fn site(paths: &[&str]) -> Prompt {
     };
     let content = SiteContent {
         target,
+        restores: ReleaseId::parse("rel-0123456789ab").ok(),
+        mass_delete: true,
         changes: ChangeCounts { added: 12, changed: 1, removed: 14, unchanged: 230, bytes: 3_456_789 },
         files: paths.iter().enumerate().map(|(n, path)| file(path, n % 2 == 0)).collect(),
         files_total: paths.len() + 3,
