@@ -13,5 +13,6 @@ mod load;
 mod local;
 mod mcp;
 mod support;
+mod telegram;
 mod tools;
 mod visitor;

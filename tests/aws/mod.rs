@@ -25,3 +25,4 @@ mod main_line;
 mod profiles;
 mod refused;
 mod slices;
+mod telegram;
