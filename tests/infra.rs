@@ -261,12 +261,16 @@ fn the_functions_are_told_what_the_program_reads() {
             "BOUNCER_EXTERNAL_ID",
             "BOUNCER_GITHUB_API_URL",
             "BOUNCER_GITHUB_SECRET",
+            "BOUNCER_LANG",
             "BOUNCER_LOG",
             "BOUNCER_PROFILE",
             "BOUNCER_STAGING_BUCKET",
             "BOUNCER_STATE_MACHINE_DEPLOY",
             "BOUNCER_STATE_MACHINE_FRONTEND_DEPLOY",
             "BOUNCER_TABLE_PREFIX",
+            "BOUNCER_TELEGRAM_APPROVERS",
+            "BOUNCER_TELEGRAM_CHATS",
+            "BOUNCER_TELEGRAM_SECRET_ARN",
         ])
     );
     assert_eq!(common["BOUNCER_PROFILE"], "aws");

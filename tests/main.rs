@@ -13,6 +13,7 @@ mod load;
 mod local;
 mod mcp;
 mod support;
+mod telegram;
 mod tools;
 mod visitor;
 mod web;

@@ -90,6 +90,11 @@ pub async fn backend_from_environment(
     }
 }
 
+/// Secrets Manager, as the standard AWS settings name it.
+pub async fn secrets_from_environment() -> Secrets {
+    Secrets::new(&environment().await)
+}
+
 async fn environment() -> SdkConfig {
     aws_config::from_env().retry_config(retries()).timeout_config(timeouts()).load().await
 }

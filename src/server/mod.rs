@@ -12,6 +12,7 @@ mod listen;
 pub mod local;
 mod mcp;
 mod stream;
+pub mod telegram;
 mod tools;
 mod web;
 
@@ -35,12 +36,13 @@ const MAX_DECISION_BYTES: usize = 64 << 10;
 /// Calls worked on at once; more wait.
 const REQUESTS_AT_ONCE: usize = 256;
 
-/// The whole HTTP surface of an installation; `open` are its routes that need no key.
+/// The whole HTTP surface of an installation; `open` are its routes that need no key, `bot` takes Telegram's calls in.
 fn router(
     app: Arc<App>,
     hosts: guard::Hosts,
     first_key: guard::FirstKey,
     open: Router<http::Api>,
+    bot: Option<Arc<telegram::Bot>>,
     place: web::Place,
 ) -> Router {
     let tools = Arc::new(tools::Tools::new(app.clone()));
@@ -64,10 +66,12 @@ fn router(
     let names = guard::Names { hosts, previews: place.previews.clone() };
     let web = web::Web::new(app.clone(), keys(), place);
     let pages = web::routes(&web).layer(body(MAX_DECISION_BYTES));
+    let webhook = bot.map(telegram::routes).unwrap_or_default();
     Router::new()
         .merge(calls)
         .merge(control)
         .merge(pages)
+        .merge(webhook)
         .merge(open.layer(room))
         .route("/healthz", routing::get(http::alive))
         .fallback(nothing_here)

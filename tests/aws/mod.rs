@@ -25,5 +25,6 @@ mod main_line;
 mod profiles;
 mod refused;
 mod slices;
+mod telegram;
 
 pub use installation::Installation;

@@ -6,6 +6,7 @@ use crate::model::caller::Caller;
 use crate::model::error::UserError;
 use crate::model::request::{Action, Request, Status};
 use crate::model::time::Time;
+use crate::store::StoreError;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -80,4 +81,14 @@ pub async fn list_pending(app: &App, caller: &Caller, args: ListPending) -> Resu
         })
         .collect();
     Ok(PendingList { count: requests.len(), requests })
+}
+
+/// All that waits for a decision: undecided and unexpired, soonest expiry first.
+pub async fn waiting(app: &App) -> Result<Vec<Request>, StoreError> {
+    const CONSIDERED: usize = 10_000;
+    let now = Time::now();
+    let mut waiting = app.store.requests_in(Status::PendingApproval, CONSIDERED).await?;
+    waiting.retain(|request| request.status_at(now) == Status::PendingApproval);
+    waiting.sort_by(|a, b| (a.expires_at, &a.request_id).cmp(&(b.expires_at, &b.request_id)));
+    Ok(waiting)
 }

@@ -7,6 +7,7 @@ mod sites;
 pub use credentials::{Credentials, CredentialsError};
 
 use super::backend::{self, BackendSetupError};
+use super::telegram::{Entrance, Place, TelegramSetupError};
 use super::{TABLE_PREFIX, guard, limits, listen, previews, router, web};
 use crate::aws;
 use crate::engine::local::LocalEngine;
@@ -51,6 +52,8 @@ pub enum ServeError {
     Credentials(#[from] CredentialsError),
     #[error(transparent)]
     Backend(#[from] BackendSetupError),
+    #[error(transparent)]
+    Telegram(#[from] TelegramSetupError),
     #[error("the records could not be prepared: {0}")]
     Store(#[from] StoreError),
     #[error("the object storage could not be prepared: {0}")]
@@ -137,13 +140,14 @@ async fn serve_over(
     let aws::Storage { store, objects, sites } = aws::local(&endpoints, TABLE_PREFIX);
     store.create_missing_tables().await?;
     let engine = LocalEngine::new(store.clone());
+    let entrance = Entrance::from_environment(Place::Machine).await?;
     let app = Arc::new(App {
         store,
         objects,
         sites,
         backend: backend::from_environment().await?,
         engine: engine.clone(),
-        channels: vec![],
+        channels: entrance.iter().map(Entrance::channel).collect(),
         turns: Default::default(),
         settings: Settings {
             profile: Profile::Local,
@@ -160,6 +164,7 @@ async fn serve_over(
     app.objects.create_bucket(&app.settings.staging_bucket()).await?;
     let credentials = Credentials::load_or_create(&options.data_dir, &app.store).await?;
 
+    let bot = entrance.map(|entrance| Arc::new(entrance.open(app.clone())));
     let work_stop = CancellationToken::new();
     let work = tokio::spawn(engine.run(Arc::new(TaskRunner::new(app.clone())), work_stop.clone()));
     approval::recover(&app).await.map_err(ServeError::Recovery)?;
@@ -181,12 +186,18 @@ async fn serve_over(
     let is_on_loopback = options.listen.ip().is_loopback() || options.listen.ip().is_unspecified();
     let previews = previews(is_on_loopback);
     let place = web::Place { previews, beside_sites: is_on_loopback, streams: Some(shutdown.clone()) };
-    let router = router(app, hosts, guard::FirstKey::none(), sites::routes(), place);
+    let router = router(app, hosts, guard::FirstKey::none(), sites::routes(), bot.clone(), place);
+    let intake = bot.map(|bot| tokio::spawn(bot.run(work_stop.clone())));
     // Whoever waits for readiness may have gone; that stops nothing.
     let _ = ready.send(Ready { url, page_url, sign_in_url });
     let outcome = listen::until(listener, router, shutdown).await.map_err(ServeError::Serving);
 
     work_stop.cancel();
+    if let Some(intake) = intake
+        && let Err(error) = intake.await
+    {
+        tracing::error!(%error, "Telegram's updates were not taken in to the end");
+    }
     if let Err(error) = work.await {
         tracing::error!(%error, "the workflow engine did not stop in order");
     }
