@@ -261,12 +261,16 @@ fn the_functions_are_told_what_the_program_reads() {
             "BOUNCER_EXTERNAL_ID",
             "BOUNCER_GITHUB_API_URL",
             "BOUNCER_GITHUB_SECRET",
+            "BOUNCER_LANG",
             "BOUNCER_LOG",
             "BOUNCER_PROFILE",
             "BOUNCER_STAGING_BUCKET",
             "BOUNCER_STATE_MACHINE_DEPLOY",
             "BOUNCER_STATE_MACHINE_FRONTEND_DEPLOY",
             "BOUNCER_TABLE_PREFIX",
+            "BOUNCER_TELEGRAM_APPROVERS",
+            "BOUNCER_TELEGRAM_CHATS",
+            "BOUNCER_TELEGRAM_SECRET_ARN",
         ])
     );
     assert_eq!(common["BOUNCER_PROFILE"], "aws");
@@ -368,12 +372,17 @@ fn a_deploy_role_is_for_the_tasks_alone_and_never_reads_staging() {
         BTreeSet::from([
             "cloudfront:CreateInvalidation",
             "cloudfront:GetInvalidation",
+            "kms:Decrypt",
             "kms:GenerateDataKey",
+            "s3:DeleteObject",
+            "s3:GetObject",
             "s3:ListBucket",
             "s3:PutObject",
         ])
     );
-    assert_eq!(allowed(role, "s3:PutObject"), ["arn:${AWS::Partition}:s3:::${BucketName}/*"]);
+    for action in ["s3:PutObject", "s3:GetObject", "s3:DeleteObject"] {
+        assert_eq!(allowed(role, action), ["arn:${AWS::Partition}:s3:::${BucketName}/*"], "{action}");
+    }
     assert_eq!(allowed(role, "s3:ListBucket"), ["arn:${AWS::Partition}:s3:::${BucketName}"]);
 }
 
@@ -389,6 +398,7 @@ fn the_roles_reach_the_keys_the_program_uses() {
 
     let blob = folder(blob_key(&ProjectId::parse("shop").unwrap(), Sha256::of(b"")));
     assert!(api_puts.contains(&blob) && task_gets.contains(&blob), "{blob}");
+    assert!(folders("ApiRole", "s3:GetObject").contains(&blob), "the page shows staged sites: {blob}");
     let staged = folder(staged_key(&RequestId::random(), &SitePath::parse("index.html").unwrap()));
     assert!(api_puts.contains(&staged) && !task_gets.contains(&staged), "{staged}");
     assert!(folders("TaskRole", "s3:PutObject").contains("releases/*") && !api_puts.contains("releases/*"));

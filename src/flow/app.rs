@@ -68,6 +68,8 @@ pub struct Settings {
     pub public_url: Option<String>,
     /// How much one caller may ask of humans.
     pub asking: AskLimits,
+    /// The address of the web page, without a trailing `/`, where the installation knows it.
+    pub page_url: Option<String>,
     /// Bounds on what is accepted.
     pub limits: Limits,
     /// How a publish works.

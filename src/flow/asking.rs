@@ -57,7 +57,8 @@ async fn as_stored(app: &App, request: &Request, ready: Option<&Request>) -> Res
     }
 }
 
-async fn admitted(app: &App, caller: &Caller, request: &Request) -> Result<Option<AsksChange>, UserError> {
+/// What the caller has asked, with this request; nothing when it is not counted.
+pub(super) async fn admitted(app: &App, caller: &Caller, request: &Request) -> Result<Option<AsksChange>, UserError> {
     let limits = app.settings.asking;
     if limits.are_off() || request.status != Status::PendingApproval {
         return Ok(None);

@@ -11,6 +11,8 @@ pub mod execution;
 pub mod frontend;
 pub mod keys;
 mod lease;
+pub mod look;
+pub mod passes;
 pub mod ports;
 pub mod project_backend;
 pub mod projects;

@@ -43,7 +43,16 @@ pub async fn prompt_of(app: &App, request: &Request) -> Result<Prompt, ObjectErr
         }),
         None => Content::Other(request.summary.clone()),
     };
-    Ok(Prompt {
+    Ok(with_content(app, request, content))
+}
+
+/// The same of a request whose documents are kept no more: its one line.
+pub(super) fn in_one_line(app: &App, request: &Request) -> Prompt {
+    with_content(app, request, Content::Other(request.summary.clone()))
+}
+
+fn with_content(app: &App, request: &Request, content: Content) -> Prompt {
+    Prompt {
         request_id: request.request_id.clone(),
         action: request.action,
         source: request.source.clone(),
@@ -54,9 +63,9 @@ pub async fn prompt_of(app: &App, request: &Request) -> Result<Prompt, ObjectErr
         reason: request.reason.clone(),
         created_at: request.created_at,
         expires_at: request.expires_at,
-        page: None,
+        page: app.settings.page_url.as_ref().map(|url| format!("{url}/requests/{}", request.request_id)),
         stage: stage(request, Time::now()),
-    })
+    }
 }
 
 /// What a site's deploy would change, the first files by name.
@@ -79,6 +88,8 @@ pub(super) async fn site_content(
         .collect();
     Ok(SiteContent {
         target: plan.target.clone(),
+        restores: plan.restores.clone(),
+        mass_delete: plan.mass_delete,
         changes: request.changes.unwrap_or_else(|| (&changes).into()),
         files,
         files_total: changes.added.len() + changes.changed.len(),
@@ -97,7 +108,7 @@ fn file_line(entry: &Entry, added: bool) -> FileLine {
     }
 }
 
-fn stage(request: &Request, now: Time) -> Stage {
+pub(super) fn stage(request: &Request, now: Time) -> Stage {
     let decided_by = request.decided_by();
     let ended = |outcome| Stage::Ended { outcome, decided_by: decided_by.clone(), detail: detail(request) };
     match request.status_at(now) {

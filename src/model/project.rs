@@ -4,6 +4,7 @@ use super::approver::Approver;
 use super::backend::{BackendTarget, Deployed};
 use super::headers::{CacheRule, CacheRules};
 use super::ids::{ApproverId, KeyId, ProjectId, ReleaseId};
+use super::release::{LiveRelease, Retention};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -15,7 +16,7 @@ const MAX_APPROVERS: usize = 50;
 /// The longest name of a project, in characters.
 const MAX_NAME: usize = 100;
 /// The attributes of a row that say what a project is called, where its frontend goes and who decides.
-pub const FRONTEND_FIELDS: [&str; 9] = [
+pub const FRONTEND_FIELDS: [&str; 11] = [
     "name",
     "enabled",
     "frontend_bucket",
@@ -25,6 +26,8 @@ pub const FRONTEND_FIELDS: [&str; 9] = [
     "frontend_cache_rules",
     "approvers",
     "approvals_required",
+    "retain_releases",
+    "asset_grace_hours",
 ];
 
 /// What a row says that lacks one of [`FRONTEND_FIELDS`]; `None` where absence is a value of its own.
@@ -34,6 +37,8 @@ pub fn meaning_of_absence(field: &str) -> Option<Value> {
         "frontend_region" => Some(json!(DEFAULT_REGION)),
         "frontend_cache_rules" | "approvers" => Some(json!([])),
         "approvals_required" => Some(json!(one())),
+        "retain_releases" => Some(json!(retain_releases())),
+        "asset_grace_hours" => Some(json!(asset_grace_hours())),
         _ => None,
     }
 }
@@ -61,9 +66,18 @@ pub struct Project {
     /// How many different people must approve: 1 or 2.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub approvals_required: u32,
+    /// How many releases are kept, the current one among them.
+    #[serde(default = "retain_releases")]
+    pub retain_releases: u32,
+    /// For how many hours files stay that a release has dropped.
+    #[serde(default = "asset_grace_hours")]
+    pub asset_grace_hours: u32,
     /// The release a visitor gets now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub current_release: Option<ReleaseId>,
+    /// The releases that were live and are kept, oldest first, and the current one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub releases: Vec<LiveRelease>,
     /// Where a backend comes from and goes to.
     #[serde(flatten)]
     pub backend: Option<BackendTarget>,
@@ -101,6 +115,16 @@ fn enabled() -> bool {
     true
 }
 
+/// The number of releases that a project keeps whose row says nothing.
+pub fn retain_releases() -> u32 {
+    Retention::DEFAULT.releases
+}
+
+/// The grace of a project whose row says nothing.
+pub fn asset_grace_hours() -> u32 {
+    Retention::DEFAULT.grace_hours
+}
+
 /// The region of a project whose row names none.
 pub fn default_region() -> String {
     DEFAULT_REGION.to_owned()
@@ -117,10 +141,16 @@ impl Project {
         self.frontend.as_ref().map(|target| target.bucket.as_str())
     }
 
+    /// What of its earlier releases stays.
+    pub fn retention(&self) -> Retention {
+        Retention { releases: self.retain_releases, grace_hours: self.asset_grace_hours }
+    }
+
     /// Checks every field; the answer lists each fault with its field.
     pub fn faults(&self) -> Vec<FieldFault> {
         let mut faults = field_faults(self.name.as_deref(), self.frontend.as_ref(), &self.frontend_cache_rules);
         faults.extend(approval_faults(&self.approvers, self.approvals_required));
+        faults.extend(retention_faults(self.retention()));
         faults
     }
 
@@ -135,6 +165,20 @@ impl Project {
                 .iter()
                 .any(|one| one == approver.id.as_str() || Some(one.as_str()) == key || Some(one.as_str()) == name)
     }
+}
+
+/// Checks what is said of how long releases are kept.
+pub fn retention_faults(retention: Retention) -> Vec<FieldFault> {
+    let fault = |field, value: u32, expected| FieldFault { field, item: None, value: value.to_string(), expected };
+    let Retention { releases, grace_hours } = retention;
+    let mut faults = Vec::new();
+    if !Retention::accepts_releases(releases) {
+        faults.push(fault("retain_releases", releases, Retention::expected_releases()));
+    }
+    if !Retention::accepts_grace(grace_hours) {
+        faults.push(fault("asset_grace_hours", grace_hours, Retention::expected_grace()));
+    }
+    faults
 }
 
 /// Checks the fields of a project that is still being put together.
@@ -319,7 +363,10 @@ mod tests {
             frontend_cache_rules: vec![CacheRule { pattern: "*.json".into(), cache_control: "no-cache".into() }],
             approvers: vec!["anna".into(), "telegram:42".into()],
             approvals_required: 2,
+            retain_releases: 3,
+            asset_grace_hours: 0,
             current_release: None,
+            releases: vec![],
             backend: None,
             deployed: None,
         }
@@ -360,6 +407,7 @@ mod tests {
         project.frontend_cache_rules.push(CacheRule { pattern: "a[".into(), cache_control: "x".into() });
         project.approvers = vec!["anna".into(), "telegram:".into()];
         project.approvals_required = 3;
+        (project.retain_releases, project.asset_grace_hours) = (0, 100_000);
         let places: Vec<_> = project.faults().into_iter().map(|fault| (fault.field, fault.item)).collect();
         let expected = [
             ("name", None),
@@ -367,6 +415,8 @@ mod tests {
             ("frontend_cache_rules", Some(1)),
             ("approvers", Some(1)),
             ("approvals_required", None),
+            ("retain_releases", None),
+            ("asset_grace_hours", None),
         ];
         assert_eq!(places, expected);
     }

@@ -1,6 +1,6 @@
 //! What an approver is shown of a backend beside its plan. Bounded, because it is kept in the request's row.
 
-use super::changeset::AssessedChange;
+use super::changeset::{AssessedChange, Risk};
 use super::template_diff::{Finding, ResourceDiff};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -48,6 +48,24 @@ pub struct Listed<T> {
     pub items: Vec<T>,
     /// How many there are.
     pub total: usize,
+}
+
+impl Review {
+    /// Blanks out the values of the parameters: which of them are secret is said by the very template that is asked for,
+    /// so who asks does not see any.
+    pub fn hide_parameters(&mut self) {
+        self.parameters.values_mut().for_each(|value| *value = "****".to_owned());
+    }
+
+    /// What a person must see before saying yes, a sentence each.
+    pub fn risks(&self) -> Vec<String> {
+        let grave = self.changes.items.iter().filter(|change| change.risk == Risk::High);
+        let changes = grave.map(|change| {
+            format!("{} ({}) {}: {}", change.logical_id, change.resource_type, change.happening(), change.why)
+        });
+        let findings = self.findings.items.iter().map(|finding| format!("In the template: {}", finding.sentence));
+        changes.chain(findings).collect()
+    }
 }
 
 impl<T> Default for Listed<T> {

@@ -1,17 +1,19 @@
 //! What every request passes first: the right Host and Origin, and a key where one is needed.
 
 use super::tools::Context;
+use super::web::PreviewHosts;
 use crate::aws::secrets::Secrets;
 use crate::flow::app::App;
 use crate::flow::keys::new_key;
 use crate::model::caller::{ApiKey, Caller, KEY_PREFIX, Role};
 use crate::model::digest::Sha256;
 use crate::model::error::{ErrorCode, UserError};
+use crate::model::ids::RequestId;
 use crate::store::StoreError;
 use crate::store::keys::KeyRecord;
 use axum::Json;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
@@ -64,24 +66,53 @@ impl Hosts {
     }
 }
 
-/// Refuses a foreign Host or Origin: a page on another site must not reach this server through a visitor's browser.
-pub(super) async fn hosts(State(hosts): State<Hosts>, mut request: Request, next: Next) -> Response {
-    let Some(host) = host_of(&request).filter(|host| hosts.allow_host(host)) else {
+/// The names that lead here: the server's own, and those of staged sites.
+#[derive(Debug, Clone)]
+pub(super) struct Names {
+    pub hosts: Hosts,
+    pub previews: PreviewHosts,
+}
+
+/// Refuses a foreign Host or Origin: a page on another site must not reach this server through a visitor's browser. What
+/// comes by a staged site's name is marked, and is that site's alone.
+pub(super) async fn hosts(State(names): State<Names>, mut request: Request, next: Next) -> Response {
+    let Names { hosts, previews } = names;
+    let host = host_of(&request);
+    let preview = host.as_ref().and_then(|host| previews.request_of(host));
+    let Some(host) = host.filter(|host| preview.is_some() || hosts.allow_host(host)) else {
         return foreign("Host", "Start the server with --allowed-host NAME to serve it under another name.");
     };
-    if let Some(origin) = request.headers().get(header::ORIGIN) {
+    let allow_origin = |origin: &str| match preview {
+        Some(_) => origin.eq_ignore_ascii_case(&host),
+        None => hosts.allow_origin(origin, &host),
+    };
+    let origin = request.headers().get(header::ORIGIN);
+    if let Some(origin) = origin.filter(|origin| !(*origin == "null" && is_strangers_file(&request))) {
         let origin = origin.to_str().ok().and_then(|text| text.parse::<Uri>().ok());
-        let allowed = origin
-            .as_ref()
-            .and_then(|uri| uri.authority())
-            .is_some_and(|authority| hosts.allow_origin(authority.host(), &host));
+        let allowed =
+            origin.as_ref().and_then(|uri| uri.authority()).is_some_and(|authority| allow_origin(authority.host()));
         if !allowed {
             return foreign("Origin", "Call from a page of this server, or without a browser.");
         }
     }
+    if let Some(request_id) = preview {
+        request.extensions_mut().insert(PreviewOf(request_id));
+    }
     request.extensions_mut().insert(ReachedAs(host));
     next.run(request).await
 }
+
+/// A file of a staged or published site: a page in a sandbox has no origin, and asks so for its own scripts and fonts.
+/// Nothing of who asks counts there.
+fn is_strangers_file(request: &Request) -> bool {
+    let path = request.uri().path();
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    reads && (path.starts_with("/preview/") || path.starts_with("/sites/"))
+}
+
+/// Marks what came by the name of a request's staged site.
+#[derive(Debug, Clone)]
+pub(super) struct PreviewOf(pub RequestId);
 
 /// The name by which a request reached this server.
 #[derive(Debug, Clone)]
@@ -111,7 +142,8 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    async fn caller(&self, key: &ApiKey) -> Result<Option<Caller>, StoreError> {
+    /// Who holds a key; `None` when it is unknown or revoked.
+    pub(super) async fn caller(&self, key: &ApiKey) -> Result<Option<Caller>, StoreError> {
         // The semaphore is never closed, so the place is always given.
         let _place = self.lookups.acquire().await.ok();
         match self.app.store.caller(key).await {

@@ -113,7 +113,8 @@ fn refused(error: &UserError) -> Response {
     refusal(status_code(error.code), error)
 }
 
-fn status_code(code: ErrorCode) -> StatusCode {
+/// The status of an error.
+pub(super) fn status_code(code: ErrorCode) -> StatusCode {
     match code {
         ErrorCode::MissingParam | ErrorCode::InvalidParam | ErrorCode::ValidationError => StatusCode::BAD_REQUEST,
         ErrorCode::Forbidden => StatusCode::FORBIDDEN,

@@ -11,11 +11,15 @@ mod listen;
 #[cfg(feature = "local")]
 pub mod local;
 mod mcp;
+mod stream;
+pub mod telegram;
 mod tools;
+mod web;
 
 use crate::flow::app::{App, Limits};
 use crate::model::error::UserError;
-use ::http::StatusCode;
+use ::http::header::ACCEPT;
+use ::http::{HeaderMap, StatusCode};
 use axum::extract::DefaultBodyLimit;
 use axum::{Router, middleware, routing};
 use std::sync::Arc;
@@ -32,35 +36,50 @@ const MAX_DECISION_BYTES: usize = 64 << 10;
 /// Calls worked on at once; more wait.
 const REQUESTS_AT_ONCE: usize = 256;
 
-/// The whole HTTP surface of an installation; `open` are its routes that need no key.
-fn router(app: Arc<App>, hosts: guard::Hosts, first_key: guard::FirstKey, open: Router<http::Api>) -> Router {
+/// The whole HTTP surface of an installation; `open` are its routes that need no key, `bot` takes Telegram's calls in.
+fn router(
+    app: Arc<App>,
+    hosts: guard::Hosts,
+    first_key: guard::FirstKey,
+    open: Router<http::Api>,
+    bot: Option<Arc<telegram::Bot>>,
+    place: web::Place,
+) -> Router {
     let tools = Arc::new(tools::Tools::new(app.clone()));
     let api = http::Api { app: app.clone(), tools: tools.clone() };
-    let key = || {
+    let keys = || {
         let lookups = Arc::new(Semaphore::new(REQUESTS_AT_ONCE));
-        let keys = guard::Keys { app: app.clone(), first_key: first_key.clone(), lookups };
-        middleware::from_fn_with_state(keys, guard::key)
+        guard::Keys { app: app.clone(), first_key: first_key.clone(), lookups }
     };
+    let key = || middleware::from_fn_with_state(keys(), guard::key);
     let body = |max_bytes| middleware::from_fn_with_state(bodies::Bodies::up_to(max_bytes), bodies::take_in);
     // A place is for the work itself: a request whose body still comes in has none, so that callers who are slow to say
     // what they want keep nobody waiting.
-    let place = GlobalConcurrencyLimitLayer::new(REQUESTS_AT_ONCE);
+    let room = GlobalConcurrencyLimitLayer::new(REQUESTS_AT_ONCE);
     let calls = http::tools()
         .route_service("/mcp", mcp::service(tools, MAX_BODY_BYTES))
-        .layer(place.clone())
+        .layer(room.clone())
         .layer(body(MAX_BODY_BYTES))
         .layer(key());
     // Decisions and health wait behind no call: they go through while the server is busy.
     let control = http::control().layer(body(MAX_DECISION_BYTES)).layer(key());
+    let names = guard::Names { hosts, previews: place.previews.clone() };
+    let web = web::Web::new(app.clone(), keys(), place);
+    let pages = web::routes(&web).layer(body(MAX_DECISION_BYTES));
+    let webhook = bot.map(telegram::routes).unwrap_or_default();
     Router::new()
         .merge(calls)
         .merge(control)
-        .merge(open.layer(place))
+        .merge(pages)
+        .merge(webhook)
+        .merge(open.layer(room))
         .route("/healthz", routing::get(http::alive))
         .fallback(nothing_here)
         // Bodies are bounded on their way into memory, where they are read.
         .layer(DefaultBodyLimit::disable())
-        .layer(middleware::from_fn_with_state(hosts, guard::hosts))
+        // What comes by a staged site's name goes no further than this.
+        .layer(middleware::from_fn_with_state(web, web::by_host))
+        .layer(middleware::from_fn_with_state(names, guard::hosts))
         .layer(CatchPanicLayer::new())
         .with_state(api)
 }
@@ -72,11 +91,25 @@ fn limits(answer_bytes: usize) -> Limits {
     Limits { answer_bytes: wanted.unwrap_or(answer_bytes), ..Limits::default() }
 }
 
+/// Where the operator says that the page is reached: `BOUNCER_PUBLIC_URL`, without a trailing `/`.
+fn page_url() -> Option<String> {
+    variable("BOUNCER_PUBLIC_URL").map(|url| url.trim().trim_end_matches('/').to_owned())
+}
+
+/// The names of staged sites: below `BOUNCER_PREVIEW_DOMAIN`, and on the approver's own machine.
+fn previews(is_on_loopback: bool) -> web::PreviewHosts {
+    web::PreviewHosts::new(is_on_loopback, variable("BOUNCER_PREVIEW_DOMAIN"))
+}
+
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.trim().is_empty())
 }
 
-async fn nothing_here() -> axum::response::Response {
+async fn nothing_here(headers: HeaderMap) -> axum::response::Response {
     let error = UserError::not_found("There is nothing at this address.", "The tools are at /v1/tools and /mcp.");
-    guard::refusal(StatusCode::NOT_FOUND, &error)
+    let accepted = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    match accepted.contains("text/html") {
+        true => web::nothing_here(&error),
+        false => guard::refusal(StatusCode::NOT_FOUND, &error),
+    }
 }

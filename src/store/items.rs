@@ -87,7 +87,7 @@ impl Store {
     }
 
     /// A row of a list. One that cannot be read is left out and reported: it must not hide all the others.
-    fn decode_listed<T: DeserializeOwned>(&self, table: Table, item: Item) -> Option<T> {
+    pub(super) fn decode_listed<T: DeserializeOwned>(&self, table: Table, item: Item) -> Option<T> {
         self.decode(table, item).inspect_err(|error| tracing::error!(%error, "a row is left out of a list")).ok()
     }
 

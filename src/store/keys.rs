@@ -26,6 +26,14 @@ pub struct KeyRecord {
     pub revoked_at: Option<Time>,
 }
 
+impl KeyRecord {
+    /// Who holds it; nobody once it is revoked.
+    pub(super) fn holder(self) -> Option<Caller> {
+        let is_live = self.revoked_at.is_none();
+        is_live.then_some(Caller { id: self.key_id, name: self.name, role: self.role })
+    }
+}
+
 impl Store {
     /// Stores a new key.
     pub async fn create_key(&self, record: &KeyRecord) -> Result<(), StoreError> {
@@ -34,17 +42,15 @@ impl Store {
 
     /// Who holds a key; `None` when it is unknown or revoked.
     pub async fn caller(&self, key: &ApiKey) -> Result<Option<Caller>, StoreError> {
-        let record: Option<KeyRecord> = self.get(Table::Keys, ("key_hash", &key.hash().to_string())).await?;
-        Ok(record.filter(|record| record.revoked_at.is_none()).map(|record| Caller {
-            id: record.key_id,
-            name: record.name,
-            role: record.role,
-        }))
+        self.holder(key.hash()).await
     }
 
     /// All keys, oldest first; those of one moment by name.
     pub async fn keys(&self) -> Result<Vec<KeyRecord>, StoreError> {
-        let mut keys: Vec<KeyRecord> = self.scan(Table::Keys).await?;
+        let rows = self.scan_items(Table::Keys).await?;
+        // Passes have a kind, keys have none.
+        let rows = rows.into_iter().filter(|row| !row.contains_key("kind"));
+        let mut keys: Vec<KeyRecord> = rows.filter_map(|row| self.decode_listed(Table::Keys, row)).collect();
         keys.sort_by(|a, b| (a.created_at, &a.name).cmp(&(b.created_at, &b.name)));
         Ok(keys)
     }

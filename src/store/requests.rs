@@ -67,7 +67,7 @@ impl Store {
         self.get(Table::Locks, ("project_id", &Asks::key_of(caller))).await
     }
 
-    fn asks_part(&self, change: &AsksChange) -> Result<TransactWriteItem, StoreError> {
+    pub(super) fn asks_part(&self, change: &AsksChange) -> Result<TransactWriteItem, StoreError> {
         let unchanged = match &change.before {
             None => Condition::new("attribute_not_exists(project_id)"),
             Some(before) => Condition::new("#revision = :before")
@@ -211,6 +211,25 @@ impl Store {
         self.set(Table::Requests, (KEY, id.as_str()), &[(&attribute.to_owned(), Some(&noted))], running).await
     }
 
+    /// Lets one more key look at a request: one that asked for the same. A conflict means that too many did.
+    pub async fn add_follower(&self, id: &RequestId, key: &KeyId) -> Result<(), StoreError> {
+        let name = self.table(Table::Requests);
+        self.client
+            .update_item()
+            .table_name(&name)
+            .key(KEY, text(id.as_str()))
+            .update_expression("ADD followers :key")
+            .condition_expression(
+                "attribute_exists(request_id) AND (attribute_not_exists(followers) OR size(followers) < :most)",
+            )
+            .expression_attribute_values(":key", AttributeValue::Ss(vec![key.to_string()]))
+            .expression_attribute_values(":most", AttributeValue::N(Request::MOST_FOLLOWERS.to_string()))
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|error| StoreError::from_sdk(&name, error))
+    }
+
     /// Writes the report of a running request before it ends; a conflict means that it no longer runs.
     pub async fn set_result(&self, id: &RequestId, result: &serde_json::Value) -> Result<(), StoreError> {
         let value = self.attribute(result)?;
@@ -261,6 +280,11 @@ impl Store {
     ) -> Result<Vec<Request>, StoreError> {
         let span = ("created_at", from.to_string(), until.to_string());
         self.query_span(Table::Requests, STATUS_INDEX, ("status", status.as_str()), span, limit).await
+    }
+
+    /// The same, newest first.
+    pub async fn latest_requests_in(&self, status: Status, limit: usize) -> Result<Vec<Request>, StoreError> {
+        self.query_index(Table::Requests, STATUS_INDEX, ("status", status.as_str()), true, limit).await
     }
 
     fn attribute<T: serde::Serialize>(&self, value: &T) -> Result<AttributeValue, StoreError> {

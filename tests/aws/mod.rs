@@ -20,8 +20,11 @@ mod crash;
 mod credentials;
 mod endings;
 mod gate;
-mod installation;
+pub mod installation;
 mod main_line;
 mod profiles;
 mod refused;
 mod slices;
+mod telegram;
+
+pub use installation::Installation;

@@ -6,4 +6,8 @@ mod crash;
 mod endings;
 mod faults;
 mod main_line;
+mod nested;
+mod stopping;
 mod world;
+
+pub use world::World;

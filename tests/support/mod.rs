@@ -4,8 +4,10 @@
 //! folder is temporary and every port is chosen by the operating system, so tests run beside each other.
 
 mod boto;
+mod browser;
 mod calls;
 mod cli;
+mod cloudformation;
 mod codebuild;
 mod faults;
 mod github;
@@ -19,11 +21,14 @@ mod selftest;
 mod server;
 mod site;
 mod storage;
+mod telegram;
 mod wait;
 
 pub use boto::{Boto, python_tool};
+pub use browser::run_browser;
 pub use calls::{CallProxy, Mishap};
 pub use cli::Cli;
+pub use cloudformation::{Change, CloudFormation};
 pub use codebuild::{CodeBuild, Outcome};
 pub use faults::{Fault, FaultProxy};
 pub use github::{Github, REPOSITORY, TOKEN};
@@ -31,9 +36,10 @@ pub use http::{answer, text};
 pub use mcporter::{Mcporter, Transport};
 pub use ministack::{Ministack, kill};
 pub use node::{Forwarder, run_node_tool};
-pub use process::run_program;
+pub use process::{Finished, run_program};
 pub use redact::{Sheet, redact};
 pub use server::{Credentials, Options, Role, Server};
 pub use site::{Site, SiteFile};
 pub use storage::{Storage, Stored};
-pub use wait::wait_until;
+pub use telegram::{BOT_TOKEN, ChatMessage, Mishap as BotMishap, Telegram};
+pub use wait::{DEADLINE, wait_until};

@@ -3,8 +3,10 @@
 use bouncer::model::headers::CacheRule;
 use bouncer::model::ids::ProjectId;
 use bouncer::model::project::{
-    DEFAULT_REGION, FRONTEND_FIELDS, FrontendTarget, Project, approval_faults, field_faults,
+    DEFAULT_REGION, FRONTEND_FIELDS, FrontendTarget, Project, approval_faults, asset_grace_hours, field_faults,
+    retain_releases, retention_faults,
 };
+use bouncer::model::release::Retention;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
@@ -13,7 +15,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// Fields that others set too: one that the file leaves out stays as it is in the table.
-const SHARED_FIELDS: [&str; 4] = ["name", "enabled", "approvers", "approvals_required"];
+const SHARED_FIELDS: [&str; 6] =
+    ["name", "enabled", "approvers", "approvals_required", "retain_releases", "asset_grace_hours"];
 
 /// A project as the file wants it.
 #[derive(Debug, Clone)]
@@ -135,10 +138,14 @@ impl Reader {
             deploy_role_arn: row.texts.remove("frontend_deploy_role_arn"),
         };
         let (rule_lines, rules): (Vec<usize>, Vec<CacheRule>) = row.rules.into_iter().unzip();
-        let approvals_required = row.approvals_required.unwrap_or(1);
-        let mut faults = field_faults(display_name.as_deref(), Some(&target), &rules);
-        faults.extend(approval_faults(&row.approvers, approvals_required));
-        for fault in faults {
+        let approvals_required = row.numbers.remove("approvals_required").unwrap_or(1);
+        let retention = Retention {
+            releases: row.numbers.remove("retain_releases").unwrap_or_else(retain_releases),
+            grace_hours: row.numbers.remove("asset_grace_hours").unwrap_or_else(asset_grace_hours),
+        };
+        let faults = field_faults(display_name.as_deref(), Some(&target), &rules);
+        let approvals = approval_faults(&row.approvers, approvals_required);
+        for fault in faults.into_iter().chain(approvals).chain(retention_faults(retention)) {
             if fault.field == "frontend_bucket" && bucket.is_none() {
                 continue;
             }
@@ -158,7 +165,10 @@ impl Reader {
             frontend_cache_rules: rules,
             approvers: row.approvers,
             approvals_required,
+            retain_releases: retention.releases,
+            asset_grace_hours: retention.grace_hours,
             current_release: None,
+            releases: vec![],
             backend: None,
             deployed: None,
         };
@@ -202,7 +212,7 @@ struct Row {
     texts: HashMap<&'static str, String>,
     enabled: Option<bool>,
     approvers: Vec<String>,
-    approvals_required: Option<u32>,
+    numbers: HashMap<&'static str, u32>,
     rules: Vec<(usize, CacheRule)>,
     lines: HashMap<String, usize>,
 }
@@ -223,23 +233,20 @@ impl Row {
                 ("enabled", _) => {
                     reader.fault(line, format!("The project '{project}': {field} must be true or false."))
                 }
-                ("approvers", DeValue::Array(approvers)) => {
-                    let texts: Option<Vec<String>> = approvers.iter().map(text_of).collect();
-                    match texts {
-                        Some(texts) => row.approvers = texts,
-                        None => {
-                            reader.fault(line, format!("The project '{project}': {field} must be a list of texts."))
-                        }
-                    }
-                }
+                ("approvers", DeValue::Array(approvers)) => match approvers.iter().map(text_of).collect() {
+                    Some(texts) => row.approvers = texts,
+                    None => reader.fault(line, format!("The project '{project}': {field} must be a list of texts.")),
+                },
                 ("approvers", _) => {
                     reader.fault(line, format!("The project '{project}': {field} must be a list of texts."));
                 }
-                ("approvals_required", DeValue::Integer(number)) => {
-                    row.approvals_required = Some(number.as_str().parse().unwrap_or(0));
+                ("retain_releases" | "asset_grace_hours" | "approvals_required", DeValue::Integer(number))
+                    if whole(number).is_some() =>
+                {
+                    row.numbers.extend(whole(number).map(|number| (field, number)));
                 }
-                ("approvals_required", _) => {
-                    reader.fault(line, format!("The project '{project}': {field} must be 1 or 2."));
+                ("retain_releases" | "asset_grace_hours" | "approvals_required", _) => {
+                    reader.fault(line, format!("The project '{project}': {field} must be a whole number."));
                 }
                 ("frontend_cache_rules", DeValue::Array(rules)) => {
                     row.rules = rules.iter().filter_map(|rule| cache_rule(reader, project, rule)).collect();
@@ -261,6 +268,10 @@ fn text_of(value: &Spanned<DeValue<'_>>) -> Option<String> {
         DeValue::String(text) => Some(text.to_string()),
         _ => None,
     }
+}
+
+fn whole(number: &toml::de::DeInteger<'_>) -> Option<u32> {
+    u32::from_str_radix(number.as_str(), number.radix()).ok()
 }
 
 fn cache_rule(reader: &mut Reader, project: &str, rule: &Spanned<DeValue<'_>>) -> Option<(usize, CacheRule)> {

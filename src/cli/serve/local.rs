@@ -4,7 +4,7 @@ use super::{ServeArgs, until_stopped};
 use crate::cli::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
-use crate::server::local::{ServeOptions, serve};
+use crate::server::local::{Ready, ServeOptions, serve};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
@@ -20,11 +20,13 @@ pub(super) async fn run(context: &Context, args: ServeArgs) -> Result<Exit, CliE
         approval_window: args.approval_window,
         asking: args.asking(),
     };
-    let (shutdown, (announce, ready)) = (CancellationToken::new(), oneshot::channel());
+    let (shutdown, (announce, ready)) = (CancellationToken::new(), oneshot::channel::<Ready>());
     let announcement = async {
         // The sender is dropped when the server does not start; its own error says why.
-        let Ok(url) = ready.await else { return };
-        context.progress.note(&format!("Bouncer listens on {url}"));
+        let Ok(ready) = ready.await else { return };
+        context.progress.note(&format!("Bouncer listens on {}", ready.url));
+        context.progress.note(&format!("Page for approvers: {}", ready.page_url));
+        context.progress.note(&format!("Sign in there once, within 10 minutes: {}", ready.sign_in_url));
         context.progress.note(&format!("Data folder: {}", data_dir.display()));
         if is_fresh {
             context.progress.note(&format!("API keys were made for you: {}", credentials.display()));

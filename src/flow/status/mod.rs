@@ -14,9 +14,9 @@ pub use details::{CallerView, FileChange, RequestDetails, TargetView, show};
 pub use health::{Check, Health, health};
 pub use history::{DeployHistory, DeployItem, WhichHistory, history};
 pub use past::{PastRequest, PastRequests, RequestHistory, Stats, WhichStats, count, past, stats};
-pub use pending::{ListPending, PendingItem, PendingList, list_pending};
-pub(super) use request::hint;
+pub use pending::{ListPending, PendingItem, PendingList, list_pending, waiting};
 pub use request::{ProgressView, RequestStatus, StepName, WhichRequest, status};
+pub(super) use request::{hint, status_of};
 
 use crate::model::error::UserError;
 

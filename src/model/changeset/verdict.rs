@@ -59,6 +59,25 @@ pub struct AssessedChange {
     pub why: String,
 }
 
+impl AssessedChange {
+    /// Whether the resource goes, perhaps to be made anew.
+    pub fn loses(&self) -> bool {
+        self.action == "Remove" || self.replacement != Replacement::None
+    }
+
+    /// What happens to the resource, as the end of a sentence that begins with its name.
+    pub fn happening(&self) -> String {
+        match (self.action.as_str(), self.replacement) {
+            ("Remove", _) => "is removed".into(),
+            (_, Replacement::True) => "is replaced".into(),
+            (_, Replacement::Conditional) => "may be replaced".into(),
+            ("Modify", _) => "changes".into(),
+            ("Add", _) => "is new".into(),
+            (word, _) => format!("({})", word.to_lowercase()),
+        }
+    }
+}
+
 /// What a rule says of a change.
 struct Verdict {
     needs_human: bool,

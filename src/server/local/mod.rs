@@ -7,12 +7,13 @@ mod sites;
 pub use credentials::{Credentials, CredentialsError};
 
 use super::backend::{self, BackendSetupError};
-use super::{TABLE_PREFIX, guard, limits, listen, router};
+use super::telegram::{Entrance, Place, TelegramSetupError};
+use super::{TABLE_PREFIX, guard, limits, listen, previews, router, web};
 use crate::aws;
 use crate::engine::local::LocalEngine;
 use crate::engine::tasks::TaskRunner;
 use crate::flow::app::{App, Limits, Profile, PublishSettings, Settings, TRANSFER_ROOM_KIB};
-use crate::flow::approval;
+use crate::flow::{approval, passes};
 use crate::local::{self, LocalError};
 use crate::model::asking::AskLimits;
 use crate::model::error::UserError;
@@ -54,6 +55,8 @@ pub enum ServeError {
     Credentials(#[from] CredentialsError),
     #[error(transparent)]
     Backend(#[from] BackendSetupError),
+    #[error(transparent)]
+    Telegram(#[from] TelegramSetupError),
     #[error("the records could not be prepared: {0}")]
     Store(#[from] StoreError),
     #[error("the object storage could not be prepared: {0}")]
@@ -93,11 +96,21 @@ impl ServerFile {
     }
 }
 
-/// Serves the local profile until `shutdown`. `ready` is told the base URL once requests are answered.
+/// Where a server answers.
+pub struct Ready {
+    /// The base URL, for programs.
+    pub url: String,
+    /// The page, for people.
+    pub page_url: String,
+    /// The page, signed in as the local approver: a secret that works once, within ten minutes.
+    pub sign_in_url: String,
+}
+
+/// Serves the local profile until `shutdown`. `ready` is told where once requests are answered.
 pub async fn serve(
     options: ServeOptions,
     shutdown: CancellationToken,
-    ready: oneshot::Sender<String>,
+    ready: oneshot::Sender<Ready>,
 ) -> Result<(), ServeError> {
     let storage_stop = CancellationToken::new();
     let storage = local::start(&options.data_dir, options.listen.ip(), storage_stop.clone()).await?;
@@ -112,13 +125,14 @@ async fn serve_over(
     options: &ServeOptions,
     storage: &local::Endpoints,
     shutdown: CancellationToken,
-    ready: oneshot::Sender<String>,
+    ready: oneshot::Sender<Ready>,
 ) -> Result<(), ServeError> {
     let listener = TcpListener::bind(options.listen)
         .await
         .map_err(|source| ServeError::Listen { address: options.listen, source })?;
     let address = listener.local_addr().map_err(ServeError::Serving)?;
     let url = format!("http://{}", reachable(address));
+    let page_url = super::page_url().unwrap_or_else(|| local_page_url(address));
 
     let endpoints = aws::Endpoints {
         records: format!("http://{}", storage.records),
@@ -129,13 +143,14 @@ async fn serve_over(
     let aws::Storage { store, objects, sites } = aws::local(&endpoints, TABLE_PREFIX);
     store.create_missing_tables().await?;
     let engine = LocalEngine::new(store.clone());
+    let entrance = Entrance::from_environment(Place::Machine).await?;
     let app = Arc::new(App {
         store,
         objects,
         sites,
         backend: backend::from_environment().await?,
         engine: engine.clone(),
-        channels: vec![],
+        channels: entrance.iter().map(Entrance::channel).collect(),
         turns: Default::default(),
         settings: Settings {
             profile: Profile::Local,
@@ -144,14 +159,16 @@ async fn serve_over(
             approval_window: options.approval_window,
             asking: options.asking,
             public_url: Some(public_url(address, &options.allowed_hosts)),
+            page_url: Some(page_url.clone()),
             limits: limits(Limits::default().answer_bytes),
             publish: PublishSettings::default(),
         },
         transfer_room: Semaphore::new(TRANSFER_ROOM_KIB),
     });
     app.objects.create_bucket(&app.settings.staging_bucket()).await?;
-    Credentials::load_or_create(&options.data_dir, &app.store).await?;
+    let credentials = Credentials::load_or_create(&options.data_dir, &app.store).await?;
 
+    let bot = entrance.map(|entrance| Arc::new(entrance.open(app.clone())));
     let work_stop = CancellationToken::new();
     let work = tokio::spawn(engine.run(Arc::new(TaskRunner::new(app.clone())), work_stop.clone()));
     approval::recover(&app).await.map_err(ServeError::Recovery)?;
@@ -168,12 +185,23 @@ async fn serve_over(
     files::write_private(&server_file, &bytes).map_err(failed)?;
 
     let hosts = guard::Hosts::named(options.listen.ip(), &options.allowed_hosts);
-    let router = router(app, hosts, guard::FirstKey::none(), sites::routes());
+    let sign_in = passes::sign_in_link(&app, credentials.approver.hash()).await.map_err(ServeError::Recovery)?;
+    let sign_in_url = web::sign_in_address(&page_url, &sign_in);
+    let is_on_loopback = options.listen.ip().is_loopback() || options.listen.ip().is_unspecified();
+    let previews = previews(is_on_loopback);
+    let place = web::Place { previews, beside_sites: is_on_loopback, streams: Some(shutdown.clone()) };
+    let router = router(app, hosts, guard::FirstKey::none(), sites::routes(), bot.clone(), place);
+    let intake = bot.map(|bot| tokio::spawn(bot.run(work_stop.clone())));
     // Whoever waits for readiness may have gone; that stops nothing.
-    let _ = ready.send(url);
+    let _ = ready.send(Ready { url, page_url, sign_in_url });
     let outcome = listen::until(listener, router, shutdown).await.map_err(ServeError::Serving);
 
     work_stop.cancel();
+    if let Some(intake) = intake
+        && let Err(error) = intake.await
+    {
+        tracing::error!(%error, "Telegram's updates were not taken in to the end");
+    }
     if let Err(error) = work.await {
         tracing::error!(%error, "the workflow engine did not stop in order");
     }
@@ -188,6 +216,14 @@ fn reachable(address: SocketAddr) -> SocketAddr {
         ip if !ip.is_unspecified() => address,
         IpAddr::V4(_) => SocketAddr::from(([127, 0, 0, 1], address.port())),
         IpAddr::V6(_) => SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], address.port())),
+    }
+}
+
+/// Where the page is: at a name, because published sites have the numbers to themselves.
+fn local_page_url(address: SocketAddr) -> String {
+    match address.ip() {
+        ip if ip.is_loopback() || ip.is_unspecified() => format!("http://localhost:{}", address.port()),
+        _ => format!("http://{address}"),
     }
 }
 

@@ -1,18 +1,20 @@
 //! `GET /sites/{project}/…`: the published bucket as a browser sees it, with the headers it was published with. Stands
 //! in for CloudFront in the local profile.
 
-use crate::aws::objects::{ObjectError, Opened};
+use crate::aws::objects::ObjectError;
 use crate::flow::app::App;
 use crate::model::ids::ProjectId;
+use crate::model::paths::MAX_PATH_BYTES;
 use crate::server::http::Api;
-use axum::body::Body;
+use crate::server::stream::stream_body;
+use crate::server::web::sandboxed_elsewhere;
 use axum::extract::{Path, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::{Router, routing};
-use futures::stream;
+use axum::{Router, middleware, routing};
 
 const INDEX: &str = "index.html";
+const NO_FILE: &str = "There is no such file in this site.\n";
 
 /// The routes of every site.
 pub(super) fn routes() -> Router<Api> {
@@ -20,6 +22,7 @@ pub(super) fn routes() -> Router<Api> {
         .route("/sites/{project}", routing::get(without_slash))
         .route("/sites/{project}/", routing::get(root))
         .route("/sites/{project}/{*path}", routing::get(file))
+        .layer(middleware::from_fn(sandboxed_elsewhere))
 }
 
 /// A site's address without its `/`: links in the page would be resolved against the wrong folder.
@@ -44,11 +47,13 @@ async fn serve(app: &App, project: &str, path: &str) -> Response {
         Err(response) => return *response,
     };
     let key = if path.is_empty() || path.ends_with('/') { format!("{path}{INDEX}") } else { path.to_owned() };
+    // No object is called so, and the SDK or the storage would take it for a fault.
+    if key.len() > MAX_PATH_BYTES || key.trim().is_empty() {
+        return plain(StatusCode::NOT_FOUND, NO_FILE);
+    }
     match app.objects.open(&bucket, &key).await {
         Ok(opened) => stream_body(opened, bucket),
-        Err(ObjectError::NotFound { .. } | ObjectError::NoSuchBucket(_)) => {
-            plain(StatusCode::NOT_FOUND, "There is no such file in this site.\n")
-        }
+        Err(ObjectError::NotFound { .. } | ObjectError::NoSuchBucket(_)) => plain(StatusCode::NOT_FOUND, NO_FILE),
         Err(error) => {
             tracing::warn!(%error, "a site's file could not be read");
             plain(StatusCode::BAD_GATEWAY, "The site cannot be read right now.\n")
@@ -65,25 +70,6 @@ async fn bucket_of(app: &App, project: &str) -> Result<Option<String>, Box<Respo
             Err(Box::new(plain(StatusCode::BAD_GATEWAY, "The site cannot be read right now.\n")))
         }
     }
-}
-
-fn stream_body(opened: Opened, bucket: String) -> Response {
-    let (size, headers) = (opened.size, opened.headers.clone());
-    let body = stream::try_unfold((opened, bucket), |(mut opened, bucket)| async move {
-        let chunk = opened.next_chunk(&bucket).await.map_err(std::io::Error::other)?;
-        Ok::<_, std::io::Error>(chunk.map(|chunk| (chunk, (opened, bucket))))
-    });
-    let mut response = Body::from_stream(body).into_response();
-    let out = response.headers_mut();
-    out.insert(header::CONTENT_LENGTH, HeaderValue::from(size));
-    out.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    for (name, value) in [(header::CONTENT_TYPE, headers.content_type), (header::CACHE_CONTROL, headers.cache_control)]
-    {
-        if let Some(value) = value.and_then(|value| HeaderValue::from_str(&value).ok()) {
-            out.insert(name, value);
-        }
-    }
-    response
 }
 
 fn plain(status: StatusCode, text: &'static str) -> Response {

@@ -1,0 +1,27 @@
+//! An object as the body of an answer, with the headers that it is to be served with.
+
+use crate::aws::objects::Opened;
+use axum::body::Body;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use futures::stream;
+
+/// Sends an opened object as it comes.
+pub(super) fn stream_body(opened: Opened, bucket: String) -> Response {
+    let (size, headers) = (opened.size, opened.headers.clone());
+    let body = stream::try_unfold((opened, bucket), |(mut opened, bucket)| async move {
+        let chunk = opened.next_chunk(&bucket).await.map_err(std::io::Error::other)?;
+        Ok::<_, std::io::Error>(chunk.map(|chunk| (chunk, (opened, bucket))))
+    });
+    let mut response = Body::from_stream(body).into_response();
+    let out = response.headers_mut();
+    out.insert(header::CONTENT_LENGTH, HeaderValue::from(size));
+    out.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    for (name, value) in [(header::CONTENT_TYPE, headers.content_type), (header::CACHE_CONTROL, headers.cache_control)]
+    {
+        if let Some(value) = value.and_then(|value| HeaderValue::from_str(&value).ok()) {
+            out.insert(name, value);
+        }
+    }
+    response
+}

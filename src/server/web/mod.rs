@@ -1,0 +1,176 @@
+//! The web page: what approvers see and press in a browser. Pages are written on the server; the script only keeps them
+//! fresh, and nothing needs it but the link that signs in.
+
+mod deploy;
+mod files;
+mod frame;
+mod history;
+mod hub;
+mod live;
+mod pending;
+mod preview;
+mod releases;
+mod request;
+mod review;
+mod session;
+mod sign_in;
+mod statics;
+mod throttle;
+mod words;
+
+pub(super) use preview::{PreviewHosts, by_host};
+pub(super) use words::sign_in_address;
+
+use super::guard::Keys;
+use super::http::Api;
+use crate::flow::app::App;
+use crate::model::error::UserError;
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::{Router, routing};
+use hub::Hub;
+use preview::{Manifests, sandboxed};
+use std::net::IpAddr;
+use std::sync::Arc;
+use throttle::Throttle;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use words::Host;
+
+/// Pages that read whole sites or long lists, at once; more wait.
+const LARGE_PAGES_AT_ONCE: usize = 4;
+
+/// How the page is served, by what serves it.
+#[derive(Clone)]
+pub(super) struct Place {
+    /// Hosts that show staged sites.
+    pub previews: PreviewHosts,
+    /// Whether published sites are answered under the same names: those of numbers are then theirs alone.
+    pub beside_sites: bool,
+    /// Ends the streams that open pages listen to. `None` where an answer cannot be a stream.
+    pub streams: Option<CancellationToken>,
+}
+
+/// What the handlers share.
+#[derive(Clone)]
+pub(super) struct Web(Arc<Shared>);
+
+/// What [`Web`] leads to.
+pub(super) struct Shared {
+    app: Arc<App>,
+    keys: Keys,
+    place: Place,
+    hub: Hub,
+    throttle: Throttle,
+    manifests: Manifests,
+    large_pages: Semaphore,
+}
+
+impl std::ops::Deref for Web {
+    type Target = Shared;
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl Web {
+    pub(super) fn new(app: Arc<App>, keys: Keys, place: Place) -> Self {
+        Self(Arc::new(Shared {
+            hub: Hub::new(app.clone(), place.streams.clone()),
+            app,
+            keys,
+            place,
+            throttle: Throttle::default(),
+            manifests: Manifests::default(),
+            large_pages: Semaphore::new(LARGE_PAGES_AT_ONCE),
+        }))
+    }
+}
+
+/// Every page.
+pub(super) fn routes(web: &Web) -> Router<Api> {
+    let pages = Router::new()
+        .route("/", routing::get(pending::page))
+        .route("/live", routing::get(pending::live))
+        .route("/events", routing::get(pending::events))
+        .route("/sign-in", routing::get(sign_in::page).post(sign_in::by_key))
+        .route("/sign-in/link", routing::post(sign_in::by_link))
+        .route("/sign-out", routing::post(sign_in::sign_out))
+        .route("/requests/{request_id}", routing::get(request::page))
+        .route("/requests/{request_id}/live", routing::get(live::fragment))
+        .route("/requests/{request_id}/events", routing::get(live::events))
+        .route("/requests/{request_id}/decision", routing::post(request::decide))
+        .route("/requests/{request_id}/preview", routing::get(preview::open))
+        .route("/history", routing::get(history::page))
+        .route("/projects/{project}/releases", routing::get(releases::page))
+        .route("/deploys/{deploy_id}", routing::get(deploy::page))
+        .layer(middleware::from_fn(page_headers));
+    let place = web.place.clone();
+    Router::new()
+        .merge(pages)
+        .route("/static/{name}", routing::get(statics::file))
+        .layer(middleware::from_fn_with_state(place, own_name))
+        // A staged site has the headers it would have, and no other.
+        .route("/preview/{request_id}/{pass}", routing::get(preview::without_slash))
+        .route("/preview/{request_id}/{pass}/", routing::get(preview::root_by_path))
+        .route("/preview/{request_id}/{pass}/{*path}", routing::get(preview::file_by_path))
+        .with_state(web.clone())
+}
+
+/// Published sites are strangers' programs. They run under the loopback address as a number, so the page, whose cookies
+/// and forms they must not reach, is never answered there.
+async fn own_name(State(place): State<Place>, request: Request, next: Next) -> Response {
+    let host = Host::of(request.headers(), request.extensions());
+    if !place.beside_sites || !is_number_of_loopback(host.name()) {
+        return next.run(request).await;
+    }
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return (StatusCode::MISDIRECTED_REQUEST, "The page is at the name localhost.\n").into_response();
+    }
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    Redirect::temporary(&format!("http://localhost{}{path}", host.port())).into_response()
+}
+
+/// Answers with a published site's file. Only under the loopback address as a number, where the page never is, may its
+/// scripts do all they can.
+pub(super) async fn sandboxed_elsewhere(request: Request, next: Next) -> Response {
+    let host = Host::of(request.headers(), request.extensions());
+    let response = next.run(request).await;
+    if is_number_of_loopback(host.name()) { response } else { sandboxed(response) }
+}
+
+/// Whether a name is the loopback address in numbers.
+pub(super) fn is_number_of_loopback(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// What a browser is told of every page: nothing runs, loads or frames it but what is its own.
+fn closed(mut response: Response) -> Response {
+    const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+                          form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+    const HEADERS: [(HeaderName, &str); 6] = [
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        // With `no-referrer` a browser would hide the origin of this page's own forms, which is checked.
+        (header::REFERRER_POLICY, "same-origin"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    for (name, value) in HEADERS {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+async fn page_headers(request: Request, next: Next) -> Response {
+    closed(next.run(request).await)
+}
+
+/// The page of an address that leads nowhere.
+pub(super) fn nothing_here(error: &UserError) -> Response {
+    closed((StatusCode::NOT_FOUND, frame::error(None, error)).into_response())
+}

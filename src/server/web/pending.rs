@@ -1,0 +1,88 @@
+//! What waits for a decision.
+
+use super::Web;
+use super::frame::{self, Place};
+use super::hub::Topic;
+use super::live::stream_of;
+use super::session::Visitor;
+use super::words::{count, kind, title, until};
+use crate::flow::status::waiting;
+use crate::model::caller::{Caller, Role};
+use crate::model::request::{Request, Status};
+use crate::model::time::Time;
+use axum::extract::State;
+use axum::response::{Html, IntoResponse, Response};
+use maud::{Markup, html};
+
+/// Requests of the list.
+const SHOWN: usize = 100;
+
+/// `GET /`.
+pub(super) async fn page(State(web): State<Web>, visitor: Visitor) -> Response {
+    // The semaphore is never closed, so the place is always given.
+    let _place = web.large_pages.acquire().await.ok();
+    let rows = match waiting(&web.app).await {
+        Ok(rows) => rows,
+        Err(error) => return frame::failed(Some(&visitor), &error),
+    };
+    let content = html! {
+        h1 { "Waiting for a decision" }
+        div #live data-live="/live" data-events=[web.hub.is_open().then_some("/events")] data-pause="5" {
+            (list(&rows, &visitor.caller))
+        }
+    };
+    frame::page(Some(&visitor), Place::Pending, "Waiting", &content).into_response()
+}
+
+/// `GET /live`.
+pub(super) async fn live(State(web): State<Web>, visitor: Visitor) -> Response {
+    let _place = web.large_pages.acquire().await.ok();
+    match waiting(&web.app).await {
+        Ok(rows) => Html(list(&rows, &visitor.caller).into_string()).into_response(),
+        Err(error) => frame::failed(Some(&visitor), &error),
+    }
+}
+
+/// `GET /events`.
+pub(super) async fn events(State(web): State<Web>, visitor: Visitor) -> Response {
+    stream_of(&web, Topic::Waiting, move |rows| (list(rows, &visitor.caller).into_string(), false))
+}
+
+fn list(rows: &[Request], caller: &Caller) -> Markup {
+    let now = Time::now();
+    let open = |row: &&Request| row.status_at(now) == Status::PendingApproval && row.is_visible_to(caller);
+    let rows: Vec<&Request> = rows.iter().filter(open).collect();
+    html! {
+        @if rows.is_empty() {
+            div.empty {
+                p.lead { "Nothing waits for you." }
+                p.quiet {
+                    @if caller.role >= Role::Approver { "A new request appears here by itself." }
+                    @else { "Your own requests appear here while they wait for an approver." }
+                }
+            }
+        } @else {
+            p.quiet data-say { (count(rows.len(), "request")) ", soonest to expire first" }
+            ul.cards {
+                @for row in rows.iter().take(SHOWN) { (card(row)) }
+            }
+            @if rows.len() > SHOWN { p.quiet { "… and " (rows.len() - SHOWN) " more, which follow as these are decided." } }
+        }
+    }
+}
+
+fn card(row: &Request) -> Markup {
+    let project = row.project.as_ref().map(|project| project.as_str());
+    html! {
+        li.card {
+            h2 { a href={ "/requests/" (row.request_id) } { (title(row.action, project)) } }
+            p.summary { (row.summary) }
+            @if let Some(reason) = &row.reason { p.reason { (reason) } }
+            p.meta {
+                span.tag { (kind(row.action)) }
+                span { "asked by " (row.source.as_deref().unwrap_or(&row.caller_name)) }
+                span { "until " (until(row.expires_at)) }
+            }
+        }
+    }
+}

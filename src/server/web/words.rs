@@ -1,0 +1,161 @@
+//! Small words that pages have in common: sizes, times, names, and how a page was reached.
+
+use crate::model::request::{Action, Status};
+use crate::model::time::Time;
+use axum::http::{Extensions, HeaderMap, header};
+use maud::{Markup, html};
+
+/// How a browser reached this server.
+#[derive(Debug, Clone)]
+pub(super) struct Host {
+    /// The name, and the port where it is not the usual one.
+    pub authority: String,
+    /// Whether it came encrypted, to here or to what stands before this server.
+    pub is_https: bool,
+}
+
+impl Host {
+    pub(super) fn of(headers: &HeaderMap, extensions: &Extensions) -> Self {
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        // A function is only ever reached encrypted.
+        let is_function = extensions.get::<lambda_http::request::RequestContext>().is_some();
+        let is_https = is_function || text("x-forwarded-proto".parse().unwrap_or(header::FORWARDED)) == "https";
+        Self { authority: text(header::HOST).to_ascii_lowercase(), is_https }
+    }
+
+    /// The name without the port.
+    pub(super) fn name(&self) -> &str {
+        match self.authority.rsplit_once(':') {
+            Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+            _ => &self.authority,
+        }
+    }
+
+    /// The port with its colon, where it is not the usual one.
+    pub(super) fn port(&self) -> &str {
+        &self.authority[self.name().len()..]
+    }
+
+    pub(super) fn scheme(&self) -> &'static str {
+        if self.is_https { "https" } else { "http" }
+    }
+}
+
+/// The address that signs in whoever opens it first. What stands after the `#` is sent to nobody; the page reads it.
+pub fn sign_in_address(page_url: &str, link: &crate::model::pass::Pass) -> String {
+    format!("{page_url}/sign-in#{}", link.expose())
+}
+
+/// A path of this server, or `/` for anything that could lead elsewhere.
+pub(super) fn local_path(text: &str) -> String {
+    let leads_away = text.starts_with("//") || text.contains('\\') || text.chars().any(char::is_control);
+    if text.starts_with('/') && !leads_away && text.len() <= 500 { text.to_owned() } else { "/".to_owned() }
+}
+
+/// A number of bytes for people.
+pub(super) fn bytes(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["KB", "MB", "GB", "TB"];
+    if bytes < 1000 {
+        return format!("{bytes} B");
+    }
+    let (mut value, mut unit) = (bytes as f64 / 1000.0, 0);
+    while value >= 999.95 && unit + 1 < UNITS.len() {
+        value /= 1000.0;
+        unit += 1;
+    }
+    format!("{value:.1} {}", UNITS[unit])
+}
+
+/// A number of seconds for people.
+pub(super) fn duration(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+/// A number with its noun.
+pub(super) fn count(number: usize, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
+}
+
+/// A time, to the minute; the script adds how long ago it was.
+pub(super) fn time(at: Time) -> Markup {
+    html! { time datetime=(at) { (at.timestamp().strftime("%-d %b %Y, %H:%M UTC").to_string()) } }
+}
+
+/// A time in the future; the script adds how long it is until then.
+pub(super) fn until(at: Time) -> Markup {
+    html! { time datetime=(at) data-until { (at.timestamp().strftime("%H:%M:%S UTC").to_string()) } }
+}
+
+/// What is asked for, as a heading.
+pub(super) fn title(action: Action, project: Option<&str>) -> String {
+    let what = match action {
+        Action::FrontendDeploy => "Publish the site",
+        Action::BackendDeploy => "Deploy the backend",
+        Action::InfrastructureChange => "Change the infrastructure",
+        Action::Upload => "Upload files",
+    };
+    match project {
+        Some(project) => format!("{what} of {project}"),
+        None => what.to_owned(),
+    }
+}
+
+/// What is asked for, in a word.
+pub(super) fn kind(action: Action) -> &'static str {
+    match action {
+        Action::FrontendDeploy => "Site",
+        Action::BackendDeploy => "Backend",
+        Action::InfrastructureChange => "Infrastructure",
+        Action::Upload => "Upload",
+    }
+}
+
+/// A state as a mark.
+pub(super) fn pill(status: Status) -> Markup {
+    let (tone, word) = match status {
+        Status::Ready => ("quiet", "Waits for files"),
+        Status::PendingApproval => ("wait", "Waits for a decision"),
+        Status::Approved => ("go", "Approved"),
+        Status::Running => ("go", "Running"),
+        Status::Completed => ("good", "Completed"),
+        Status::Failed => ("bad", "Failed"),
+        Status::Denied => ("bad", "Denied"),
+        Status::Expired => ("quiet", "Expired"),
+        Status::Cancelled => ("quiet", "Cancelled"),
+    };
+    html! { span class={ "pill " (tone) } { (word) } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_paths_of_this_server_are_gone_back_to() {
+        for good in ["/", "/requests/req-1", "/history?status=failed&page=2"] {
+            assert_eq!(local_path(good), good);
+        }
+        for bad in ["", "//evil.example", "/\\evil.example", "https://evil.example", "/a\nb", "requests"] {
+            assert_eq!(local_path(bad), "/", "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn sizes_read_well() {
+        let shown = [0, 999, 1_000, 262_144, 999_999, 5_000_000_000].map(bytes);
+        assert_eq!(shown, ["0 B", "999 B", "1.0 KB", "262.1 KB", "1.0 MB", "5.0 GB"]);
+    }
+
+    #[test]
+    fn a_host_has_a_name_and_perhaps_a_port() {
+        let host = |authority: &str| Host { authority: authority.into(), is_https: false };
+        assert_eq!((host("localhost:8420").name(), host("localhost:8420").port()), ("localhost", ":8420"));
+        assert_eq!((host("[::1]").name(), host("[::1]").port()), ("[::1]", ""));
+        assert_eq!((host("[::1]:80").name(), host("a.b").name()), ("[::1]", "a.b"));
+    }
+}
