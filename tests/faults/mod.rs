@@ -2,6 +2,7 @@
 //! that is true, and in a bucket that the next deploy puts right.
 
 mod ends;
+mod large;
 mod leases;
 mod memory;
 mod moves;

@@ -51,13 +51,16 @@ pub(super) async fn submit(
     wording: Wording,
     ready: Option<Request>,
 ) -> Result<PendingAnswer, UserError> {
-    let base = app.site_of(&project.project_id, project.current_release.as_ref()).await?;
-    let changes = ChangeCounts::from(&manifest.changes_since(&base));
+    let (base, stored) = tokio::join!(
+        app.site_of(&project.project_id, project.current_release.as_ref()),
+        app.write_manifest(&project.project_id, manifest)
+    );
+    let changes = ChangeCounts::from(&manifest.changes_since(&base?));
     let plan = FrontendPlan {
         version: FrontendPlan::VERSION,
         project: project.project_id.clone(),
         target,
-        manifest: app.write_manifest(&project.project_id, manifest).await?,
+        manifest: stored?,
         base_release: project.current_release.clone(),
     };
     let plan_hash = plan.hash()?;
