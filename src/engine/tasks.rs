@@ -19,6 +19,8 @@ enum Payload {
     Ask { request_id: RequestId, token: TaskToken },
     #[serde(rename = "request.expire")]
     Expire { request_id: RequestId },
+    #[serde(rename = "request.remind")]
+    Remind { request_id: RequestId },
     #[serde(rename = "request.settle")]
     Settle { request_id: RequestId },
     #[serde(rename = "frontend.publish")]
@@ -50,6 +52,8 @@ enum Payload {
     CheckChangeSet { request_id: RequestId },
     #[serde(rename = "deploy.expire_infrastructure")]
     ExpireInfrastructure { request_id: RequestId },
+    #[serde(rename = "deploy.remind_infrastructure")]
+    RemindInfrastructure { request_id: RequestId },
     #[serde(rename = "deploy.execute")]
     Execute { request_id: RequestId },
     #[serde(rename = "deploy.check_stack")]
@@ -92,6 +96,7 @@ impl TaskRunner {
         match payload {
             Payload::Ask { request_id, token } => boxed(|| approval::ask(app, &request_id, &token)).await,
             Payload::Expire { request_id } => boxed(|| approval::expire(app, &request_id)).await,
+            Payload::Remind { request_id } => boxed(|| approval::remind(app, &request_id)).await,
             Payload::Settle { request_id } => boxed(|| execution::settle(app, &request_id)).await,
             Payload::Publish { request_id, cursor } => {
                 Ok(serde_json::to_value(boxed(|| frontend::publish(app, &request_id, cursor, deadline)).await?)?)
@@ -110,6 +115,9 @@ impl TaskRunner {
             Payload::CheckChangeSet { request_id } => boxed(|| backend::check_change_set(app, &request_id)).await,
             Payload::ExpireInfrastructure { request_id } => {
                 boxed(|| backend::expire_infrastructure(app, &request_id)).await
+            }
+            Payload::RemindInfrastructure { request_id } => {
+                boxed(|| backend::remind_infrastructure(app, &request_id)).await
             }
             Payload::Execute { request_id } => boxed(|| backend::execute(app, &request_id)).await,
             Payload::CheckStack { request_id } => boxed(|| backend::check_stack(app, &request_id)).await,

@@ -2,6 +2,7 @@
 
 use super::backend::Backend;
 use super::ports::Engine;
+use super::prompts::Turns;
 use crate::aws::objects::Objects;
 use crate::aws::sites::Sites;
 use crate::channel::Channel;
@@ -24,6 +25,8 @@ pub struct App {
     pub engine: Arc<dyn Engine>,
     /// Where approvers are asked, beside the web page and the command line, which need no delivery.
     pub channels: Vec<Arc<dyn Channel>>,
+    /// Whose turn it is to change a prompt.
+    pub turns: Turns,
     /// What the installation is configured to do.
     pub settings: Settings,
     /// Room for file content on its way, in KiB, shared by every publish of this process.

@@ -3,8 +3,10 @@
 use super::app::App;
 use super::execution;
 use super::ports::{EngineError, TaskError, TaskToken};
-use super::projects::require;
-use crate::model::caller::{Caller, Role};
+use super::prompts::{self, deliver};
+use super::transition::transition;
+use crate::model::approver::Approver;
+use crate::model::caller::Caller;
 use crate::model::error::{ErrorCode, UserError};
 use crate::model::ids::RequestId;
 use crate::model::request::{Decision, Event, Request, Status, Verdict};
@@ -25,8 +27,27 @@ pub async fn ask(app: &App, id: &RequestId, token: &TaskToken) -> Result<Value, 
     // A decision that was stored before the token could not complete it, so that is done here.
     if let Some(request) = app.store.request(id).await? {
         hand_over(app, &request, token).await?;
+        // Whoever stored the request asks, but may have died, and a question within a deploy is asked here first. If no
+        // channel can be reached, other ways to decide remain, and they are tried again when it is time to remind.
+        if request.deliveries.is_empty() && deliver(app, id).await.is_err() {
+            tracing::warn!(request_id = %id, phase = "ask", "approvers could not be asked on any channel yet");
+        }
     }
     Ok(json!({}))
+}
+
+/// The task `request.remind`: a part of the window is over. Approvers are reminded, and what is left of the window is told.
+pub async fn remind(app: &App, id: &RequestId) -> Result<Value, TaskError> {
+    if let Some(request) = app.store.request(id).await?
+        && request.status_at(Time::now()) == Status::PendingApproval
+    {
+        prompts::remind(app, &request).await?;
+        let left = request.expires_at.seconds_left(Time::now());
+        if left > 0 {
+            return Ok(json!({ "outcome": "again", "window_seconds": left }));
+        }
+    }
+    Ok(json!({ "outcome": "over", "window_seconds": 0 }))
 }
 
 /// The task `request.expire`: the window is over. What was decided in time still counts.
@@ -35,7 +56,7 @@ pub async fn expire(app: &App, id: &RequestId) -> Result<Value, TaskError> {
         return Ok(json!({ "outcome": "expired" }));
     };
     if request.status == Status::PendingApproval {
-        app.store.transition(&request, Event::Expire, |row| row.finished_at = Some(Time::now())).await?;
+        transition(app, &request, Event::Expire, |row| row.finished_at = Some(Time::now())).await?;
         tracing::info!(request_id = %id, phase = "expired", "nobody decided in time");
         return Ok(json!({ "outcome": "expired" }));
     }
@@ -74,15 +95,22 @@ pub struct Decided {
 /// Decides a request. The first decision counts; it is stored before anything follows from it.
 pub async fn decide(
     app: &App,
-    caller: &Caller,
+    approver: &Approver,
     id: &str,
     verdict: Verdict,
     channel: &str,
 ) -> Result<Decided, UserError> {
-    require(caller, Role::Approver)?;
-    let request = find(app, caller, id).await?;
-    if request.caller == caller.id {
-        tracing::warn!(request_id = %request.request_id, by = %caller.id, "a requester tried to decide its own request");
+    if !approver.may_decide {
+        tracing::warn!(by = %approver.id, channel, "somebody who is no approver tried to decide a request");
+        return Err(UserError::new(
+            ErrorCode::Forbidden,
+            "Only an approver decides.",
+            "Have an approver decide it, or an admin make you one.",
+        ));
+    }
+    let request = find_any(app, id).await?;
+    if approver.is_holder_of(&request.caller) {
+        tracing::warn!(request_id = %request.request_id, by = %approver.id, "a requester tried to decide its own request");
         return Err(UserError::new(
             ErrorCode::Forbidden,
             "Nobody decides a request of their own.",
@@ -99,7 +127,7 @@ pub async fn decide(
                 "Wait until it is confirmed.",
             ));
         }
-        _ => return repeat_or_refuse(app, caller, &request, verdict, now).await,
+        _ => return repeat_or_refuse(app, approver, &request, verdict, now).await,
     }
     if let Some(plan) = request.infrastructure_plan() {
         let deploy = app.store.request(&plan.parent).await?;
@@ -116,8 +144,8 @@ pub async fn decide(
     execution::ensure_started(app, &request).await?;
     let decision = Decision {
         verdict,
-        by: caller.id.clone(),
-        by_name: caller.name.clone(),
+        by: approver.id.clone(),
+        by_name: approver.name.clone(),
         channel: channel.to_owned(),
         at: now,
         press: rand::random(),
@@ -126,13 +154,11 @@ pub async fn decide(
         Verdict::Approve => Event::Approve,
         Verdict::Deny => Event::Deny,
     };
-    let decided = app
-        .store
-        .transition(&request, event, |row| {
-            row.finished_at = (verdict == Verdict::Deny).then_some(now);
-            row.decision = Some(decision.clone());
-        })
-        .await;
+    let decided = transition(app, &request, event, |row| {
+        row.finished_at = (verdict == Verdict::Deny).then_some(now);
+        row.decision = Some(decision.clone());
+    })
+    .await;
     let decided = match decided {
         Ok(decided) => decided,
         Err(TransitionError::Store(StoreError::Conflict) | TransitionError::Illegal(_)) => {
@@ -145,30 +171,30 @@ pub async fn decide(
         }
         Err(TransitionError::Store(error)) => return Err(error.into()),
     };
-    tracing::info!(request_id = %decided.request_id, by = %caller.id, channel, phase = "decided", verdict = ?verdict, "a decision counts");
+    tracing::info!(request_id = %decided.request_id, by = %approver.id, channel, phase = "decided", verdict = ?verdict, "a decision counts");
     wake(app, &decided).await;
-    Ok(answer(&decided, caller))
+    Ok(answer(&decided, approver))
 }
 
 /// A second press. From the same approver with the same word it makes sure that the first one is carried out; the
 /// process may have died between storing the decision and handing it over.
 async fn repeat_or_refuse(
     app: &App,
-    caller: &Caller,
+    approver: &Approver,
     request: &Request,
     verdict: Verdict,
     now: Time,
 ) -> Result<Decided, UserError> {
     let same =
-        request.decision.as_ref().is_some_and(|decision| decision.by == caller.id && decision.verdict == verdict);
+        request.decision.as_ref().is_some_and(|decision| decision.by == approver.id && decision.verdict == verdict);
     if same && matches!(request.status, Status::Approved | Status::Denied) {
         wake(app, request).await;
     }
     Err(already_handled(request, now))
 }
 
-fn answer(request: &Request, caller: &Caller) -> Decided {
-    Decided { status: request.status, request_id: request.request_id.to_string(), decided_by: caller.name.clone() }
+fn answer(request: &Request, approver: &Approver) -> Decided {
+    Decided { status: request.status, request_id: request.request_id.to_string(), decided_by: approver.name.clone() }
 }
 
 fn already_handled(request: &Request, now: Time) -> UserError {
@@ -233,14 +259,19 @@ async fn take_up(app: &App, request: &Request) -> Result<(), TaskError> {
 
 /// A request that this caller may see.
 pub(super) async fn find(app: &App, caller: &Caller, text: &str) -> Result<Request, UserError> {
-    let unknown = || {
-        let shown: String = text.chars().take(80).collect();
-        UserError::not_found(
-            format!("There is no request '{shown}' that you may see."),
-            "Check the id; bouncer_list_pending lists what waits.",
-        )
-    };
-    let id = RequestId::parse(text).map_err(|_| unknown())?;
-    let request = app.store.request(&id).await?.ok_or_else(unknown)?;
-    if caller.may_see(&request.caller) { Ok(request) } else { Err(unknown()) }
+    let request = find_any(app, text).await?;
+    if caller.may_see(&request.caller) { Ok(request) } else { Err(unknown(text)) }
+}
+
+async fn find_any(app: &App, text: &str) -> Result<Request, UserError> {
+    let id = RequestId::parse(text).map_err(|_| unknown(text))?;
+    app.store.request(&id).await?.ok_or_else(|| unknown(text))
+}
+
+fn unknown(text: &str) -> UserError {
+    let shown: String = text.chars().take(80).collect();
+    UserError::not_found(
+        format!("There is no request '{shown}' that you may see."),
+        "Check the id; bouncer_list_pending lists what waits.",
+    )
 }

@@ -2,11 +2,13 @@
 
 use super::app::App;
 use super::ports::{EngineError, ExecutionStatus, Machine, TaskError};
+use super::prompts::deliver;
+use super::transition::transition;
 use super::{backend, frontend};
 use crate::model::backend::Gate;
-use crate::model::error::UserError;
+use crate::model::error::{ErrorCode, UserError};
 use crate::model::ids::RequestId;
-use crate::model::request::{Action, Event, Request, Status};
+use crate::model::request::{Action, Event, Request, Status, first_wait};
 use crate::model::time::Time;
 use serde_json::{Value, json};
 
@@ -40,7 +42,7 @@ pub(super) async fn ensure_started(app: &App, request: &Request) -> Result<(), U
     };
     let mut input = json!({
         "request_id": request.request_id,
-        "window_seconds": request.expires_at.seconds_since(request.created_at).max(1),
+        "window_seconds": first_wait(request.expires_at.seconds_since(request.created_at)),
     });
     if let Some(ask) = ask {
         input["ask"] = json!(ask);
@@ -49,6 +51,24 @@ pub(super) async fn ensure_started(app: &App, request: &Request) -> Result<(), U
         // The name is the request's own, so whatever input an earlier version gave it, it is this request's execution.
         Ok(()) | Err(EngineError::AlreadyExists(_)) => Ok(()),
         Err(error) => Err(error.into()),
+    }
+}
+
+/// Asks the approvers of a request that was just stored, and starts its execution. Where nobody can be asked, or nothing
+/// would carry the decision out, the request is withdrawn. An approver may press before the execution is there; the
+/// press starts it.
+pub(super) async fn ask_and_start(app: &App, request: &Request) -> Result<(), UserError> {
+    if deliver(app, &request.request_id).await.is_err() {
+        let error = UserError::new(
+            ErrorCode::NotificationFailed,
+            "No approver could be asked on any channel, so the request was withdrawn.",
+            "Try again in a moment; if it stays, have the operator look into the server's log.",
+        );
+        return Err(take_back(app, request, error).await);
+    }
+    match ensure_started(app, request).await {
+        Ok(()) => Ok(()),
+        Err(error) => Err(take_back(app, request, error).await),
     }
 }
 
@@ -87,9 +107,9 @@ pub(super) async fn close_orphan(app: &App, request: &Request) -> Result<(), Tas
 
 /// A request must not wait for a decision when its caller was told that it failed. If it cannot be withdrawn either,
 /// the caller learns its id.
-pub(super) async fn take_back(app: &App, request: &Request, error: UserError) -> UserError {
+async fn take_back(app: &App, request: &Request, error: UserError) -> UserError {
     let event = if request.status == Status::Approved { Event::Cancel } else { Event::Withdraw };
-    match app.store.transition(request, event, |row| row.finished_at = Some(Time::now())).await {
+    match transition(app, request, event, |row| row.finished_at = Some(Time::now())).await {
         Ok(_) => error,
         Err(failure) => {
             tracing::error!(request_id = %request.request_id, %failure, "a request without execution could not be withdrawn");

@@ -14,5 +14,6 @@ pub mod projects;
 pub mod prompts;
 pub mod staging;
 pub mod status;
+mod transition;
 pub mod upload;
 mod wording;

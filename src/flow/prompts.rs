@@ -1,5 +1,10 @@
 //! What approvers are shown of a request: its parts, read from the records and the stored documents.
 
+mod delivery;
+
+pub use delivery::Turns;
+pub(super) use delivery::{deliver, refresh, refresh_progress, remind};
+
 use super::app::App;
 use super::status::hint;
 use crate::aws::objects::ObjectError;

@@ -118,6 +118,20 @@ id!(
     "'key-' and 12 hexadecimal digits",
     |text| prefixed_hex(text, "key-", 12)
 );
+id!(
+    /// Who decides: a key, or a channel's user, whose number there is the identity and not the name.
+    ApproverId,
+    "approver id",
+    "a key's id, or a channel and its user such as 'telegram:123456'",
+    |text| prefixed_hex(text, "key-", 12) || is_channel_user(text)
+);
+
+fn is_channel_user(text: &str) -> bool {
+    let is_user = |user: &str| (1..=40).contains(&user.len()) && user.bytes().all(|b| b.is_ascii_alphanumeric());
+    text.split_once(':').is_some_and(|(channel, user)| {
+        (1..=20).contains(&channel.len()) && channel.bytes().all(|b| b.is_ascii_lowercase()) && is_user(user)
+    })
+}
 
 fn random_hex(bytes: usize) -> String {
     let mut buffer = vec![0u8; bytes];
@@ -174,6 +188,12 @@ impl KeyId {
     }
 }
 
+impl From<&KeyId> for ApproverId {
+    fn from(key: &KeyId) -> Self {
+        Self(key.0.clone())
+    }
+}
+
 impl ReleaseId {
     /// The release of a manifest made by a request: the same request always names the same release, so a publish
     /// that runs twice makes one.
@@ -196,6 +216,11 @@ mod tests {
         assert!(RequestId::parse(RequestId::random().as_str()).is_ok());
         assert!(RequestId::parse(RequestId::random_batch().as_str()).is_ok());
         assert!(RequestId::parse("batch-XYZ").is_err());
+        assert!(ApproverId::parse("telegram:123456").is_ok());
+        assert!(ApproverId::parse(KeyId::random().as_str()).is_ok());
+        for bad in ["telegram:", ":1", "telegram:1:2", "Telegram:1", "key-1", "anna"] {
+            assert!(ApproverId::parse(bad).is_err(), "{bad}");
+        }
         let request = RequestId::random();
         assert_eq!(request.frontend_deploy_id().request_id(), request);
         assert_eq!(request.backend_deploy_id().request_id(), request);

@@ -1,5 +1,6 @@
 //! Types and rules. No I/O, no async, no AWS types; imports nothing else of ours.
 
+pub mod approver;
 pub mod backend;
 pub mod backend_run;
 pub mod caller;

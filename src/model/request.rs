@@ -4,10 +4,11 @@ use super::backend::{BackendPlan, Gate, InfrastructurePlan};
 use super::backend_run::BackendRun;
 use super::caller::Caller;
 use super::digest::Sha256;
-use super::ids::{DeployId, KeyId, ProjectId, RequestId};
+use super::ids::{ApproverId, DeployId, KeyId, ProjectId, RequestId};
 use super::manifest::ChangeCounts;
 use super::plan::{FrontendPlan, Plan};
 use super::progress::Progress;
+use super::prompt::Delivery;
 use super::review::Review;
 use super::time::Time;
 use schemars::JsonSchema;
@@ -164,11 +165,11 @@ pub enum Verdict {
 pub struct Decision {
     /// What was decided.
     pub verdict: Verdict,
-    /// Whose key decided.
-    pub by: KeyId,
-    /// That key's name at the time.
+    /// Who decided.
+    pub by: ApproverId,
+    /// Their name at the time.
     pub by_name: String,
-    /// Where: "http", "cli".
+    /// Where, and so how it was verified who it is: "http" (a key), "telegram".
     pub channel: String,
     /// When.
     pub at: Time,
@@ -270,9 +271,23 @@ pub struct Request {
     /// set before the first of them is written, never taken back.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub repairs: bool,
+    /// Where approvers were asked, so that the prompts can be changed later.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deliveries: Vec<Delivery>,
+    /// When approvers were reminded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reminded_at: Option<Time>,
     /// How it ended: the shape that the tools' contract gives for the action.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<Value>,
+}
+
+/// When approvers are reminded, in seconds after they were asked, unless half of the window is over sooner.
+pub const REMIND_AFTER: u64 = 600;
+
+/// For how many seconds of a window its decision is waited for before approvers are reminded.
+pub fn first_wait(window: u64) -> u64 {
+    REMIND_AFTER.min(window / 2).max(1)
 }
 
 /// How long a request is good for, and its row kept. In seconds.
@@ -336,6 +351,8 @@ impl Request {
             cancellation: None,
             visible: false,
             repairs: false,
+            deliveries: vec![],
+            reminded_at: None,
             result: None,
         }
     }

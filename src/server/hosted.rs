@@ -71,6 +71,7 @@ impl Installation {
             backend: backend::from_environment().await?,
             engine: Arc::new(StepFunctions::new(services.workflows, machines)),
             channels: vec![],
+            turns: Default::default(),
             settings: Settings {
                 profile: Profile::Aws,
                 account,

@@ -5,6 +5,7 @@ use super::tools::{CallError, Context, Tools};
 use crate::flow::app::App;
 use crate::flow::approval::{self, Decide};
 use crate::flow::status::health;
+use crate::model::approver::Approver;
 use crate::model::error::{ErrorCode, UserError};
 use axum::body::Bytes;
 use axum::extract::{Extension, Path, State};
@@ -87,7 +88,7 @@ async fn decide(
             "Send {\"decision\": \"approve\"} or {\"decision\": \"deny\"}.",
         ));
     };
-    match approval::decide(&api.app, &context.caller, &request_id, decision, "http").await {
+    match approval::decide(&api.app, &Approver::from(&context.caller), &request_id, decision, "http").await {
         Ok(decided) => Json(decided).into_response(),
         Err(error) => refused(&error),
     }

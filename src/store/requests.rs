@@ -5,6 +5,7 @@ use super::{Store, StoreError, Table};
 use crate::model::backend_run::BackendRun;
 use crate::model::ids::RequestId;
 use crate::model::progress::Progress;
+use crate::model::prompt::Delivery;
 use crate::model::request::{Cancellation, Event, IllegalTransition, Request, Status};
 use crate::model::time::Time;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -94,6 +95,22 @@ impl Store {
             .value(":approved", text(Status::Approved.as_str()))
             .value(":running", text(Status::Running.as_str()));
         self.set(Table::Requests, (KEY, id.as_str()), &[(&"cancellation".to_owned(), Some(&value))], open).await
+    }
+
+    /// Keeps where approvers were asked.
+    pub async fn set_deliveries(&self, id: &RequestId, deliveries: &[Delivery]) -> Result<(), StoreError> {
+        let value = self.attribute(&deliveries)?;
+        let exists = Condition::new("attribute_exists(request_id)");
+        self.set(Table::Requests, (KEY, id.as_str()), &[(&"deliveries".to_owned(), Some(&value))], exists).await
+    }
+
+    /// Takes it upon the caller to remind of a request; a conflict means that somebody did, or that it was decided.
+    pub async fn set_reminded(&self, id: &RequestId, at: Time) -> Result<(), StoreError> {
+        let value = self.attribute(&at)?;
+        let first = Condition::new("#s = :pending AND attribute_not_exists(reminded_at)")
+            .name("#s", "status")
+            .value(":pending", text(Status::PendingApproval.as_str()));
+        self.set(Table::Requests, (KEY, id.as_str()), &[(&"reminded_at".to_owned(), Some(&value))], first).await
     }
 
     /// Notes that visitors may get something of a running deploy from now on; a conflict means that it no longer runs.

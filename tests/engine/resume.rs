@@ -40,6 +40,7 @@ proptest! {
         outcomes.push(json!({ "return": { "outcome": "deployed", "cursor": null } }));
         let script = json!({
             "request.ask": [decision],
+            "request.remind": [{ "return": { "outcome": "again", "window_seconds": 60 } }, { "return": { "outcome": "over", "window_seconds": 0 } }],
             "request.expire": [{ "return": { "outcome": "expired" } }],
             "frontend.publish": outcomes,
         });

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use bouncer::flow::ports::{Engine as _, Machine};
-use bouncer::model::ids::{KeyId, RequestId};
+use bouncer::model::ids::{ApproverId, KeyId, RequestId};
 use bouncer::model::request::{Decision, Event, Status, Verdict};
 use bouncer::model::time::Time;
 use http::Method;
@@ -19,7 +19,7 @@ async fn decide_and_die(bouncer: &Bouncer, id: &RequestId) {
     let request = bouncer.app.store.request(id).await.unwrap().unwrap();
     let decision = Decision {
         verdict: Verdict::Approve,
-        by: KeyId::random(),
+        by: ApproverId::from(&KeyId::random()),
         by_name: "an approver".into(),
         channel: "test".into(),
         at: Time::now(),

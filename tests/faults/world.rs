@@ -13,6 +13,7 @@ use bouncer::flow::app::{App, Limits, Profile, PublishSettings, Settings, TRANSF
 use bouncer::flow::ports::{Engine as _, ExecutionStatus, Machine, TaskError};
 use bouncer::flow::{approval, frontend, projects, status};
 use bouncer::local::{Endpoints, StorageCredentials};
+use bouncer::model::approver::Approver;
 use bouncer::model::caller::{Caller, Role};
 use bouncer::model::digest::Sha256;
 use bouncer::model::error::UserError;
@@ -97,6 +98,7 @@ impl World {
             backend: None,
             engine: engine.clone(),
             channels: vec![],
+            turns: Default::default(),
             settings,
             transfer_room,
         });
@@ -241,7 +243,8 @@ impl Bouncer {
     }
 
     pub async fn approve(&self, id: &RequestId) {
-        approval::decide(&self.app, &caller(Role::Approver), id.as_str(), Verdict::Approve, "test").await.unwrap();
+        let approver = Approver::from(&caller(Role::Approver));
+        approval::decide(&self.app, &approver, id.as_str(), Verdict::Approve, "test").await.unwrap();
     }
 
     /// Asks and approves.

@@ -7,6 +7,7 @@ use crate::flow::app::App;
 use crate::flow::approval::APPROVAL_AGE_SECONDS;
 use crate::flow::lease;
 use crate::flow::ports::TaskError;
+use crate::flow::transition::transition;
 use crate::model::backend::BackendPlan;
 use crate::model::backend_run::BackendRun;
 use crate::model::history::DeployStatus;
@@ -51,12 +52,11 @@ async fn start(app: &App, request: &Request) -> Result<(), TaskError> {
         app.store.release(&plan.project, Lane::Backend, &request.request_id).await?;
         return Err(error);
     }
-    app.store
-        .transition(request, Event::Start, |row| {
-            row.started_at = Some(now);
-            row.run = Some(BackendRun::starting(now));
-        })
-        .await?;
+    transition(app, request, Event::Start, |row| {
+        row.started_at = Some(now);
+        row.run = Some(BackendRun::starting(now));
+    })
+    .await?;
     tracing::info!(request_id = %request.request_id, project = %plan.project, phase = "begin", "the approved deploy begins");
     Ok(())
 }

@@ -11,6 +11,7 @@ use crate::flow::errors::UNAVAILABLE;
 use crate::flow::execution::{self, Execution};
 use crate::flow::ports::{EngineError, ExecutionStatus, TaskError};
 use crate::flow::status::find_deploy;
+use crate::flow::transition::transition;
 use crate::model::caller::Caller;
 use crate::model::error::{ErrorCode, UserError};
 use crate::model::request::{Action, Cancellation, Event, Request, Status};
@@ -71,7 +72,7 @@ pub async fn cancel(app: &App, caller: &Caller, args: CancelDeploy) -> Result<Ca
 
 /// Takes back what nobody has decided yet.
 async fn withdraw(app: &App, request: &Request) -> Result<String, UserError> {
-    match app.store.transition(request, Event::Withdraw, |row| row.finished_at = Some(Time::now())).await {
+    match transition(app, request, Event::Withdraw, |row| row.finished_at = Some(Time::now())).await {
         Ok(_) => {}
         Err(TransitionError::Store(StoreError::Conflict) | TransitionError::Illegal(_)) => {
             return Err(UserError::new(

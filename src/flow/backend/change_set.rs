@@ -12,6 +12,7 @@ use crate::model::canonical;
 use crate::model::changeset::{self, Assessment, ChangeClass, ChangeSet};
 use crate::model::digest::Sha256;
 use crate::model::ids::RequestId;
+use crate::model::request::first_wait;
 use serde_json::{Value, json};
 
 /// Asks for the change set unless there is one.
@@ -120,7 +121,7 @@ pub async fn check_change_set(app: &App, id: &RequestId) -> Result<Value, TaskEr
 /// A task's answer, with the seconds for which a human would be asked.
 fn answer(work: &Work<'_>, outcome: &str) -> Value {
     let mut answer = work.answer(outcome);
-    answer["window_seconds"] = json!(work.backend.settings.infrastructure_window);
+    answer["window_seconds"] = json!(first_wait(work.backend.settings.infrastructure_window));
     answer
 }
 

@@ -8,6 +8,7 @@ use super::work::{Work, load, refused};
 use crate::aws::call::CallError;
 use crate::flow::app::App;
 use crate::flow::ports::TaskError;
+use crate::flow::transition::transition;
 use crate::model::backend_run::{BackendStep, ChangeSetRun};
 use crate::model::canonical;
 use crate::model::changeset::{self, ChangeClass, ChangeSet};
@@ -47,8 +48,7 @@ pub async fn execute(app: &App, id: &RequestId) -> Result<Value, TaskError> {
     if set.class != Some(ChangeClass::CodeOnly) {
         let question = infrastructure::approved(&work).await?;
         if question.status == Status::Approved {
-            app.store
-                .transition(&question, Event::Start, |row| row.started_at = Some(crate::model::time::Time::now()))
+            transition(app, &question, Event::Start, |row| row.started_at = Some(crate::model::time::Time::now()))
                 .await?;
         }
     }

@@ -41,6 +41,11 @@ pub async fn ask_infrastructure(app: &App, id: &RequestId, token: &TaskToken) ->
     approval::ask(app, &question.request_id, token).await
 }
 
+/// The task `deploy.remind_infrastructure`: a part of the window is over.
+pub async fn remind_infrastructure(app: &App, id: &RequestId) -> Result<Value, TaskError> {
+    approval::remind(app, &id.infrastructure_request()).await
+}
+
 /// The window is over. What was decided in time still counts.
 pub async fn expire_infrastructure(app: &App, id: &RequestId) -> Result<Value, TaskError> {
     approval::expire(app, &id.infrastructure_request()).await

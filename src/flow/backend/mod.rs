@@ -22,7 +22,7 @@ pub use begin::begin;
 pub use build::{check_build, start_build};
 pub use change_set::{check_change_set, create_change_set};
 pub use execute::execute;
-pub use infrastructure::{ask_infrastructure, expire_infrastructure};
+pub use infrastructure::{ask_infrastructure, expire_infrastructure, remind_infrastructure};
 pub(super) use outcome::close_orphan;
 pub use outcome::{BackendResult, FailureEvent, complete, fail, not_begun, turned_down};
 pub use services::{Backend, BackendSettings};

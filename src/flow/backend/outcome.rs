@@ -7,6 +7,7 @@ use super::work::load;
 use crate::flow::app::App;
 use crate::flow::execution::cause_of;
 use crate::flow::ports::TaskError;
+use crate::flow::transition::transition;
 use crate::model::backend::Deployed;
 use crate::model::backend_run::{BackendStep, BuildRun};
 use crate::model::failure::{
@@ -257,7 +258,7 @@ pub(super) async fn close(
         request.clone()
     } else {
         let value = serde_json::to_value(&result)?;
-        let ended = app.store.transition(request, event, |row| {
+        let ended = transition(app, request, event, |row| {
             row.finished_at = Some(Time::now());
             row.result = Some(value);
         });
@@ -316,12 +317,11 @@ async fn close_question(app: &App, deploy: &Request) -> Result<(), TaskError> {
         _ => return Ok(()),
     };
     let result = json!({ "deploy_id": deploy.deploy_id, "deploy_status": deploy.status });
-    app.store
-        .transition(&question, event, |row| {
-            row.finished_at = deploy.finished_at;
-            row.result = Some(result);
-        })
-        .await?;
+    transition(app, &question, event, |row| {
+        row.finished_at = deploy.finished_at;
+        row.result = Some(result);
+    })
+    .await?;
     Ok(())
 }
 

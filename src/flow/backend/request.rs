@@ -5,7 +5,7 @@ use super::review::review;
 use super::services::Backend;
 use super::tell::{Told, tell};
 use crate::flow::app::{App, Profile};
-use crate::flow::execution::{ensure_started, take_back};
+use crate::flow::execution::ask_and_start;
 use crate::flow::lease;
 use crate::flow::projects;
 use crate::flow::wording::Wording;
@@ -123,9 +123,7 @@ pub async fn deploy(app: &App, caller: &Caller, args: DeployBackend) -> Result<D
         Err(StoreError::Conflict) if app.store.request(&request.request_id).await?.as_ref() == Some(&request) => {}
         Err(error) => return Err(error.into()),
     }
-    if let Err(error) = ensure_started(app, &request).await {
-        return Err(take_back(app, &request, error).await);
-    }
+    ask_and_start(app, &request).await?;
     tracing::info!(
         request_id = %request.request_id, project = %project.project_id, phase = "asked",
         gate = ?gate, "a backend deploy is asked for"

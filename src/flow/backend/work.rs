@@ -8,6 +8,7 @@ use crate::flow::app::App;
 use crate::flow::errors::UNAVAILABLE;
 use crate::flow::lease;
 use crate::flow::ports::TaskError;
+use crate::flow::prompts::refresh_progress;
 use crate::github::{Github, GithubError};
 use crate::model::backend::{BackendPlan, Gate};
 use crate::model::backend_run::BackendRun;
@@ -56,6 +57,7 @@ impl<'a> Work<'a> {
         self.app.store.set_run(&self.request.request_id, &after).await?;
         self.request.run = Some(after.clone());
         self.run = after;
+        refresh_progress(self.app, &self.request).await;
         Ok(())
     }
 

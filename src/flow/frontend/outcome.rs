@@ -7,6 +7,7 @@ use super::slice::FAILED_WORD;
 use crate::flow::app::App;
 use crate::flow::execution::cause_of;
 use crate::flow::ports::TaskError;
+use crate::flow::transition::transition;
 use crate::model::history::DeployStatus;
 use crate::model::ids::{ReleaseId, RequestId};
 use crate::model::request::{Event, Request, Status};
@@ -165,13 +166,12 @@ async fn close(
         request.clone()
     } else {
         let value = serde_json::to_value(&result)?;
-        app.store
-            .transition(request, event, |row| {
-                row.finished_at = Some(Time::now());
-                row.progress = None;
-                row.result = Some(value);
-            })
-            .await?
+        transition(app, request, event, |row| {
+            row.finished_at = Some(Time::now());
+            row.progress = None;
+            row.result = Some(value);
+        })
+        .await?
     };
     let ended_so = matches!(
         (closed.status, status),

@@ -1,7 +1,8 @@
 //! From checked files to a request that waits for a decision: the plan, its hash, one conditional write, one start.
 
 use crate::flow::app::App;
-use crate::flow::execution::{ensure_started, take_back};
+use crate::flow::execution::ask_and_start;
+use crate::flow::transition::transition;
 use crate::flow::wording::Wording;
 use crate::model::caller::Caller;
 use crate::model::error::{ErrorCode, UserError};
@@ -92,7 +93,7 @@ pub(super) async fn submit(
             }
             Err(error) => return Err(error.into()),
         },
-        Some(ready) => match app.store.transition(&ready, Event::Submit, |row| *row = request.clone()).await {
+        Some(ready) => match transition(app, &ready, Event::Submit, |row| *row = request.clone()).await {
             Ok(stored) => stored,
             // The same confirmation came twice: the first one counts, and both get its answer.
             Err(TransitionError::Store(StoreError::Conflict) | TransitionError::Illegal(_)) => {
@@ -101,9 +102,7 @@ pub(super) async fn submit(
             Err(TransitionError::Store(error)) => return Err(error.into()),
         },
     };
-    if let Err(error) = ensure_started(app, &request).await {
-        return Err(take_back(app, &request, error).await);
-    }
+    ask_and_start(app, &request).await?;
     tracing::info!(request_id = %request.request_id, project = %project.project_id, phase = "pending", "asked for a decision");
     pending_answer(&request)
 }

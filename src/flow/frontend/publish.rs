@@ -11,6 +11,7 @@ use crate::flow::errors::UNAVAILABLE;
 use crate::flow::lease;
 use crate::flow::ports::TaskError;
 use crate::flow::staging::Release;
+use crate::flow::transition::transition;
 use crate::model::history::{Deploy, DeployKind, DeployStatus};
 use crate::model::ids::{ReleaseId, RequestId};
 use crate::model::manifest::Manifest;
@@ -81,13 +82,11 @@ async fn begin(app: &App, request: &Request) -> Result<Request, TaskError> {
     if request.decision.as_ref().is_none_or(|decision| now.seconds_since(decision.at) > APPROVAL_AGE_SECONDS) {
         return Err(moved_on("The approval is older than a day"));
     }
-    let running = app
-        .store
-        .transition(request, Event::Start, |row| {
-            row.started_at = Some(now);
-            row.progress = Some(Progress::starting());
-        })
-        .await?;
+    let running = transition(app, request, Event::Start, |row| {
+        row.started_at = Some(now);
+        row.progress = Some(Progress::starting());
+    })
+    .await?;
     tracing::info!(
         request_id = %request.request_id,
         project = request.project.as_ref().map(tracing::field::display),

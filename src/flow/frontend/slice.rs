@@ -7,6 +7,7 @@ use crate::aws::objects::{ObjectError, Objects};
 use crate::flow::app::App;
 use crate::flow::errors::UNAVAILABLE;
 use crate::flow::ports::TaskError;
+use crate::flow::prompts::refresh_progress;
 use crate::model::ids::ReleaseId;
 use crate::model::manifest::{Entry, Manifest, Phase};
 use crate::model::paths::SitePath;
@@ -284,7 +285,10 @@ impl Work<'_> {
                 tracing::warn!(%error, "progress could not be written");
                 Ok(())
             }
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                refresh_progress(self.app, self.request).await;
+                Ok(())
+            }
         }
     }
 }

@@ -133,6 +133,7 @@ async fn serve_over(
         backend: backend::from_environment().await?,
         engine: engine.clone(),
         channels: vec![],
+        turns: Default::default(),
         settings: Settings {
             profile: Profile::Local,
             account: LOCAL_ACCOUNT.to_owned(),
