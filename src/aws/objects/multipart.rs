@@ -3,10 +3,15 @@
 
 use super::{Headers, ObjectError, Objects, sort};
 use crate::model::digest::Sha256;
+use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
+use std::time::Duration;
+
+/// How long S3 may take to make one object of the parts: minutes, it says.
+const COMPLETION: Duration = Duration::from_secs(600);
 
 /// An upload that was begun.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,12 +74,16 @@ impl Objects {
             let listed = CompletedPart::builder().part_number(number(index)).e_tag(&part.etag);
             listed.checksum_sha256(part.sha256.to_base64()).build()
         });
+        // Asked again too early, S3 would be at it twice.
+        let patience = TimeoutConfig::builder().read_timeout(COMPLETION).build();
         self.client
             .complete_multipart_upload()
             .bucket(&upload.bucket)
             .key(&upload.key)
             .upload_id(&upload.id)
             .multipart_upload(CompletedMultipartUpload::builder().set_parts(Some(parts.collect())).build())
+            .customize()
+            .config_override(aws_sdk_s3::config::Builder::new().timeout_config(patience))
             .send()
             .await
             .map(|_| ())
