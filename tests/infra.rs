@@ -188,7 +188,7 @@ fn the_staging_bucket_is_the_one_the_program_uses_and_keeps_what_sites_are_made_
     let template = template("infra/template.yaml");
     let bucket = &template["Resources"]["StagingBucket"];
     assert_eq!(named(&bucket["Properties"]["BucketName"]), "bouncer-uploads-123456789012");
-    assert_eq!(expiring(bucket), BTreeSet::from(["20", "issued/", "staged/"]));
+    assert_eq!(expiring(bucket), BTreeSet::from(["20", "issued/", "moving/", "staged/"]));
 }
 
 /// The prefixes whose objects go by age.
