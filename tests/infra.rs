@@ -261,12 +261,16 @@ fn the_functions_are_told_what_the_program_reads() {
             "BOUNCER_EXTERNAL_ID",
             "BOUNCER_GITHUB_API_URL",
             "BOUNCER_GITHUB_SECRET",
+            "BOUNCER_LANG",
             "BOUNCER_LOG",
             "BOUNCER_PROFILE",
             "BOUNCER_STAGING_BUCKET",
             "BOUNCER_STATE_MACHINE_DEPLOY",
             "BOUNCER_STATE_MACHINE_FRONTEND_DEPLOY",
             "BOUNCER_TABLE_PREFIX",
+            "BOUNCER_TELEGRAM_APPROVERS",
+            "BOUNCER_TELEGRAM_CHATS",
+            "BOUNCER_TELEGRAM_SECRET_ARN",
         ])
     );
     assert_eq!(common["BOUNCER_PROFILE"], "aws");
@@ -371,11 +375,15 @@ fn a_deploy_role_is_for_the_tasks_alone_and_never_reads_staging() {
             "kms:Decrypt",
             "kms:GenerateDataKey",
             "s3:AbortMultipartUpload",
+            "s3:DeleteObject",
+            "s3:GetObject",
             "s3:ListBucket",
             "s3:PutObject",
         ])
     );
-    assert_eq!(allowed(role, "s3:PutObject"), ["arn:${AWS::Partition}:s3:::${BucketName}/*"]);
+    for action in ["s3:PutObject", "s3:GetObject", "s3:DeleteObject"] {
+        assert_eq!(allowed(role, action), ["arn:${AWS::Partition}:s3:::${BucketName}/*"], "{action}");
+    }
     assert_eq!(allowed(role, "s3:ListBucket"), ["arn:${AWS::Partition}:s3:::${BucketName}"]);
 }
 

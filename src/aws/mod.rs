@@ -16,5 +16,5 @@ pub mod workflows;
 
 pub use settings::{
     BackendServices, Endpoints, Identity, NoRegion, Services, Storage, StoreOptions, backend_from_environment,
-    from_environment, local, store_from_environment,
+    from_environment, local, secrets_from_environment, store_from_environment,
 };

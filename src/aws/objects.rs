@@ -11,6 +11,7 @@ use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation}
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::ChecksumMode;
 use bytes::{Bytes, BytesMut};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -100,6 +101,15 @@ pub struct Listed {
     pub key: String,
     /// Bytes.
     pub size: u64,
+}
+
+/// What is stored under a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity {
+    /// Bytes.
+    pub size: u64,
+    /// Of the bytes, where the storage knows it.
+    pub sha256: Option<Sha256>,
 }
 
 /// An object opened for reading. The body has not been read yet.
@@ -240,6 +250,27 @@ impl Objects {
         })
     }
 
+    /// What an object is, without its body; `None` when there is none.
+    pub async fn identify(&self, bucket: &str, key: &str) -> Result<Option<Identity>, ObjectError> {
+        let head = self.client.head_object().bucket(bucket).key(key).checksum_mode(ChecksumMode::Enabled);
+        match head.send().await {
+            Ok(answer) => Ok(Some(Identity {
+                size: answer.content_length.and_then(|size| u64::try_from(size).ok()).unwrap_or(0),
+                sha256: answer.checksum_sha256.and_then(|text| Sha256::from_base64(&text).ok()),
+            })),
+            Err(error) => match sort(bucket, key, error) {
+                ObjectError::NotFound { .. } => Ok(None),
+                other => Err(other),
+            },
+        }
+    }
+
+    /// Removes an object; one that is not there is no error.
+    pub async fn delete(&self, bucket: &str, key: &str) -> Result<(), ObjectError> {
+        let answer = self.client.delete_object().bucket(bucket).key(key).send().await;
+        answer.map(|_| ()).map_err(|error| sort(bucket, key, error))
+    }
+
     /// Reads a whole object of at most `limit` bytes.
     pub async fn read(&self, bucket: &str, key: &str, limit: u64) -> Result<Bytes, ObjectError> {
         let opened = self.open(bucket, key).await?;
@@ -247,12 +278,6 @@ impl Objects {
             return Err(ObjectError::WrongBytes { bucket: bucket.into(), key: key.into() });
         }
         opened.collect(bucket).await
-    }
-
-    /// Removes an object; one that is not there is no error.
-    pub async fn remove(&self, bucket: &str, key: &str) -> Result<(), ObjectError> {
-        let request = self.client.delete_object().bucket(bucket).key(key);
-        request.send().await.map(|_| ()).map_err(|error| sort(bucket, key, error))
     }
 
     /// Every object under a prefix, in the order of the keys.

@@ -26,6 +26,9 @@ const ATTEMPTS: u32 = 5;
 /// The first pause between two attempts at an endpoint of this machine: what fails there has passed at once or stays.
 const LOCAL_PAUSE: Duration = Duration::from_millis(50);
 
+/// The longest pause between two attempts at a service that is asked now and then.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
 /// The embedded endpoints of the local profile.
 #[derive(Debug, Clone)]
 pub struct Endpoints {
@@ -80,13 +83,19 @@ pub async fn backend_from_environment(
     external_id: Option<String>,
 ) -> BackendServices {
     let shared = environment().await;
+    let brief = shared.to_builder().retry_config(brief_retries()).build();
     BackendServices {
-        builds: Builds::new(&shared, build_project),
-        logs: Logs::new(&shared),
+        builds: Builds::new(&brief, build_project),
+        logs: Logs::new(&brief),
         artifacts: Artifacts::new(&shared, artifacts_bucket),
-        stacks: Stacks::new(shared.clone(), Roles::new(shared.clone(), external_id)),
+        stacks: Stacks::new(brief.clone(), Roles::new(brief, external_id)),
         secrets: Secrets::new(&shared),
     }
+}
+
+/// Secrets Manager, as the standard AWS settings name it.
+pub async fn secrets_from_environment() -> Secrets {
+    Secrets::new(&environment().await)
 }
 
 async fn environment() -> SdkConfig {
@@ -193,6 +202,12 @@ pub async fn store_from_environment(options: &StoreOptions) -> Result<Store, NoR
 
 fn retries() -> RetryConfig {
     RetryConfig::adaptive().with_max_attempts(ATTEMPTS)
+}
+
+/// Of services that are asked now and then: a pace that adapts would slow a deploy down for minutes after it was throttled
+/// for a moment. What takes longer is for the state machines to try again.
+fn brief_retries() -> RetryConfig {
+    RetryConfig::standard().with_max_attempts(ATTEMPTS).with_max_backoff(LONGEST_PAUSE)
 }
 
 fn timeouts() -> TimeoutConfig {

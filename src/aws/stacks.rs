@@ -11,6 +11,7 @@ use crate::model::stack_parameters::StackParameters;
 use crate::model::time::Time;
 use aws_config::{Region, SdkConfig};
 use aws_sdk_cloudformation::Client;
+use aws_sdk_cloudformation::config::retry::RetryPartition;
 use aws_sdk_cloudformation::types::{self, Capability, ChangeSetType, Parameter, Tag};
 use aws_sdk_secretsmanager::Client as SecretsClient;
 
@@ -77,8 +78,12 @@ impl Stacks {
         if let Some(region) = &target.stack_region {
             config = config.to_builder().region(Region::new(region.clone())).build();
         }
+        // By its name the SDK shares between clients of one process how many attempts there may be: an account that throttles
+        // leaves the others theirs.
+        let place = format!("stacks/{}/{}", target.target_role_arn.as_deref().unwrap_or_default(), region_of(&config));
+        let paced = aws_sdk_cloudformation::config::Builder::from(&config).retry_partition(RetryPartition::new(place));
         Ok(StackAccount {
-            client: Client::new(&config),
+            client: Client::from_conf(paced.build()),
             secrets: SecretsClient::new(&config),
             name: target.stack_name.clone(),
             role: target.cloudformation_role_arn.clone(),
@@ -178,7 +183,12 @@ impl StackAccount {
                     .filter_map(|change| change.resource_change.as_ref()?.change_set_id.clone())
                     .collect();
                 for id in nested {
-                    whole.nested.push(self.described(&id, depth + 1).await?);
+                    match self.described(&id, depth + 1).await {
+                        Ok(found) => whole.nested.push(found),
+                        Err(error @ CallError::Unavailable { .. }) => return Err(error),
+                        // A human is told that it is not known what changes inside.
+                        Err(error) => tracing::warn!(%error, "a nested change set cannot be described"),
+                    }
                 }
             }
             Ok(whole)
@@ -261,6 +271,10 @@ impl StackAccount {
     {
         CallError::from_sdk(&format!("the stack {}", self.name), error)
     }
+}
+
+fn region_of(config: &SdkConfig) -> &str {
+    config.region().map(Region::as_ref).unwrap_or_default()
 }
 
 fn change_set(page: aws_sdk_cloudformation::operation::describe_change_set::DescribeChangeSetOutput) -> ChangeSet {

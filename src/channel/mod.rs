@@ -1,6 +1,8 @@
 //! Where approvers are asked. A channel delivers a prompt and changes it as the request goes on; it decides nothing and
 //! knows no records.
 
+pub mod telegram;
+
 use crate::model::prompt::{Delivery, Prompt};
 use async_trait::async_trait;
 
@@ -30,6 +32,9 @@ pub enum ChannelError {
 pub trait Channel: Send + Sync {
     /// The channel's name in records: "telegram".
     fn name(&self) -> &'static str;
+
+    /// Whether it works, in a sentence for whoever runs the installation.
+    async fn check(&self) -> Result<String, ChannelError>;
 
     /// Asks. One delivery for each place that was reached; an error when none was.
     async fn deliver(&self, prompt: &Prompt) -> Result<Vec<Delivery>, ChannelError>;

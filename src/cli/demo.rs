@@ -177,7 +177,8 @@ async fn play(context: &Context, cast: &Cast, script: &Script, round: &Round, si
     let Context { printer, progress, .. } = context;
     let project = script.project_id();
     progress.note("The agent asks:");
-    let proposal = Proposal { dir: site, project, reason: &round.reason, source: &round.source };
+    let proposal =
+        Proposal { dir: site, project, reason: &round.reason, source: &round.source, allow_mass_delete: false };
     let mut submitted = deploy::submit(&cast.agent, progress, proposal).await?;
     // The reader is led on anyway.
     submitted.shows_commands = false;
@@ -222,7 +223,7 @@ fn show<T: Render + Serialize>(printer: &Printer, part: &T) -> Result<(), CliErr
 
 /// How little had to travel, in one sentence.
 fn moved(submitted: &Submitted) -> String {
-    let (sent, all) = (submitted.uploaded, submitted.file_count);
+    let (sent, all) = (submitted.uploaded.unwrap_or_default(), submitted.file_count);
     let writes = (submitted.changes.added + submitted.changes.changed) as u64;
     let (uploads, size) = (count(sent.files, "upload"), bytes(sent.bytes));
     let rest = if writes == all { "" } else { "; the others were there already" };

@@ -20,6 +20,7 @@ mod prompt;
 mod request;
 mod serve;
 mod signals;
+mod telegram;
 mod watch;
 
 use crate::server::lambda;
@@ -87,6 +88,9 @@ enum Command {
     /// Make, list and revoke API keys
     #[command(subcommand)]
     Key(key::KeyCommand),
+    /// Tell Telegram where to call, for installations with a public address
+    #[command(subcommand)]
+    Telegram(telegram::TelegramCommand),
     /// Serve the tools over MCP on stdin and stdout
     #[command(after_help = mcp::EXAMPLES)]
     Mcp,
@@ -161,6 +165,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, CliError>
         Command::Request(command) => request::run(context, command).await,
         Command::Deploy(command) => deploy::run(context, command).await,
         Command::Key(command) => key::run(context, command).await,
+        Command::Telegram(command) => telegram::run(context, command).await,
         Command::Mcp => mcp::run(context).await,
         Command::Doctor => doctor::run(context).await,
         Command::Completions(args) => completions::run(args),

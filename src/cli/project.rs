@@ -5,7 +5,7 @@ mod backend;
 use super::Context;
 use super::error::CliError;
 use super::exit::Exit;
-use super::output::{Render, plain, table, write_field, write_table};
+use super::output::{Render, count, plain, table, write_field, write_table};
 use crate::model::caller::Role;
 use crate::model::headers::CacheRule;
 use backend::{BackendArgs, BackendView};
@@ -64,6 +64,12 @@ pub struct AddArgs {
     /// A rule of its own for Cache-Control, before the built-in ones; the first that matches wins
     #[arg(long = "cache", value_name = "PATTERN=VALUE", value_parser = cache_rule)]
     cache_rules: Vec<CacheRule>,
+    /// How many releases are kept to go back to, the current one among them; 5 unless given
+    #[arg(long, value_name = "COUNT")]
+    retain_releases: Option<u32>,
+    /// For how many hours files stay after a release without them went live; 24 unless given
+    #[arg(long, value_name = "HOURS")]
+    asset_grace_hours: Option<u32>,
 }
 
 fn cache_rule(text: &str) -> Result<CacheRule, String> {
@@ -80,6 +86,8 @@ impl AddArgs {
         arguments.insert("project".into(), json!(self.name));
         arguments.insert("bucket".into(), json!(self.bucket));
         arguments.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), json!(value?)))));
+        let numbers = [("retain_releases", self.retain_releases), ("asset_grace_hours", self.asset_grace_hours)];
+        arguments.extend(numbers.into_iter().filter_map(|(name, value)| Some((name.to_owned(), json!(value?)))));
         if !self.cache_rules.is_empty() {
             arguments.insert("cache_rules".into(), json!(self.cache_rules));
         }
@@ -123,6 +131,8 @@ struct Row {
     frontend_region: Option<String>,
     frontend_distribution_id: Option<String>,
     frontend_deploy_role_arn: Option<String>,
+    retain_releases: Option<u32>,
+    asset_grace_hours: Option<u32>,
     current_release: Option<String>,
     #[serde(default)]
     frontend_cache_rules: Vec<CacheRule>,
@@ -146,6 +156,11 @@ impl Render for Row {
         write_field(out, "role", self.frontend_deploy_role_arn.as_deref())?;
         for rule in &self.frontend_cache_rules {
             write_field(out, "cache", Some(&format!("{}: {}", rule.pattern, rule.cache_control)))?;
+        }
+        if let (Some(releases), Some(hours)) = (self.retain_releases, self.asset_grace_hours) {
+            let kept =
+                format!("{}, and dropped files for {}", count(releases.into(), "release"), count(hours.into(), "hour"));
+            write_field(out, "keeps", Some(&kept))?;
         }
         if self.frontend_bucket.is_some() {
             write_field(out, "release", Some(self.current_release.as_deref().unwrap_or("none yet")))?;
@@ -243,11 +258,13 @@ mod tests {
             region: Some("eu-west-1".into()),
             title: None,
             cache_rules: vec![cache_rule("*.json=max-age=5").unwrap()],
+            retain_releases: None,
+            asset_grace_hours: Some(0),
         };
         assert_eq!(
             args.into_json(),
             json!({"project": "shop", "bucket": "shop-site", "region": "eu-west-1",
-                   "cache_rules": [{"pattern": "*.json", "cache_control": "max-age=5"}]})
+                   "asset_grace_hours": 0, "cache_rules": [{"pattern": "*.json", "cache_control": "max-age=5"}]})
         );
     }
 
@@ -257,6 +274,7 @@ mod tests {
             "project_id": "shop", "name": "The shop", "enabled": true, "frontend_bucket": "shop-site",
             "frontend_region": "us-east-1", "frontend_distribution_id": "E2EXAMPLE1ABC",
             "frontend_deploy_role_arn": "arn:aws:iam::123456789012:role/shop", "current_release": "rel-0123456789ab",
+            "retain_releases": 5, "asset_grace_hours": 24,
             "frontend_cache_rules": [{"pattern": "*.json", "cache_control": "max-age=5"}], "stack_name": "unknown here",
         });
         let added: Added = serde_json::from_value(json!({"status": "ok", "project": row, "created": true})).unwrap();

@@ -15,6 +15,7 @@ use crate::model::caller::Role;
 use crate::model::manifest::ChangeCounts;
 use crate::model::request::{Status, Verdict};
 use crate::model::time::Time;
+use anstyle::{AnsiColor, Style};
 use review::{BackendView, ReviewView};
 use serde::Deserialize;
 use serde_json::json;
@@ -155,6 +156,8 @@ pub struct RequestView {
     source: Option<String>,
     caller: Option<Asker>,
     reason: Option<String>,
+    restores: Option<String>,
+    warning: Option<String>,
     changes: Option<ChangeCounts>,
     #[serde(default)]
     files: Vec<ShownFile>,
@@ -238,6 +241,10 @@ impl Render for RequestView {
     fn render(&self, out: &mut dyn Write) -> fmt::Result {
         let action = self.action.as_deref().unwrap_or("request").replace('_', " ");
         writeln!(out, "{}: {}, {}", plain(&self.request_id), plain(&action), plain(&self.status.replace('_', " ")))?;
+        if let Some(warning) = &self.warning {
+            let red = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
+            writeln!(out, "  {red}! {}{red:#}", plain(warning))?;
+        }
         write_field(out, "project", self.project.as_deref())?;
         write_field(out, "reason", self.reason.as_deref())?;
         let asker = self.caller.as_ref().map(|caller| format!("{} ({})", caller.name, caller.key_id));
@@ -252,6 +259,7 @@ impl Render for RequestView {
         if let Some(backend) = &self.backend {
             backend.render(self.review.as_ref(), out)?;
         }
+        write_field(out, "back to", self.restores.as_deref())?;
         write_field(out, "changes", self.changes.as_ref().map(sentence).as_deref())?;
         write_field(out, "plan", self.plan_hash.as_deref())?;
         write_field(out, "decided by", self.decided_by.as_ref().and_then(decider).as_deref())?;

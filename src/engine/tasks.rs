@@ -25,6 +25,10 @@ enum Payload {
     Settle { request_id: RequestId },
     #[serde(rename = "frontend.publish")]
     Publish { request_id: RequestId, cursor: Value },
+    #[serde(rename = "frontend.withdraw")]
+    Withdraw { request_id: RequestId, cursor: Value },
+    #[serde(rename = "frontend.prune")]
+    Prune { request_id: RequestId, cursor: Value },
     #[serde(rename = "frontend.invalidate")]
     Invalidate { request_id: RequestId },
     #[serde(rename = "frontend.check_invalidation")]
@@ -100,6 +104,12 @@ impl TaskRunner {
             Payload::Settle { request_id } => boxed(|| execution::settle(app, &request_id)).await,
             Payload::Publish { request_id, cursor } => {
                 Ok(serde_json::to_value(boxed(|| frontend::publish(app, &request_id, cursor, deadline)).await?)?)
+            }
+            Payload::Withdraw { request_id, cursor } => {
+                boxed(|| frontend::withdraw(app, &request_id, cursor, deadline)).await
+            }
+            Payload::Prune { request_id, cursor } => {
+                boxed(|| frontend::prune(app, &request_id, cursor, deadline)).await
             }
             Payload::Invalidate { request_id } => boxed(|| frontend::invalidate(app, &request_id)).await,
             Payload::CheckInvalidation { request_id, checks } => {

@@ -260,7 +260,7 @@ async fn take_up(app: &App, request: &Request) -> Result<(), TaskError> {
 /// A request that this caller may see.
 pub(super) async fn find(app: &App, caller: &Caller, text: &str) -> Result<Request, UserError> {
     let request = find_any(app, text).await?;
-    if caller.may_see(&request.caller) { Ok(request) } else { Err(unknown(text)) }
+    if request.is_visible_to(caller) { Ok(request) } else { Err(unknown(text)) }
 }
 
 async fn find_any(app: &App, text: &str) -> Result<Request, UserError> {
@@ -268,7 +268,8 @@ async fn find_any(app: &App, text: &str) -> Result<Request, UserError> {
     app.store.request(&id).await?.ok_or_else(|| unknown(text))
 }
 
-fn unknown(text: &str) -> UserError {
+/// The answer about a request that does not exist, or that a caller may not see.
+pub(super) fn unknown(text: &str) -> UserError {
     let shown: String = text.chars().take(80).collect();
     UserError::not_found(
         format!("There is no request '{shown}' that you may see."),

@@ -7,7 +7,7 @@ use crate::model::caller::{Caller, Role};
 use crate::model::commit::{Branch, Repo};
 use crate::model::error::UserError;
 use crate::model::ids::ProjectId;
-use crate::model::project::{Project, is_region, is_role_arn};
+use crate::model::project::{Project, asset_grace_hours, is_region, is_role_arn, retain_releases};
 use crate::model::stack_parameters::StackParameters;
 use crate::store::buckets::BucketTurn;
 use schemars::JsonSchema;
@@ -112,7 +112,10 @@ async fn set_in_turn(
                 enabled: true,
                 frontend: None,
                 frontend_cache_rules: vec![],
+                retain_releases: retain_releases(),
+                asset_grace_hours: asset_grace_hours(),
                 current_release: None,
+                releases: vec![],
                 backend: Some(target),
                 deployed: None,
             };
@@ -163,7 +166,9 @@ fn check(target: &BackendTarget) -> Result<(), UserError> {
     let wrong = |name: &str, fault: String| UserError::invalid(name, fault, "Correct it; nothing was changed.");
     Repo::parse(&target.git_repo).map_err(|error| wrong("git_repo", format!("The {error}.")))?;
     Branch::parse(&target.default_branch).map_err(|error| wrong("default_branch", format!("The {error}.")))?;
-    StackParameters::parse(&target.sam_params).map_err(|error| wrong("sam_params", error.to_string()))?;
+    let parameters = StackParameters::parse(&target.sam_params);
+    let parameters = parameters.and_then(|parameters| parameters.check_size());
+    parameters.map_err(|error| wrong("sam_params", error.to_string()))?;
     let check = |name: &str, value: &str, good: bool, expected: &str| {
         if good { Ok(()) } else { Err(wrong(name, format!("{name} '{value}' is not valid: expected {expected}."))) }
     };

@@ -7,7 +7,7 @@ use crate::model::commit::CommitSha;
 use crate::model::error::{ErrorCode, UserError};
 use crate::model::headers::CacheRule;
 use crate::model::ids::ProjectId;
-use crate::model::project::{FrontendTarget, Project, default_region};
+use crate::model::project::{FrontendTarget, Project, asset_grace_hours, default_region, retain_releases};
 use crate::model::stack_parameters::StackParameters;
 use crate::store::buckets::BucketTurn;
 use schemars::JsonSchema;
@@ -38,6 +38,12 @@ pub struct ProjectView {
     /// Its own cache rules.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub frontend_cache_rules: Vec<CacheRule>,
+    /// How many releases are kept, the current one among them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retain_releases: Option<u32>,
+    /// For how many hours files stay that a release has dropped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asset_grace_hours: Option<u32>,
     /// The release visitors get now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub current_release: Option<String>,
@@ -98,6 +104,8 @@ impl From<Project> for ProjectView {
             project_id: project.project_id.to_string(),
             name,
             enabled: project.enabled,
+            retain_releases: target.as_ref().map(|_| project.retain_releases),
+            asset_grace_hours: target.as_ref().map(|_| project.asset_grace_hours),
             frontend_bucket: target.as_ref().map(|t| t.bucket.clone()),
             frontend_distribution_id: target.as_ref().and_then(|t| t.distribution_id.clone()),
             frontend_region: target.as_ref().map(|t| t.region.clone()),
@@ -170,6 +178,10 @@ pub struct AddProject {
     pub role: Option<String>,
     /// The project's own ordered cache rules, before the built-in ones.
     pub cache_rules: Option<Vec<CacheRule>>,
+    /// How many releases are kept to go back to, the current one among them: 1 to 100 (5).
+    pub retain_releases: Option<u32>,
+    /// For how many hours files stay in the bucket after a release without them went live: 0 to 2160 (24).
+    pub asset_grace_hours: Option<u32>,
     /// Whether the project takes requests (true).
     pub enabled: Option<bool>,
 }
@@ -234,7 +246,13 @@ fn changed(id: &ProjectId, before: Option<&Project>, args: AddProject) -> Projec
             .cache_rules
             .or_else(|| before.map(|p| p.frontend_cache_rules.clone()))
             .unwrap_or_default(),
+        retain_releases: args.retain_releases.or(before.map(|p| p.retain_releases)).unwrap_or_else(retain_releases),
+        asset_grace_hours: args
+            .asset_grace_hours
+            .or(before.map(|p| p.asset_grace_hours))
+            .unwrap_or_else(asset_grace_hours),
         current_release: before.and_then(|p| p.current_release.clone()),
+        releases: before.map(|p| p.releases.clone()).unwrap_or_default(),
         backend: before.and_then(|p| p.backend.clone()),
         deployed: before.and_then(|p| p.deployed.clone()),
     }

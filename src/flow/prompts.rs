@@ -79,6 +79,8 @@ pub(super) async fn site_content(
         .collect();
     Ok(SiteContent {
         target: plan.target.clone(),
+        restores: plan.restores.clone(),
+        mass_delete: plan.mass_delete,
         changes: request.changes.unwrap_or_else(|| (&changes).into()),
         files,
         files_total: changes.added.len() + changes.changed.len(),

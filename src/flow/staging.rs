@@ -17,6 +17,9 @@ use std::collections::HashMap;
 /// The largest document read: a manifest of 20,000 files is about 6 MB.
 const MAX_DOCUMENT_BYTES: u64 = 64 << 20;
 
+/// The longest key that S3 takes.
+const MAX_KEY_BYTES: usize = 1024;
+
 /// A file's content, by its hash; never shared between projects.
 pub fn blob_key(project: &ProjectId, sha256: Sha256) -> String {
     let hex = sha256.to_string();
@@ -25,7 +28,12 @@ pub fn blob_key(project: &ProjectId, sha256: Sha256) -> String {
 
 /// Where a file lands whose hash is not known yet.
 pub fn staged_key(request: &RequestId, path: &SitePath) -> String {
-    format!("staged/{request}/{path}")
+    let key = format!("staged/{request}/{path}");
+    if key.len() <= MAX_KEY_BYTES {
+        return key;
+    }
+    // A name may be as long as a key may be, and then there is no room before it.
+    format!("staged/{request}/{}", Sha256::of(path.as_str().as_bytes()))
 }
 
 fn manifest_key(project: &ProjectId, sha256: Sha256) -> String {
@@ -58,6 +66,9 @@ pub struct Release {
     pub request_id: RequestId,
     /// When that request began to publish it.
     pub created_at: Time,
+    /// The bucket it was written to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bucket: Option<String>,
     /// The site.
     pub manifest: Manifest,
 }
@@ -88,6 +99,18 @@ impl App {
         let text =
             canonical::to_string(release).map_err(|error| unreadable(&self.settings.staging_bucket(), &key, error))?;
         self.write_document(&key, text).await
+    }
+
+    /// The releases that have a document, those that never went live too.
+    pub async fn release_documents(&self, project: &ProjectId) -> Result<Vec<ReleaseId>, ObjectError> {
+        let listing = self.objects.list(&self.settings.staging_bucket(), &format!("releases/{project}/")).await?;
+        let name = |key: &str| key.rsplit('/').next()?.strip_suffix(".json").map(str::to_owned);
+        Ok(listing.iter().filter_map(|object| ReleaseId::parse(name(&object.key)?).ok()).collect())
+    }
+
+    /// Removes a release document.
+    pub async fn remove_release(&self, project: &ProjectId, release: &ReleaseId) -> Result<(), ObjectError> {
+        self.objects.delete(&self.settings.staging_bucket(), &release_key(project, release)).await
     }
 
     /// Reads a release document.
@@ -127,7 +150,7 @@ impl App {
 
     /// Removes it, when the file is there or given up.
     pub async fn remove_moving(&self, key: &str) -> Result<(), ObjectError> {
-        self.objects.remove(&self.settings.staging_bucket(), key).await
+        self.objects.delete(&self.settings.staging_bucket(), key).await
     }
 
     /// The keys of all large files that a deploy is at.

@@ -213,7 +213,8 @@ pub struct BackendPlan {
     pub commit_message: String,
     /// The template's text at the commit.
     pub template: Sha256,
-    /// The stack's parameters.
+    /// The stack's parameters. Who only looks at a request reads it without them.
+    #[serde(default)]
     pub parameters: StackParameters,
     /// The commit that the stack was last made of, which the shown changes are against.
     pub base: Option<CommitSha>,

@@ -4,7 +4,7 @@
 use super::changeset::ChangeClass;
 use super::digest::Sha256;
 use super::ids::RequestId;
-use super::stack_progress::StackProgress;
+use super::stack_progress::{StackAction, StackProgress};
 use super::time::Time;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -69,6 +69,15 @@ pub struct LogPlace {
 pub enum ChangeSetKind {
     Create,
     Update,
+}
+
+impl From<ChangeSetKind> for StackAction {
+    fn from(kind: ChangeSetKind) -> Self {
+        match kind {
+            ChangeSetKind::Create => StackAction::Create,
+            ChangeSetKind::Update => StackAction::Update,
+        }
+    }
 }
 
 /// A change set and what came of looking at it.

@@ -29,6 +29,12 @@ impl Sha256 {
         Ok(Self(bytes))
     }
 
+    /// Reads the form of the `x-amz-checksum-sha256` header. The checksum of an upload in parts has another form.
+    pub fn from_base64(text: &str) -> Result<Self, InvalidDigest> {
+        let bytes = base64::engine::general_purpose::STANDARD.decode(text).map_err(|_| InvalidDigest)?;
+        bytes.try_into().map(Self).map_err(|_| InvalidDigest)
+    }
+
     /// The form of the `x-amz-checksum-sha256` header.
     pub fn to_base64(self) -> String {
         base64::engine::general_purpose::STANDARD.encode(self.0)

@@ -1,7 +1,7 @@
 //! The headers a published file is served with: `Cache-Control` and `Content-Type`.
 
 use super::paths::SitePath;
-use globset::{GlobBuilder, GlobMatcher};
+use globset::{GlobBuilder, GlobSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +23,7 @@ pub struct CacheRule {
 
 /// Ordered rules, ready to match; the built-in ones come after the project's own.
 #[derive(Debug, Default)]
-pub struct CacheRules(Vec<(GlobMatcher, String)>);
+pub struct CacheRules(Vec<(GlobSet, String)>);
 
 /// A rule that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -53,6 +53,12 @@ impl CacheRules {
         cache_control.split(',').any(|directive| directive.trim().eq_ignore_ascii_case("immutable"))
     }
 
+    /// Whether a value lets a cache answer without asking.
+    pub fn may_be_kept(cache_control: &str) -> bool {
+        let mut directives = cache_control.split(',').map(str::trim);
+        !directives.any(|it| it.eq_ignore_ascii_case("no-store") || it.eq_ignore_ascii_case("no-cache"))
+    }
+
     /// The `Cache-Control` of a file.
     pub fn cache_control(&self, path: &SitePath) -> &str {
         match self.0.iter().find(|(glob, _)| glob.is_match(path.as_str())) {
@@ -64,19 +70,37 @@ impl CacheRules {
     }
 }
 
-fn compile(index: usize, rule: &CacheRule) -> Result<(GlobMatcher, String), InvalidRule> {
+/// The longest pattern, in bytes: what is longer names no files anybody has.
+const MAX_PATTERN: usize = 512;
+
+fn compile(index: usize, rule: &CacheRule) -> Result<(GlobSet, String), InvalidRule> {
     let invalid = |expected: String| InvalidRule { index, pattern: rule.pattern.clone(), expected };
     if rule.pattern.is_empty() {
         return Err(invalid("a pattern such as fonts/** or *.json".into()));
     }
+    if rule.pattern.len() > MAX_PATTERN {
+        let shown: String = rule.pattern.chars().take(40).collect();
+        let expected = format!("a pattern of at most {MAX_PATTERN} bytes");
+        return Err(InvalidRule { index, pattern: format!("{shown}…"), expected });
+    }
+    // As a set of one: unlike a matcher, it refuses a pattern that is too much for a regular expression.
     let glob = GlobBuilder::new(&rule.pattern)
         .literal_separator(true)
         .build()
-        .map_err(|error| invalid(format!("a glob ({})", error.kind())))?;
+        .and_then(|glob| GlobSet::builder().add(glob).build())
+        .map_err(|error| invalid(format!("a glob ({})", sentence(error.kind()))))?;
     if !is_header_value(&rule.cache_control) {
         return Err(invalid("its cache_control to be a header value: printable ASCII, not blank".into()));
     }
-    Ok((glob.compile_matcher(), rule.cache_control.clone()))
+    Ok((glob, rule.cache_control.clone()))
+}
+
+/// What is wrong with a glob. Of the regular expression behind it a user knows nothing.
+fn sentence(kind: &globset::ErrorKind) -> String {
+    match kind {
+        globset::ErrorKind::Regex(_) => "it is too complex".to_owned(),
+        other => other.to_string(),
+    }
 }
 
 /// The `Content-Type` by a file's extension; text types say that they are UTF-8.

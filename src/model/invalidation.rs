@@ -1,7 +1,7 @@
 //! Which cached answers of a CDN a release makes untrue, as few paths as serve.
 
 use super::headers::CacheRules;
-use super::manifest::Manifest;
+use super::manifest::{Entry, Manifest};
 use super::paths::SitePath;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,29 +15,60 @@ pub const EVERYTHING: &str = "/*";
 /// What stays as it is in a path of an invalidation; `*` does not, because it would be a wildcard.
 const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// The paths to invalidate when one site replaces another: files that were overwritten or are gone. A file that is
-/// gone and was immutable stays out: no page refers to it any more, and its name never means other bytes. One that was
-/// overwritten is in whatever its rule, because its visible answer did change.
-pub fn paths(earlier: &Manifest, later: &Manifest) -> Vec<String> {
-    let changes = later.changes_since(earlier);
-    let immutable: BTreeSet<&SitePath> = earlier
-        .entries()
-        .iter()
-        .filter(|entry| CacheRules::is_immutable(&entry.cache_control))
-        .map(|entry| &entry.path)
-        .collect();
-    let gone = changes.removed.iter().filter(|path| !immutable.contains(path));
-    let mut wanted = BTreeSet::new();
-    for path in changes.changed.iter().chain(gone) {
-        wanted.insert(format!("/{}", utf8_percent_encode(path.as_str(), KEPT)));
-        // A folder's address answers with its index page.
-        if let Some(folder) = path.as_str().strip_suffix("index.html")
-            && (folder.is_empty() || folder.ends_with('/'))
-        {
-            wanted.insert(format!("/{}", utf8_percent_encode(folder, KEPT)));
-        }
+/// What a CDN may still answer and should not any more, when one site replaces another.
+#[derive(Debug)]
+pub struct Untrue<'a> {
+    /// The files of the later site that the earlier one does not have.
+    added: BTreeMap<&'a SitePath, &'a Entry>,
+    paths: BTreeSet<SitePath>,
+}
+
+impl<'a> Untrue<'a> {
+    /// Files that were overwritten or are gone. A file that is gone and was immutable stays out: no page refers to it any
+    /// more, and its name never means other bytes. One that was overwritten is in whatever its rule, because its visible
+    /// answer did change.
+    pub fn between(earlier: &Manifest, later: &'a Manifest) -> Self {
+        let changes = later.changes_since(earlier);
+        let immutable: BTreeSet<&SitePath> = earlier
+            .entries()
+            .iter()
+            .filter(|entry| CacheRules::is_immutable(&entry.cache_control))
+            .map(|entry| &entry.path)
+            .collect();
+        let gone = changes.removed.iter().filter(|path| !immutable.contains(path));
+        let paths = changes.changed.iter().chain(gone).cloned().collect();
+        let added: BTreeSet<&SitePath> = changes.added.iter().collect();
+        let added = later.entries().iter().filter(|entry| added.contains(&entry.path));
+        Self { added: added.map(|entry| (&entry.path, entry)).collect(), paths }
     }
-    gathered(wanted)
+
+    /// Whether anything of older sites could matter.
+    pub fn has_added(&self) -> bool {
+        !self.added.is_empty()
+    }
+
+    /// Of a site before the earlier one, or one that never went live as a whole: a name of it that comes back with other
+    /// bytes or headers. Its file was there until now, whether or not a page led to it.
+    pub fn remember(&mut self, older: &Manifest) {
+        let kept = older.entries().iter().filter(|entry| CacheRules::may_be_kept(&entry.cache_control));
+        let back = kept.filter(|entry| self.added.get(&entry.path).is_some_and(|now| now != entry));
+        self.paths.extend(back.map(|entry| entry.path.clone()));
+    }
+
+    /// The paths to invalidate, as few as serve.
+    pub fn into_paths(self) -> Vec<String> {
+        let mut wanted = BTreeSet::new();
+        for path in &self.paths {
+            wanted.insert(format!("/{}", utf8_percent_encode(path.as_str(), KEPT)));
+            // A folder's address answers with its index page.
+            if let Some(folder) = path.as_str().strip_suffix("index.html")
+                && (folder.is_empty() || folder.ends_with('/'))
+            {
+                wanted.insert(format!("/{}", utf8_percent_encode(folder, KEPT)));
+            }
+        }
+        gathered(wanted)
+    }
 }
 
 /// At most [`MAX_PATHS`] entries that cover every path: the folders deepest down give way to a wildcard first, the
@@ -69,7 +100,6 @@ mod tests {
     use super::*;
     use crate::model::digest::Sha256;
     use crate::model::headers;
-    use crate::model::manifest::Entry;
     use proptest::prelude::*;
 
     fn site(files: &[(&str, &str)]) -> Manifest {
@@ -85,6 +115,23 @@ mod tests {
             }
         });
         Manifest::new(entries.collect()).unwrap()
+    }
+
+    fn paths(earlier: &Manifest, later: &Manifest) -> Vec<String> {
+        Untrue::between(earlier, later).into_paths()
+    }
+
+    #[test]
+    fn names_that_come_back_with_other_bytes() {
+        let older = site(&[("index.html", "1"), ("assets/logo.svg", "1"), ("assets/a-1.js", "1"), ("b.html", "1")]);
+        let base = site(&[("index.html", "2")]);
+        let new =
+            site(&[("index.html", "2"), ("assets/logo.svg", "3"), ("assets/a-1.js", "1"), ("b.html", "3"), ("c", "3")]);
+        assert_eq!(paths(&base, &new), Vec::<String>::new());
+        let mut untrue = Untrue::between(&base, &new);
+        untrue.remember(&older);
+        untrue.remember(&new);
+        assert_eq!(untrue.into_paths(), ["/assets/logo.svg"]);
     }
 
     #[test]

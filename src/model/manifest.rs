@@ -110,7 +110,10 @@ pub enum Phase {
     Assets,
     /// Files that earlier pages may refer to, with other bytes: written right before the pages that want them so.
     Replacements,
-    /// Pages other than the entry page.
+    /// Pages that no earlier page leads to, and pages that are put back as they were: there before the first page that
+    /// leads to them.
+    NewPages,
+    /// Pages with other bytes, but for the entry page.
     Pages,
     /// The entry page.
     Index,
@@ -118,18 +121,17 @@ pub enum Phase {
 
 impl Phase {
     /// Every phase, in order.
-    pub const ALL: [Phase; 4] = [Phase::Assets, Phase::Replacements, Phase::Pages, Phase::Index];
+    pub const ALL: [Phase; 5] = [Phase::Assets, Phase::Replacements, Phase::NewPages, Phase::Pages, Phase::Index];
 
     /// When a file is published, given what is under its path so far.
     pub fn of(entry: &Entry, before: Option<&Entry>) -> Self {
-        if entry.path.is_index() {
-            Phase::Index
-        } else if entry.path.is_page() {
-            Phase::Pages
-        } else if before.is_some_and(|before| before != entry) {
-            Phase::Replacements
-        } else {
-            Phase::Assets
+        let is_other = before.is_some_and(|before| before != entry);
+        match (entry.path.is_page(), is_other) {
+            _ if entry.path.is_index() => Phase::Index,
+            (true, true) => Phase::Pages,
+            (true, false) => Phase::NewPages,
+            (false, true) => Phase::Replacements,
+            (false, false) => Phase::Assets,
         }
     }
 
@@ -221,7 +223,8 @@ mod tests {
 
     #[test]
     fn what_visitors_see_changes_last() {
-        let earlier = Manifest::new(vec![entry("style.css", "1", "x"), entry("same.js", "1", "x")]).unwrap();
+        let earlier = [("style.css", "1"), ("same.js", "1"), ("a.html", "1"), ("same.html", "1")];
+        let earlier = Manifest::new(earlier.map(|(path, content)| entry(path, content, "x")).into()).unwrap();
         let site = Manifest::new(vec![
             entry("index.html", "1", "x"),
             entry("z.html", "1", "x"),
@@ -230,6 +233,8 @@ mod tests {
             entry("same.js", "1", "x"),
             entry("style.css", "2", "x"),
             entry("blog/index.html", "1", "x"),
+            entry("a.html", "2", "x"),
+            entry("same.html", "1", "x"),
         ])
         .unwrap();
         let order: Vec<(Phase, &str)> =
@@ -241,8 +246,10 @@ mod tests {
                 (Phase::Assets, "zz.js"),
                 (Phase::Assets, "large.js"),
                 (Phase::Replacements, "style.css"),
-                (Phase::Pages, "blog/index.html"),
-                (Phase::Pages, "z.html"),
+                (Phase::NewPages, "blog/index.html"),
+                (Phase::NewPages, "same.html"),
+                (Phase::NewPages, "z.html"),
+                (Phase::Pages, "a.html"),
                 (Phase::Index, "index.html"),
             ]
         );

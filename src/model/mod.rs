@@ -3,6 +3,7 @@
 pub mod approver;
 pub mod backend;
 pub mod backend_run;
+pub mod budget;
 pub mod caller;
 pub mod canonical;
 pub mod changeset;
@@ -20,6 +21,8 @@ pub mod plan;
 pub mod progress;
 pub mod project;
 pub mod prompt;
+pub mod release;
+pub mod removal;
 pub mod request;
 pub mod review;
 pub mod stack_parameters;

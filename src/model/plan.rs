@@ -64,6 +64,12 @@ pub struct FrontendPlan {
     pub manifest: Sha256,
     /// The release that the shown changes are against.
     pub base_release: Option<ReleaseId>,
+    /// The earlier release whose files these are, when it goes back to one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restores: Option<ReleaseId>,
+    /// Whether it takes away more than half of the site, which whoever asks has said is meant.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mass_delete: bool,
 }
 
 impl FrontendPlan {
@@ -90,15 +96,19 @@ mod tests {
                 deploy_role_arn,
             },
         );
-        ("[ab]", target, 0u8..2, proptest::option::of(0u8..2)).prop_map(|(project, target, manifest, base)| {
-            FrontendPlan {
+        let release =
+            || proptest::option::of((0u8..2).prop_map(|n| ReleaseId::parse(format!("rel-{n:012x}")).unwrap()));
+        ("[ab]", target, 0u8..2, release(), release(), any::<bool>()).prop_map(
+            |(project, target, manifest, base_release, restores, mass_delete)| FrontendPlan {
                 version: FrontendPlan::VERSION,
                 project: ProjectId::parse(project).unwrap(),
                 target,
                 manifest: Sha256::of(&[manifest]),
-                base_release: base.map(|n| ReleaseId::parse(format!("rel-{n:012x}")).unwrap()),
-            }
-        })
+                base_release,
+                restores,
+                mass_delete,
+            },
+        )
     }
 
     proptest! {

@@ -24,7 +24,7 @@ impl From<Phase> for Step {
     fn from(phase: Phase) -> Self {
         match phase {
             Phase::Assets | Phase::Replacements => Step::PublishingAssets,
-            Phase::Pages | Phase::Index => Step::PublishingPages,
+            Phase::NewPages | Phase::Pages | Phase::Index => Step::PublishingPages,
         }
     }
 }

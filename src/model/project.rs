@@ -3,6 +3,7 @@
 use super::backend::{BackendTarget, Deployed};
 use super::headers::{CacheRule, CacheRules};
 use super::ids::{ProjectId, ReleaseId};
+use super::release::{LiveRelease, Retention};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -12,7 +13,7 @@ pub const DEFAULT_REGION: &str = "us-east-1";
 /// The longest name of a project, in characters.
 const MAX_NAME: usize = 100;
 /// The attributes of a row that say what a project is called and where its frontend goes.
-pub const FRONTEND_FIELDS: [&str; 7] = [
+pub const FRONTEND_FIELDS: [&str; 9] = [
     "name",
     "enabled",
     "frontend_bucket",
@@ -20,6 +21,8 @@ pub const FRONTEND_FIELDS: [&str; 7] = [
     "frontend_region",
     "frontend_deploy_role_arn",
     "frontend_cache_rules",
+    "retain_releases",
+    "asset_grace_hours",
 ];
 
 /// What a row says that lacks one of [`FRONTEND_FIELDS`]; `None` where absence is a value of its own.
@@ -28,6 +31,8 @@ pub fn meaning_of_absence(field: &str) -> Option<Value> {
         "enabled" => Some(json!(enabled())),
         "frontend_region" => Some(json!(DEFAULT_REGION)),
         "frontend_cache_rules" => Some(json!([])),
+        "retain_releases" => Some(json!(retain_releases())),
+        "asset_grace_hours" => Some(json!(asset_grace_hours())),
         _ => None,
     }
 }
@@ -49,9 +54,18 @@ pub struct Project {
     /// The project's own cache rules, before the built-in ones.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub frontend_cache_rules: Vec<CacheRule>,
+    /// How many releases are kept, the current one among them.
+    #[serde(default = "retain_releases")]
+    pub retain_releases: u32,
+    /// For how many hours files stay that a release has dropped.
+    #[serde(default = "asset_grace_hours")]
+    pub asset_grace_hours: u32,
     /// The release a visitor gets now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub current_release: Option<ReleaseId>,
+    /// The releases that were live and are kept, oldest first, and the current one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub releases: Vec<LiveRelease>,
     /// Where a backend comes from and goes to.
     #[serde(flatten)]
     pub backend: Option<BackendTarget>,
@@ -81,6 +95,16 @@ fn enabled() -> bool {
     true
 }
 
+/// The number of releases that a project keeps whose row says nothing.
+pub fn retain_releases() -> u32 {
+    Retention::DEFAULT.releases
+}
+
+/// The grace of a project whose row says nothing.
+pub fn asset_grace_hours() -> u32 {
+    Retention::DEFAULT.grace_hours
+}
+
 /// The region of a project whose row names none.
 pub fn default_region() -> String {
     DEFAULT_REGION.to_owned()
@@ -97,10 +121,31 @@ impl Project {
         self.frontend.as_ref().map(|target| target.bucket.as_str())
     }
 
+    /// What of its earlier releases stays.
+    pub fn retention(&self) -> Retention {
+        Retention { releases: self.retain_releases, grace_hours: self.asset_grace_hours }
+    }
+
     /// Checks every field; the answer lists each fault with its field.
     pub fn faults(&self) -> Vec<FieldFault> {
-        field_faults(self.name.as_deref(), self.frontend.as_ref(), &self.frontend_cache_rules)
+        let mut faults = field_faults(self.name.as_deref(), self.frontend.as_ref(), &self.frontend_cache_rules);
+        faults.extend(retention_faults(self.retention()));
+        faults
     }
+}
+
+/// Checks what is said of how long releases are kept.
+pub fn retention_faults(retention: Retention) -> Vec<FieldFault> {
+    let fault = |field, value: u32, expected| FieldFault { field, item: None, value: value.to_string(), expected };
+    let Retention { releases, grace_hours } = retention;
+    let mut faults = Vec::new();
+    if !Retention::accepts_releases(releases) {
+        faults.push(fault("retain_releases", releases, Retention::expected_releases()));
+    }
+    if !Retention::accepts_grace(grace_hours) {
+        faults.push(fault("asset_grace_hours", grace_hours, Retention::expected_grace()));
+    }
+    faults
 }
 
 /// Checks the fields of a project that is still being put together.
@@ -249,7 +294,10 @@ mod tests {
                 deploy_role_arn: Some("arn:aws:iam::123456789012:role/deploy".into()),
             }),
             frontend_cache_rules: vec![CacheRule { pattern: "*.json".into(), cache_control: "no-cache".into() }],
+            retain_releases: 3,
+            asset_grace_hours: 0,
             current_release: None,
+            releases: vec![],
             backend: None,
             deployed: None,
         }
@@ -288,8 +336,11 @@ mod tests {
         project.name = Some("\t".into());
         project.frontend.as_mut().unwrap().bucket = "Shop".into();
         project.frontend_cache_rules.push(CacheRule { pattern: "a[".into(), cache_control: "x".into() });
+        (project.retain_releases, project.asset_grace_hours) = (0, 100_000);
         let places: Vec<_> = project.faults().into_iter().map(|fault| (fault.field, fault.item)).collect();
-        assert_eq!(places, [("name", None), ("frontend_bucket", None), ("frontend_cache_rules", Some(1))]);
+        let fields = ["name", "frontend_bucket"].map(|field| (field, None));
+        let retention = ["retain_releases", "asset_grace_hours"].map(|field| (field, None));
+        assert_eq!(places, [&fields[..], &[("frontend_cache_rules", Some(1))], &retention].concat());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What an approver is asked, in parts. A channel turns it into its own form; no part of it is markup.
 
 use super::commit::CommitSha;
-use super::ids::{DeployId, ProjectId, RequestId};
+use super::ids::{DeployId, ProjectId, ReleaseId, RequestId};
 use super::manifest::ChangeCounts;
 use super::project::FrontendTarget;
 use super::request::{Action, Verdict};
@@ -56,6 +56,10 @@ pub enum Content {
 pub struct SiteContent {
     /// Where it would go.
     pub target: FrontendTarget,
+    /// The earlier release that the site would go back to.
+    pub restores: Option<ReleaseId>,
+    /// Whether more than half of the site would be gone: to be said before anything else.
+    pub mass_delete: bool,
     /// The changes in numbers.
     pub changes: ChangeCounts,
     /// The first files that would be written.

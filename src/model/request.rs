@@ -14,6 +14,7 @@ use super::time::Time;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// Where a request stands.
@@ -204,6 +205,9 @@ pub struct Request {
     pub caller: KeyId,
     /// That key's name at the time.
     pub caller_name: String,
+    /// Keys that asked for the same while it waited, and so may look at it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub followers: BTreeSet<KeyId>,
     /// Display text: which bot or person, for which task.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
@@ -306,6 +310,8 @@ impl Request {
     pub const SCHEMA: u32 = 1;
     /// How long a row is kept after its request can no longer be decided: 90 days.
     pub const KEPT_SECONDS: u64 = 90 * 24 * 3600;
+    /// How many other keys may follow a request.
+    pub const MOST_FOLLOWERS: usize = 50;
     /// The longest summary, in characters.
     pub const SUMMARY_CHARS: usize = 100;
 
@@ -327,6 +333,7 @@ impl Request {
             status,
             caller: caller.id.clone(),
             caller_name: caller.name.clone(),
+            followers: BTreeSet::new(),
             source: None,
             trust_scope: None,
             reason: None,
@@ -377,6 +384,16 @@ impl Request {
         let decided = self.decision.as_ref().map(|decision| decision.by_name.clone());
         let gate = || self.backend_plan().map(|plan| plan.gate).and_then(Gate::decided_by).map(str::to_owned);
         decided.or_else(gate)
+    }
+
+    /// Whether a caller may look at it: whoever asked for it, or for the same, and every approver.
+    pub fn is_visible_to(&self, caller: &Caller) -> bool {
+        caller.may_see(&self.caller) || self.followers.contains(&caller.id)
+    }
+
+    /// Whether its row may be forgotten at any moment.
+    pub fn is_outdated(&self, now: Time) -> bool {
+        now.epoch_seconds() > self.ttl && self.status != Status::Running
     }
 
     /// The state as it holds at a time: a request whose window is over is expired, whether or not that has been

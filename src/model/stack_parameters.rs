@@ -13,6 +13,8 @@ pub const MAX_PARAMETERS: usize = 200;
 pub const MAX_VALUE_BYTES: usize = 4096;
 /// The longest accepted text form, in bytes: every parameter at its longest would not fit a change set anyway.
 const MAX_TEXT_BYTES: usize = 256 * 1024;
+/// Bytes of all names and values: a request's row holds them three times.
+const MAX_BYTES: usize = 64 * 1024;
 /// What stands for a value that must not be shown.
 const HIDDEN: &str = "****";
 
@@ -24,6 +26,8 @@ pub enum ParameterProblem {
     TooMany,
     #[error("sam_params is longer than {MAX_TEXT_BYTES} bytes.")]
     TooLong,
+    #[error("The names and values of sam_params have {0} bytes in all; a deploy's record has room for {MAX_BYTES}.")]
+    TooLarge(usize),
     #[error("'{0}' in sam_params is not a parameter name: expected 1 to 255 letters and digits.")]
     Key(String),
     #[error("The value of the parameter '{0}' in sam_params is longer than {MAX_VALUE_BYTES} bytes.")]
@@ -75,6 +79,14 @@ impl StackParameters {
             return Err(ParameterProblem::TooLong);
         }
         collect(split(text)?.into_iter().enumerate().map(|(at, part)| pair(at + 1, &part)))
+    }
+
+    /// Whether they fit into a record. Rows that hold more already stay readable.
+    pub fn check_size(&self) -> Result<(), ParameterProblem> {
+        match self.iter().map(|(name, value)| name.len() + value.len()).sum() {
+            bytes if bytes > MAX_BYTES => Err(ParameterProblem::TooLarge(bytes)),
+            _ => Ok(()),
+        }
     }
 
     /// The value of one parameter.
@@ -283,6 +295,17 @@ mod tests {
         ] {
             assert_eq!(parsed(form), Err(sentence.to_owned()));
         }
+    }
+
+    #[test]
+    fn a_record_has_room_for_what_is_accepted() {
+        let of = |count: usize| {
+            let all: serde_json::Map<String, Value> =
+                (0..count).map(|n| (format!("K{n:02}"), json!("x".repeat(4093)))).collect();
+            StackParameters::parse(&json!(all)).unwrap().check_size()
+        };
+        assert_eq!(of(16), Ok(()));
+        assert_eq!(of(17), Err(ParameterProblem::TooLarge(17 * 4096)));
     }
 
     #[test]

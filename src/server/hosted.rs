@@ -2,6 +2,7 @@
 //! `infra/template.yaml` writes it.
 
 use super::backend::{self, BackendSetupError};
+use super::telegram::{Bot, Entrance, Place, TelegramSetupError};
 use super::{TABLE_PREFIX, guard, limits, listen, router, variable};
 use crate::aws;
 use crate::engine::step_functions::StepFunctions;
@@ -32,6 +33,8 @@ pub enum HostedError {
     NoAccount,
     #[error(transparent)]
     Backend(#[from] BackendSetupError),
+    #[error(transparent)]
+    Telegram(#[from] TelegramSetupError),
     #[error("cannot listen on {address}: {source}; choose another address with --listen")]
     Listen { address: SocketAddr, source: io::Error },
     #[error("the server stopped: {0}")]
@@ -43,14 +46,15 @@ pub struct Installation {
     /// What its use cases work with.
     pub app: Arc<App>,
     first_key: guard::FirstKey,
+    bot: Option<Arc<Bot>>,
 }
 
 impl Installation {
     /// Reads the environment. `approval_window` (seconds) is what a command line says of it; beyond that,
     /// `BOUNCER_STATE_MACHINE_FRONTEND_DEPLOY` and `BOUNCER_STATE_MACHINE_DEPLOY` (ARNs) are required;
     /// `BOUNCER_STAGING_BUCKET`, `BOUNCER_TABLE_PREFIX`, `BOUNCER_ACCOUNT`, `BOUNCER_EXTERNAL_ID`,
-    /// `BOUNCER_APPROVAL_WINDOW` (seconds), `BOUNCER_ANSWER_BYTES` and `BOUNCER_BOOTSTRAP_SECRET_ARN` are not.
-    pub async fn from_environment(approval_window: Option<u64>) -> Result<Self, HostedError> {
+    /// `BOUNCER_APPROVAL_WINDOW` (seconds), `BOUNCER_ANSWER_BYTES` and `BOUNCER_BOOTSTRAP_SECRET_ARN` are not. Telegram's settings depend on the place.
+    pub(super) async fn from_environment(approval_window: Option<u64>, place: Place) -> Result<Self, HostedError> {
         let machines = machines()?;
         let prefix = variable("BOUNCER_TABLE_PREFIX").unwrap_or_else(|| TABLE_PREFIX.to_owned());
         let (storage, services) = aws::from_environment(&prefix, variable("BOUNCER_EXTERNAL_ID")).await;
@@ -64,13 +68,14 @@ impl Installation {
             Some(secret) => guard::FirstKey::in_secret(services.secrets, secret),
             None => guard::FirstKey::none(),
         };
+        let entrance = Entrance::from_environment(place).await?;
         let app = App {
             store: storage.store,
             objects: storage.objects,
             sites: storage.sites,
             backend: backend::from_environment().await?,
             engine: Arc::new(StepFunctions::new(services.workflows, machines)),
-            channels: vec![],
+            channels: entrance.iter().map(Entrance::channel).collect(),
             turns: Default::default(),
             settings: Settings {
                 profile: Profile::Aws,
@@ -83,16 +88,18 @@ impl Installation {
             },
             transfer_room: Semaphore::new(TRANSFER_ROOM_KIB),
         };
-        Ok(Self { app: Arc::new(app), first_key })
+        let app = Arc::new(app);
+        let bot = entrance.map(|entrance| Arc::new(entrance.open(app.clone())));
+        Ok(Self { app, first_key, bot })
     }
 
     /// The HTTP surface behind an address that AWS routes: under the names of `BOUNCER_ALLOWED_HOSTS`, or under any.
-    pub fn routed(&self) -> Router {
+    pub(super) fn routed(&self) -> Router {
         let hosts = match variable("BOUNCER_ALLOWED_HOSTS") {
             Some(_) => named(IpAddr::V4(Ipv4Addr::LOCALHOST), &[]),
             None => guard::Hosts::AsRouted,
         };
-        router(self.app.clone(), hosts, self.first_key.clone(), Router::new())
+        router(self.app.clone(), hosts, self.first_key.clone(), Router::new(), self.bot.clone())
     }
 }
 
@@ -104,14 +111,25 @@ pub async fn serve(
     shutdown: CancellationToken,
     ready: oneshot::Sender<String>,
 ) -> Result<(), HostedError> {
-    let installation = Installation::from_environment(Some(approval_window)).await?;
+    let installation = Installation::from_environment(Some(approval_window), Place::Host).await?;
     let listener = TcpListener::bind(address).await.map_err(|source| HostedError::Listen { address, source })?;
     let bound = listener.local_addr().map_err(HostedError::Serving)?;
     let hosts = named(address.ip(), allowed_hosts);
-    let router = router(installation.app, hosts, installation.first_key, Router::new());
+    let router = router(installation.app, hosts, installation.first_key, Router::new(), installation.bot.clone());
+    let (stop, bot) = (shutdown.child_token(), installation.bot);
+    let intake = tokio::spawn(async move {
+        if let Some(bot) = bot {
+            bot.run(stop).await;
+        }
+    });
     // Whoever waits for readiness may have gone; that stops nothing.
     let _ = ready.send(format!("http://{bound}"));
-    listen::until(listener, router, shutdown).await.map_err(HostedError::Serving)
+    let outcome = listen::until(listener, router, shutdown.clone()).await.map_err(HostedError::Serving);
+    shutdown.cancel();
+    if let Err(error) = intake.await {
+        tracing::error!(%error, "Telegram's updates were not taken in to the end");
+    }
+    outcome
 }
 
 fn named(listen: IpAddr, allowed_hosts: &[String]) -> guard::Hosts {

@@ -1,6 +1,7 @@
 //! The Lambda function: HTTP events go to the router, the state machines' events to the tasks.
 
 use super::hosted::{HostedError, Installation};
+use super::telegram::Place;
 use crate::engine::tasks::TaskRunner;
 use crate::flow::ports::TaskError;
 use lambda_http::request::LambdaRequest;
@@ -30,7 +31,7 @@ pub enum LambdaError {
 
 /// Answers events until Lambda ends the process.
 pub async fn run() -> Result<(), LambdaError> {
-    let installation = Installation::from_environment(None).await?;
+    let installation = Installation::from_environment(None, Place::Function).await?;
     let tasks = TaskRunner::new(installation.app.clone());
     let http = lambda_http::Adapter::from(installation.routed());
     let handler = service_fn(|event: LambdaEvent<Value>| {

@@ -11,6 +11,7 @@ mod listen;
 #[cfg(feature = "local")]
 pub mod local;
 mod mcp;
+pub mod telegram;
 mod tools;
 
 use crate::flow::app::{App, Limits};
@@ -32,8 +33,14 @@ const MAX_DECISION_BYTES: usize = 64 << 10;
 /// Calls worked on at once; more wait.
 const REQUESTS_AT_ONCE: usize = 256;
 
-/// The whole HTTP surface of an installation; `open` are its routes that need no key.
-fn router(app: Arc<App>, hosts: guard::Hosts, first_key: guard::FirstKey, open: Router<http::Api>) -> Router {
+/// The whole HTTP surface of an installation; `open` are its routes that need no key, `bot` takes Telegram's calls in.
+fn router(
+    app: Arc<App>,
+    hosts: guard::Hosts,
+    first_key: guard::FirstKey,
+    open: Router<http::Api>,
+    bot: Option<Arc<telegram::Bot>>,
+) -> Router {
     let tools = Arc::new(tools::Tools::new(app.clone()));
     let api = http::Api { app: app.clone(), tools: tools.clone() };
     let key = || {
@@ -52,9 +59,11 @@ fn router(app: Arc<App>, hosts: guard::Hosts, first_key: guard::FirstKey, open: 
         .layer(key());
     // Decisions and health wait behind no call: they go through while the server is busy.
     let control = http::control().layer(body(MAX_DECISION_BYTES)).layer(key());
+    let webhook = bot.map(telegram::routes).unwrap_or_default();
     Router::new()
         .merge(calls)
         .merge(control)
+        .merge(webhook)
         .merge(open.layer(place))
         .route("/healthz", routing::get(http::alive))
         .fallback(nothing_here)

@@ -1,13 +1,16 @@
 //! The DynamoDB tables as typed repositories. Conditional writes live here and nowhere else.
 
+pub mod asked;
 pub mod buckets;
 pub mod error;
 pub mod executions;
+pub mod glance;
 pub mod history;
 mod items;
 pub mod keys;
 pub mod locks;
 pub mod projects;
+mod releases;
 pub mod requests;
 pub mod tables;
 

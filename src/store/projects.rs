@@ -8,11 +8,11 @@ use crate::model::ids::{ProjectId, ReleaseId};
 use crate::model::project::Project;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::Value;
-use std::collections::BTreeSet;
 
-const KEY: &str = "project_id";
-const UNSETTLED: &str = "unsettled_releases";
-const POINTER: &str = "current_release";
+pub(super) const KEY: &str = "project_id";
+pub(super) const UNSETTLED: &str = "unsettled_releases";
+pub(super) const POINTER: &str = "current_release";
+pub(super) const RELEASES: &str = "releases";
 const DEPLOYED: &str = "deployed";
 const BUCKET: &str = "frontend_bucket";
 
@@ -53,7 +53,7 @@ impl Store {
             return self.update(Table::Projects, key, before, after, condition).await;
         }
         // What lies in another bucket is not known, so nothing in it may be taken for a file of a release.
-        let moved = Project { current_release: None, ..after.clone() };
+        let moved = Project { current_release: None, releases: vec![], ..after.clone() };
         let (before, moved) = (self.encode(Table::Projects, before)?, self.encode(Table::Projects, &moved)?);
         let unsettled = UNSETTLED.to_owned();
         let mut changed = difference(&before, &moved);
@@ -105,7 +105,7 @@ impl Store {
         }
         let moves = changes.iter().any(|(attribute, _)| *attribute == BUCKET);
         if moves {
-            values.extend([POINTER, UNSETTLED].map(|attribute| (attribute.to_owned(), None)));
+            values.extend([POINTER, UNSETTLED, RELEASES].map(|attribute| (attribute.to_owned(), None)));
         }
         let attributes: Vec<(&String, Option<&AttributeValue>)> =
             values.iter().map(|(attribute, value)| (attribute, value.as_ref())).collect();
@@ -124,84 +124,12 @@ impl Store {
         }
     }
 
-    /// Notes that a release is about to be written to the bucket. Until the pointer moves, the bucket may hold files
-    /// of it, so a later deploy must not take them for those of the current release.
-    pub async fn begin_release(&self, id: &ProjectId, release: &ReleaseId) -> Result<(), StoreError> {
-        let name = self.table(Table::Projects);
-        self.client
-            .update_item()
-            .table_name(&name)
-            .key(KEY, text(id.as_str()))
-            .update_expression("ADD #u :release")
-            .condition_expression("attribute_exists(project_id)")
-            .expression_attribute_names("#u", UNSETTLED)
-            .expression_attribute_values(":release", AttributeValue::Ss(vec![release.to_string()]))
-            .send()
-            .await
-            .map(|_| ())
-            .map_err(|error| StoreError::from_sdk(&name, error))
-    }
-
-    /// Releases whose files may be in the bucket although none of them is the current one.
-    pub async fn unsettled_releases(&self, id: &ProjectId) -> Result<BTreeSet<ReleaseId>, StoreError> {
-        let name = self.table(Table::Projects);
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&name)
-            .key(KEY, text(id.as_str()))
-            .projection_expression(UNSETTLED)
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|error| StoreError::from_sdk(&name, error))?;
-        let Some(AttributeValue::Ss(releases)) = answer.item.and_then(|mut item| item.remove(UNSETTLED)) else {
-            return Ok(BTreeSet::new());
-        };
-        releases
-            .into_iter()
-            .map(|release| ReleaseId::parse(release).map_err(|error| StoreError::unreadable(&name, error)))
-            .collect()
-    }
-
     /// Notes what the project's stack was made of.
     pub async fn set_deployed(&self, id: &ProjectId, deployed: &Deployed) -> Result<(), StoreError> {
         let value = serde_dynamo::to_attribute_value(deployed)
             .map_err(|error| StoreError::unreadable(&self.table(Table::Projects), error))?;
         let exists = Condition::new("attribute_exists(project_id)");
         self.set(Table::Projects, (KEY, id.as_str()), &[(&DEPLOYED.to_owned(), Some(&value))], exists).await
-    }
-
-    /// Points the project to a release whose files are all in its bucket, if it still points to `from` and still has
-    /// that bucket. Of the unsettled releases only those go that the publish made up for; another may have begun.
-    pub async fn settle_release(
-        &self,
-        id: &ProjectId,
-        bucket: &str,
-        from: Option<&ReleaseId>,
-        to: &ReleaseId,
-        made_up_for: &BTreeSet<ReleaseId>,
-    ) -> Result<(), StoreError> {
-        let name = self.table(Table::Projects);
-        let settled = made_up_for.iter().chain([to]).map(ToString::to_string).collect::<BTreeSet<_>>();
-        let mut request = self
-            .client
-            .update_item()
-            .table_name(&name)
-            .key(KEY, text(id.as_str()))
-            .update_expression("SET #pointer = :to DELETE #u :settled")
-            .expression_attribute_names("#pointer", POINTER)
-            .expression_attribute_names("#u", UNSETTLED)
-            .expression_attribute_values(":to", text(to.as_str()))
-            .expression_attribute_values(":settled", AttributeValue::Ss(settled.into_iter().collect()))
-            .expression_attribute_values(":bucket", text(bucket));
-        request = match from {
-            Some(from) => request
-                .condition_expression("frontend_bucket = :bucket AND #pointer = :from")
-                .expression_attribute_values(":from", text(from.as_str())),
-            None => request.condition_expression("frontend_bucket = :bucket AND attribute_not_exists(#pointer)"),
-        };
-        request.send().await.map(|_| ()).map_err(|error| StoreError::from_sdk(&name, error))
     }
 }
 
@@ -221,7 +149,7 @@ fn still_holds(row: &ProjectRow, attributes: &[&str]) -> Condition {
     })
 }
 
-fn pointer_is(release: Option<&ReleaseId>) -> Condition {
+pub(super) fn pointer_is(release: Option<&ReleaseId>) -> Condition {
     match release {
         Some(release) => {
             Condition::new("#pointer = :from").name("#pointer", POINTER).value(":from", text(release.as_str()))

@@ -3,7 +3,7 @@
 use super::items::{Condition, text};
 use super::{Store, StoreError, Table};
 use crate::model::backend_run::BackendRun;
-use crate::model::ids::RequestId;
+use crate::model::ids::{KeyId, RequestId};
 use crate::model::progress::Progress;
 use crate::model::prompt::Delivery;
 use crate::model::request::{Cancellation, Event, IllegalTransition, Request, Status};
@@ -128,6 +128,25 @@ impl Store {
             Condition::new("#s = :running").name("#s", "status").value(":running", text(Status::Running.as_str()));
         let noted = AttributeValue::Bool(true);
         self.set(Table::Requests, (KEY, id.as_str()), &[(&attribute.to_owned(), Some(&noted))], running).await
+    }
+
+    /// Lets one more key look at a request: one that asked for the same. A conflict means that too many did.
+    pub async fn add_follower(&self, id: &RequestId, key: &KeyId) -> Result<(), StoreError> {
+        let name = self.table(Table::Requests);
+        self.client
+            .update_item()
+            .table_name(&name)
+            .key(KEY, text(id.as_str()))
+            .update_expression("ADD followers :key")
+            .condition_expression(
+                "attribute_exists(request_id) AND (attribute_not_exists(followers) OR size(followers) < :most)",
+            )
+            .expression_attribute_values(":key", AttributeValue::Ss(vec![key.to_string()]))
+            .expression_attribute_values(":most", AttributeValue::N(Request::MOST_FOLLOWERS.to_string()))
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|error| StoreError::from_sdk(&name, error))
     }
 
     /// Writes the report of a running request before it ends; a conflict means that it no longer runs.

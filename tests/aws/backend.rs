@@ -8,7 +8,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::installation::{Installation, TASK_FUNCTION, at};
-use crate::support::{CallProxy, CodeBuild, Github, Mishap, REPOSITORY, Role, TOKEN, kill, text, wait_until};
+use crate::support::{
+    CallProxy, Change, CloudFormation, CodeBuild, Github, Mishap, Outcome, REPOSITORY, Role, TOKEN, kill, text,
+    wait_until,
+};
 
 /// Long enough for a deploy on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(90);
@@ -86,6 +89,42 @@ impl Shop {
         .await
     }
 
+    /// Waits until the deploy says this.
+    async fn says(&self, deploy_id: &str, hint: &str) {
+        wait_until(hint, DEADLINE, async || {
+            let status = self.status(deploy_id).await;
+            (status["progress_hint"] == hint).then_some(())
+        })
+        .await;
+    }
+
+    async fn status(&self, deploy_id: &str) -> Value {
+        let arguments = json!({ "deploy_id": deploy_id });
+        self.installation.server.tool(Role::Approver, "bouncer_deploy_status", arguments).await.1
+    }
+
+    fn execution_of(&self, deploy_id: &str) -> Value {
+        let machine = self.installation.output("DeployStateMachineArn").replace(":stateMachine:", ":execution:");
+        json!({ "executionArn": format!("{machine}:{}", deploy_id.replacen("deploy-", "req-", 1)) })
+    }
+
+    /// Stops the execution as from the console. What closes the record then is the event of it alone.
+    async fn stopped_by_force(&self, deploy_id: &str) -> Value {
+        self.installation.boto.call("stepfunctions", "stop_execution", self.execution_of(deploy_id)).await;
+        let ended = wait_until("the record to be closed", DEADLINE, async || {
+            let status = self.status(deploy_id).await;
+            (status["status"] != "RUNNING").then_some(status)
+        })
+        .await;
+        let boto = &self.installation.boto;
+        wait_until("the project to be free", DEADLINE, async || {
+            let key = json!({ "TableName": "bouncer-deploy-locks", "Key": { "project_id": { "S": "shop" } } });
+            boto.call("dynamodb", "get_item", key).await.get("Item").is_none().then_some(())
+        })
+        .await;
+        ended
+    }
+
     /// The execution's end, which is soon after the request's own.
     async fn execution(&self, request_id: &str) -> Value {
         let machine = self.installation.output("DeployStateMachineArn").replace(":stateMachine:", ":execution:");
@@ -107,8 +146,9 @@ impl Shop {
         let stacks = boto.call("cloudformation", "describe_stacks", json!({ "StackName": STACK })).await;
         let stack = &stacks["Stacks"][0];
         assert_eq!(stack["StackStatus"], "CREATE_COMPLETE", "{stack:#}");
-        let locks = boto.call("dynamodb", "scan", json!({ "TableName": "bouncer-deploy-locks" })).await;
-        assert_eq!(locks["Count"], 0, "{locks:#}");
+        let key = json!({ "TableName": "bouncer-deploy-locks", "Key": { "project_id": { "S": "shop" } } });
+        let lease = boto.call("dynamodb", "get_item", key).await;
+        assert_eq!(lease.get("Item"), None, "{lease:#}");
         let key = json!({ "TableName": "bouncer-deploy-history", "Key": { "deploy_id": { "S": ended["deploy_id"] } } });
         let row = boto.call("dynamodb", "get_item", key).await;
         assert_eq!(row["Item"]["status"]["S"], "SUCCESS", "{row:#}");
@@ -165,6 +205,68 @@ async fn a_role_that_does_not_trust_is_said_before_anybody_is_asked() {
     assert!(text(&body["error"]).contains(text(&shop.roles["TargetRoleArn"])), "{body:#}");
     let (_, pending) = shop.installation.server.tool(Role::Approver, "bouncer_list_pending", json!({})).await;
     assert_eq!(pending["count"], 0, "nothing was asked: {pending:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_execution_that_somebody_stops_closes_its_record_as_the_world_stands() {
+    let shop = Shop::new().await;
+    let cloudformation = CloudFormation::start().await;
+    cloudformation.has_stack(STACK, "UPDATE_COMPLETE");
+    cloudformation.plan(vec![Change::code("Front"), Change::code("Back")]);
+    for function in ["bouncer-api", TASK_FUNCTION] {
+        let more = [("AWS_ENDPOINT_URL_CLOUDFORMATION", cloudformation.url())];
+        tell_function(&shop.installation, function, &more).await;
+    }
+
+    // While it builds: nothing comes of the build any more.
+    shop.codebuild.outcome(Outcome::Hold);
+    let deploy_id = shop.begin().await;
+    shop.says(&deploy_id, "Building: BUILD phase").await;
+    let ended = shop.stopped_by_force(&deploy_id).await;
+    assert_eq!(ended["status"], "FAILED", "{ended:#}");
+    assert_eq!(ended["error_summary"], "The workflow ended without recording why.", "{ended:#}");
+    assert_eq!(shop.codebuild.stopped(), 1);
+    shop.codebuild.outcome(Outcome::Succeed);
+
+    // While CloudFormation is at it: that goes on, and nobody knows how it ends.
+    let deploy_id = shop.begin().await;
+    shop.says(&deploy_id, "Updating stack: 0 of 2 resources").await;
+    let ended = shop.stopped_by_force(&deploy_id).await;
+    assert_eq!(ended["status"], "FAILED", "{ended:#}");
+    assert!(
+        text(&ended["error_summary"]).contains("while CloudFormation changed the stack, which goes on"),
+        "{ended:#}"
+    );
+    assert_eq!(cloudformation.status(STACK), "UPDATE_IN_PROGRESS", "it is left alone");
+    cloudformation.stack(STACK, "UPDATE_COMPLETE", "");
+
+    // The stack is as the template says before anybody looks.
+    let deploy_id = shop.begin().await;
+    shop.says(&deploy_id, "Updating stack: 0 of 2 resources").await;
+    cloudformation.end_at("DeleteChangeSet");
+    let ended = shop.stopped_by_force(&deploy_id).await;
+    assert_eq!(ended["status"], "SUCCESS", "{ended:#}");
+
+    // Nobody hears of the end, so the lease is still that of a deploy which nobody carries out: the next one takes it over.
+    let boto = &shop.installation.boto;
+    let rules = boto.call("events", "list_rules", json!({})).await;
+    boto.call("events", "disable_rule", json!({ "Name": rules["Rules"][0]["Name"] })).await;
+    shop.codebuild.outcome(Outcome::Hold);
+    let lost = shop.begin().await;
+    shop.says(&lost, "Building: BUILD phase").await;
+    boto.call("stepfunctions", "stop_execution", shop.execution_of(&lost)).await;
+    shop.codebuild.outcome(Outcome::Succeed);
+    let deploy_id = shop.begin().await;
+    shop.says(&deploy_id, "Updating stack: 0 of 2 resources").await;
+    assert_eq!(shop.status(&lost).await["status"], "RUNNING", "nobody has closed it");
+    // What the rule hands over, word for word, in the end.
+    let settle = json!({ "task": "request.settle", "request_id": lost.replacen("deploy-", "req-", 1) });
+    let invoke = json!({ "FunctionName": TASK_FUNCTION, "Payload": settle.to_string() });
+    boto.call("lambda", "invoke", invoke).await;
+    assert_eq!(shop.status(&lost).await["status"], "FAILED");
+    cloudformation.stack(STACK, "UPDATE_COMPLETE", "");
+    let ended = shop.finish(&deploy_id).await;
+    assert_eq!(ended["status"], "SUCCESS", "closing the other did not take the lease away: {ended:#}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

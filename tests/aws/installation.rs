@@ -48,10 +48,19 @@ impl Installation {
 
     /// With more environment for the functions.
     pub async fn with(environment: &[(&str, &str)]) -> Self {
-        let environment = [&[("AUTH", "true"), WAIT_SCALE], environment].concat();
-        let ministack = Ministack::start(&environment).await;
+        let ministack = Self::account(environment).await;
+        Self::into(ministack, json!({})).await
+    }
+
+    /// An account without Bouncer.
+    pub async fn account(environment: &[(&str, &str)]) -> Ministack {
+        Ministack::start(&[&[("AUTH", "true"), WAIT_SCALE], environment].concat()).await
+    }
+
+    /// Installed with parameters of the template.
+    pub async fn into(ministack: Ministack, parameters: Value) -> Self {
         let boto = ministack.boto();
-        let outputs = install(&boto).await;
+        let outputs = install(&boto, parameters).await;
         let url = function_url(&ministack, text(&outputs["Address"]));
         let keys = keys(&boto, &url, text(&outputs["BootstrapSecretArn"])).await;
         let server = Server::at(&url, keys.clone());
@@ -214,7 +223,7 @@ pub fn at(path: &str) -> String {
 }
 
 /// Packages and deploys the template as docs/INSTALL.md says; the stack's outputs.
-async fn install(boto: &Boto) -> Value {
+async fn install(boto: &Boto, parameters: Value) -> Value {
     let binary = json!({ "binary": env!("CARGO_BIN_EXE_bouncer"), "folder": env!("CARGO_TARGET_TMPDIR") });
     let package = boto.call("lambda", "package", binary).await;
     let (frontend, backend) = (at("statemachines/frontend_deploy.asl.json"), at("statemachines/deploy.asl.json"));
@@ -227,7 +236,7 @@ async fn install(boto: &Boto) -> Value {
     let arguments = json!({
         "stack": STACK,
         "template": at("infra/template.yaml"),
-        "parameters": {},
+        "parameters": parameters,
         "artifacts": {
             at("target/lambda"): [ARTIFACTS, "bootstrap.zip"],
             frontend: [ARTIFACTS, "frontend_deploy.asl.json"],

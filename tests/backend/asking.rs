@@ -38,6 +38,46 @@ async fn the_same_commit_is_asked_for_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_many_that_ask_for_a_commit_at_one_instant_one_request_comes() {
+    let world = World::new().await;
+    let (_, made) =
+        world.server.tool(Role::Admin, "bouncer_key_create", json!({ "name": "second bot", "role": "agent" })).await;
+    let key = text(&made["key"]);
+    world.push("Add the news", &topic("News"));
+    let ask = json!({ "project": "shop", "reason": "a test", "source": "First bot (news)" });
+    let asks = (0..24).map(|_| world.server.tool(Role::Agent, "bouncer_deploy", ask.clone()));
+    let answers = futures::future::join_all(asks).await;
+    let first = answers.iter().find(|(_, body)| body.get("duplicate").is_none()).expect("one is new").1.clone();
+    for (status, body) in &answers {
+        assert_eq!(*status, 200, "{body:#}");
+        assert_eq!(body["request_id"], first["request_id"]);
+        assert_eq!(body.get("asked_by"), None, "{body:#}");
+    }
+    assert_eq!(answers.iter().filter(|(_, body)| body["duplicate"] == true).count(), 23);
+    let (_, pending) = world.server.tool(Role::Approver, "bouncer_list_pending", json!({})).await;
+    assert_eq!(pending["count"], 1, "{pending:#}");
+
+    // Another key that asks for the same is told whose it is, and may look at it; it is not its own to cancel.
+    let of = json!({ "deploy_id": first["deploy_id"] });
+    let (_, unseen) = world.server.tool_with_key(key, "bouncer_deploy_status", &of).await;
+    assert_eq!(unseen["status"], "not_found", "{unseen:#}");
+    let (_, joined) = world.server.tool_with_key(key, "bouncer_deploy", &ask).await;
+    assert_eq!((&joined["duplicate"], text(&joined["asked_by"])), (&json!(true), "First bot (news)"), "{joined:#}");
+    assert!(text(&joined["message"]).starts_with("First bot (news) asked for this commit first"), "{joined:#}");
+    let (_, seen) = world.server.tool_with_key(key, "bouncer_deploy_status", &of).await;
+    assert_eq!(seen["status"], "pending_approval", "{seen:#}");
+    let by_request = json!({ "request_id": first["request_id"] });
+    assert_eq!(world.server.tool_with_key(key, "bouncer_status", &by_request).await.0, 200);
+    assert_eq!(world.server.tool_with_key(key, "bouncer_deploy_cancel", &of).await.0, 403);
+
+    // What was withdrawn does not count any more.
+    assert_eq!(world.server.tool(Role::Agent, "bouncer_deploy_cancel", of).await.0, 200);
+    let (_, anew) = world.server.tool_with_key(key, "bouncer_deploy", &ask).await;
+    assert_eq!(anew.get("duplicate"), None, "{anew:#}");
+    assert_ne!(anew["request_id"], first["request_id"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn of_two_that_are_approved_at_once_one_runs() {
     let world = World::new().await;
     world.push("One", &topic("One"));

@@ -6,4 +6,6 @@ mod crash;
 mod endings;
 mod faults;
 mod main_line;
+mod nested;
+mod stopping;
 mod world;

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{Boto, CodeBuild, Github, Ministack, Options, REPOSITORY, Role, Server, TOKEN, text, wait_until};
+use crate::support::{
+    Boto, CloudFormation, CodeBuild, Github, Ministack, Options, REPOSITORY, Role, Server, TOKEN, text, wait_until,
+};
 
 /// Long enough for a deploy on a busy machine.
 pub const DEPLOY_DEADLINE: Duration = Duration::from_secs(90);
@@ -166,5 +168,53 @@ impl World {
             self.approve(question).await;
         }
         self.ended(&deploy_id).await
+    }
+}
+
+/// A world whose stacks go only as far as the test lets them.
+pub struct Scripted {
+    pub world: World,
+    pub cloudformation: CloudFormation,
+}
+
+impl Scripted {
+    /// With the stack there, and a commit to deploy.
+    pub async fn new() -> Self {
+        let cloudformation = CloudFormation::start().await;
+        cloudformation.has_stack(STACK, "UPDATE_COMPLETE");
+        let world = World::with(&[("AWS_ENDPOINT_URL_CLOUDFORMATION", cloudformation.url())]).await;
+        world.push("Change it", &topic("News"));
+        Self { world, cloudformation }
+    }
+
+    /// Asks for a deploy and approves it; its id.
+    pub async fn begins(&self) -> String {
+        let asked = self.world.asked().await;
+        self.world.approve(text(&asked["request_id"])).await;
+        text(&asked["deploy_id"]).to_owned()
+    }
+
+    /// The same, with the infrastructure approved too, until the stack is being changed.
+    pub async fn changes(&self) -> String {
+        let deploy_id = self.begins().await;
+        let question = self.world.question(&deploy_id).await;
+        self.world.approve(&question).await;
+        self.is_executed(1).await;
+        deploy_id
+    }
+
+    /// Waits until so many change sets were executed.
+    pub async fn is_executed(&self, times: usize) {
+        let executed = async || (self.cloudformation.executed().len() == times).then_some(());
+        wait_until("the change set to be executed", DEPLOY_DEADLINE, executed).await;
+    }
+
+    /// Waits until the deploy says this.
+    pub async fn says(&self, deploy_id: &str, hint: &str) -> Value {
+        self.world.reaches(deploy_id, hint, |status| status["progress_hint"] == hint).await
+    }
+
+    pub async fn cancel(&self, deploy_id: &str) -> (u16, Value) {
+        self.world.server.tool(Role::Agent, "bouncer_deploy_cancel", json!({ "deploy_id": deploy_id })).await
     }
 }

@@ -147,6 +147,11 @@ impl World {
         puts
     }
 
+    /// The objects, without the proxy, as any S3 client sees them.
+    pub fn storage(&self) -> crate::support::Storage {
+        crate::support::Storage::of(self._folder.path())
+    }
+
     /// A client of the records and of the objects for what Bouncer itself never does.
     pub fn raw(&self) -> Raw {
         Raw::new(self.records, self._endpoints.objects, &self.credentials)
@@ -217,8 +222,23 @@ impl Bouncer {
     }
 
     pub async fn add_project(&self, project: &str, bucket: &str) {
-        let args = serde_json::from_value(json!({ "project": project, "bucket": bucket })).unwrap();
+        self.add_project_with(project, bucket, &[]).await;
+    }
+
+    /// The same with cache rules of its own: patterns and values.
+    pub async fn add_project_with(&self, project: &str, bucket: &str, rules: &[(&str, &str)]) {
+        let rule = |(pattern, value): &(&str, &str)| json!({ "pattern": pattern, "cache_control": value });
+        let rules: Value = rules.iter().map(rule).collect();
+        let args = json!({ "project": project, "bucket": bucket, "cache_rules": rules });
+        let args = serde_json::from_value(args).unwrap();
         projects::add(&self.app, &caller(Role::Admin), args).await.unwrap();
+    }
+
+    /// Says how long the shop's releases are kept.
+    pub async fn keep(&self, releases: u32, hours: u32) {
+        let args =
+            json!({ "project": SHOP, "bucket": BUCKET, "retain_releases": releases, "asset_grace_hours": hours });
+        projects::add(&self.app, &caller(Role::Admin), serde_json::from_value(args).unwrap()).await.unwrap();
     }
 
     pub async fn project(&self) -> Project {
@@ -235,8 +255,24 @@ impl Bouncer {
     }
 
     async fn try_ask_in(&self, project: &str, site: &Site) -> Result<String, UserError> {
+        self.try_ask_files(project, site.inline()).await
+    }
+
+    /// Asks for a deploy of these files, given as the tool takes them.
+    pub async fn ask_files(&self, files: Value) -> RequestId {
+        RequestId::parse(self.try_ask_files(SHOP, files).await.unwrap()).unwrap()
+    }
+
+    /// Asks to go back to a release.
+    pub async fn ask_back(&self, release: &str) -> RequestId {
+        let args = serde_json::from_value(json!({ "project": SHOP, "release": release, "reason": "a test" })).unwrap();
+        let asked = frontend::rollback::rollback(&self.app, &caller(Role::Agent), args).await.unwrap();
+        RequestId::parse(asked.request_id).unwrap()
+    }
+
+    async fn try_ask_files(&self, project: &str, files: Value) -> Result<String, UserError> {
         let args = json!({
-            "project": project, "files": site.inline(), "reason": "a test", "source": "tests", "trust_scope": "tests",
+            "project": project, "files": files, "reason": "a test", "source": "tests", "trust_scope": "tests",
         });
         let args = serde_json::from_value(args).unwrap();
         Ok(frontend::inline::deploy(&self.app, &caller(Role::Agent), args).await?.request_id)
@@ -250,6 +286,19 @@ impl Bouncer {
     /// Asks and approves.
     pub async fn start(&self, site: &Site) -> RequestId {
         let id = self.ask(site).await;
+        self.approve(&id).await;
+        id
+    }
+
+    /// The same, though most of the site goes.
+    pub async fn start_all(&self, site: &Site) -> RequestId {
+        let args = json!({
+            "project": SHOP, "files": site.inline(), "reason": "a test", "source": "tests", "trust_scope": "tests",
+            "allow_mass_delete": true,
+        });
+        let args = serde_json::from_value(args).unwrap();
+        let asked = frontend::inline::deploy(&self.app, &caller(Role::Agent), args).await.unwrap();
+        let id = RequestId::parse(asked.request_id).unwrap();
         self.approve(&id).await;
         id
     }
@@ -312,7 +361,12 @@ impl Bouncer {
 
     /// Runs one slice by hand, as a Lambda function would.
     pub async fn slice(&self, id: &RequestId) -> Result<Value, TaskError> {
-        let payload = json!({ "task": "frontend.publish", "request_id": id, "cursor": null });
+        self.task("frontend.publish", id).await
+    }
+
+    /// The same of any task that works in slices.
+    pub async fn task(&self, task: &str, id: &RequestId) -> Result<Value, TaskError> {
+        let payload = json!({ "task": task, "request_id": id, "cursor": null });
         TaskRunner::new(self.app.clone()).run_until(payload, Instant::now() + self.app.settings.publish.slice).await
     }
 }
@@ -337,6 +391,11 @@ impl Ended {
 
     pub fn status(&self) -> &str {
         text(&self.answer["status"])
+    }
+
+    /// The release that it made.
+    pub fn release(&self) -> String {
+        text(&self.answer["result"]["release_id"]).to_owned()
     }
 
     pub fn assert_completed(&self, site: &Site) {

@@ -4,7 +4,7 @@ use super::assert_none;
 use super::source::{Source, sources};
 
 /// A crate (a `*` stands for any ending) and the places below `src/` that may name it. The first that matches counts.
-const HOMES: [(&str, &[&str]); 15] = [
+const HOMES: [(&str, &[&str]); 16] = [
     // The record endpoint checks signatures with the very code that makes them.
     ("aws_sigv4", &["local/"]),
     ("aws_*", &["store/", "aws/"]),
@@ -19,7 +19,8 @@ const HOMES: [(&str, &[&str]); 15] = [
     ("rmcp", &["server/", "cli/"]),
     ("clap*", &["cli/", "main.rs"]),
     ("octocrab", &["github.rs"]),
-    ("reqwest", &["cli/", "github.rs"]),
+    ("reqwest", &["cli/", "github.rs", "channel/"]),
+    ("teloxide_core", &["channel/"]),
     ("indicatif", &["cli/"]),
 ];
 

@@ -44,6 +44,58 @@ fn the_target_role_reaches_named_stacks_and_one_other_role() {
     assert!(allowed(target, "secretsmanager:GetSecretValue").is_empty());
 }
 
+/// CloudFormation names a nested stack after the one it is in, so what is allowed for that reaches it. Change sets of
+/// nested stacks are described by their ARN; IAM asks for the right on their stack.
+#[test]
+fn the_target_role_reaches_the_stacks_within_its_stacks() {
+    let template = template(TEMPLATE);
+    let target = role(&template, "TargetRole");
+    let is_reached = |action: &str, stack: &str| {
+        let arn = format!("arn:aws:cloudformation:eu-central-1:123456789012:stack/{stack}/0a1b");
+        allowed(target, action).iter().any(|pattern| {
+            let of_account =
+                [("${AWS::Partition}", "aws"), ("${AWS::AccountId}", "123456789012"), ("${StackPrefix}", "shop-")];
+            let pattern = of_account.iter().fold(pattern.clone(), |text, (name, value)| text.replace(name, value));
+            matches(&pattern, &arn)
+        })
+    };
+    for action in ["cloudformation:DescribeChangeSet", "cloudformation:DescribeStackEvents"] {
+        for stack in ["shop-prod", "shop-prod-Orders-1QX2ABCDEFGH", "shop-prod-Orders-1QX2ABCDEFGH-Store-9ZY"] {
+            assert!(is_reached(action, stack), "{action} on {stack}");
+        }
+        assert!(!is_reached(action, "billing-prod"), "{action}");
+    }
+}
+
+/// Both halves of reading across accounts: what the bucket's owner allows the accounts of the stacks, and what the roles
+/// there may ask for. A bucket that were encrypted with a key of KMS would need a third.
+#[test]
+fn the_accounts_of_stacks_read_what_is_sealed_and_nothing_else() {
+    let own = super::template("infra/template.yaml");
+    let policy = &own["Resources"]["ArtifactsBucketPolicy"]["Properties"];
+    assert_eq!(policy["Bucket"], json!({ "Ref": "ArtifactsBucket" }));
+    let statements = policy["PolicyDocument"]["Statement"].as_array().unwrap();
+    let allowing: Vec<_> =
+        statements.iter().map(super::at_most).filter(|statement| statement["Effect"] == "Allow").collect();
+    let [reading] = allowing[..] else { panic!("{allowing:?}") };
+    assert_eq!(reading["Principal"], json!({ "AWS": { "Ref": "TargetAccounts" } }));
+    assert_eq!(reading["Action"], "s3:GetObject");
+    assert_eq!(reading["Resource"], json!({ "Fn::Sub": "${ArtifactsBucket.Arn}/sealed/*" }));
+    assert_eq!(own["Parameters"]["TargetAccounts"]["Type"], "CommaDelimitedList");
+    let encryption = &own["Resources"]["ArtifactsBucket"]["Properties"]["BucketEncryption"];
+    let rule = &encryption["ServerSideEncryptionConfiguration"][0]["ServerSideEncryptionByDefault"];
+    assert_eq!(rule["SSEAlgorithm"], "AES256");
+
+    let target = template(TEMPLATE);
+    for id in ["TargetRole", "ExecutionRole"] {
+        let reads = allowed(role(&target, id), "s3:GetObject");
+        assert!(
+            reads.contains(&"arn:${AWS::Partition}:s3:::${ArtifactsBucket}/sealed/*".to_owned()),
+            "{id}: {reads:?}"
+        );
+    }
+}
+
 #[test]
 fn no_template_makes_users_or_changes_bouncers_roles() {
     let template = template(TEMPLATE);

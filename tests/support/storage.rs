@@ -91,6 +91,13 @@ impl Storage {
         put.send().await.expect("the object can be written");
     }
 
+    /// Writes an object with its headers.
+    pub async fn put_as(&self, bucket: &str, key: &str, object: &Stored) {
+        let put = self.client.put_object().bucket(bucket).key(key).body(object.bytes.clone().into());
+        let put = put.content_type(&object.content_type).cache_control(&object.cache_control);
+        put.send().await.expect("the object can be written");
+    }
+
     pub async fn delete(&self, bucket: &str, key: &str) {
         self.client.delete_object().bucket(bucket).key(key).send().await.expect("the object can be removed");
     }

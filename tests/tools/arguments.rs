@@ -11,6 +11,8 @@ pub const REQUIRED: &[(&str, &[&str])] = &[
     ("bouncer_deploy_frontend", &["project", "files", "reason", "source", "trust_scope"]),
     ("bouncer_request_frontend_presigned", &["project", "files"]),
     ("bouncer_confirm_frontend_deploy", &["request_id", "project", "files", "reason", "source"]),
+    ("bouncer_frontend_releases", &["project"]),
+    ("bouncer_frontend_rollback", &["project", "reason"]),
     ("bouncer_request_presigned", &["filename", "content_type", "reason", "source"]),
     ("bouncer_request_presigned_batch", &["files", "reason", "source"]),
     ("bouncer_confirm_upload", &["batch_id"]),
@@ -29,6 +31,8 @@ pub fn sample_arguments(tool: &str) -> Value {
             "request_id": "no-such-request", "project": "shop", "files": site.declared(),
             "reason": "a test", "source": "tests",
         }),
+        "bouncer_frontend_releases" => json!({ "project": "shop" }),
+        "bouncer_frontend_rollback" => json!({ "project": "shop", "reason": "a test" }),
         "bouncer_request_presigned" => {
             json!({ "filename": "a.txt", "content_type": "text/plain", "reason": "a test", "source": "tests" })
         }
@@ -114,7 +118,8 @@ async fn unknown_arguments_are_reported_in_order_and_ignored() {
     let server = Server::start().await;
     server.add_project("shop").await;
     let tools = REQUIRED.iter().map(|(tool, _)| *tool);
-    let tools = tools.filter(|tool| !["bouncer_status", "bouncer_confirm_frontend_deploy"].contains(tool));
+    let needing = ["bouncer_status", "bouncer_confirm_frontend_deploy", "bouncer_frontend_rollback"];
+    let tools = tools.filter(|tool| !needing.contains(tool));
     for tool in tools.filter(|tool| *tool != "bouncer_confirm_upload").chain(["bouncer_list_pending", "bouncer_help"]) {
         let mut arguments = sample_arguments(tool);
         for unknown in ["zeta", "alpha", "midway"] {

@@ -10,6 +10,7 @@ mod frontend_refusals;
 mod http;
 mod queries;
 mod races;
+mod releases;
 mod staging;
 
 use std::time::Duration;

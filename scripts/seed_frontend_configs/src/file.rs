@@ -2,7 +2,11 @@
 
 use bouncer::model::headers::CacheRule;
 use bouncer::model::ids::ProjectId;
-use bouncer::model::project::{DEFAULT_REGION, FRONTEND_FIELDS, FrontendTarget, Project, field_faults};
+use bouncer::model::project::{
+    DEFAULT_REGION, FRONTEND_FIELDS, FrontendTarget, Project, asset_grace_hours, field_faults, retain_releases,
+    retention_faults,
+};
+use bouncer::model::release::Retention;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
@@ -11,7 +15,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// Fields that others set too: one that the file leaves out stays as it is in the table.
-const SHARED_FIELDS: [&str; 2] = ["name", "enabled"];
+const SHARED_FIELDS: [&str; 4] = ["name", "enabled", "retain_releases", "asset_grace_hours"];
 
 /// A project as the file wants it.
 #[derive(Debug, Clone)]
@@ -133,7 +137,12 @@ impl Reader {
             deploy_role_arn: row.texts.remove("frontend_deploy_role_arn"),
         };
         let (rule_lines, rules): (Vec<usize>, Vec<CacheRule>) = row.rules.into_iter().unzip();
-        for fault in field_faults(display_name.as_deref(), Some(&target), &rules) {
+        let retention = Retention {
+            releases: row.numbers.remove("retain_releases").unwrap_or_else(retain_releases),
+            grace_hours: row.numbers.remove("asset_grace_hours").unwrap_or_else(asset_grace_hours),
+        };
+        let faults = field_faults(display_name.as_deref(), Some(&target), &rules);
+        for fault in faults.into_iter().chain(retention_faults(retention)) {
             if fault.field == "frontend_bucket" && bucket.is_none() {
                 continue;
             }
@@ -150,7 +159,10 @@ impl Reader {
             enabled: row.enabled.unwrap_or(true),
             frontend: Some(target),
             frontend_cache_rules: rules,
+            retain_releases: retention.releases,
+            asset_grace_hours: retention.grace_hours,
             current_release: None,
+            releases: vec![],
             backend: None,
             deployed: None,
         };
@@ -193,6 +205,7 @@ fn fields(project: &Project, given: &HashMap<String, usize>) -> BTreeMap<&'stati
 struct Row {
     texts: HashMap<&'static str, String>,
     enabled: Option<bool>,
+    numbers: HashMap<&'static str, u32>,
     rules: Vec<(usize, CacheRule)>,
     lines: HashMap<String, usize>,
 }
@@ -213,6 +226,12 @@ impl Row {
                 ("enabled", _) => {
                     reader.fault(line, format!("The project '{project}': {field} must be true or false."))
                 }
+                ("retain_releases" | "asset_grace_hours", DeValue::Integer(number)) if whole(number).is_some() => {
+                    row.numbers.extend(whole(number).map(|number| (field, number)));
+                }
+                ("retain_releases" | "asset_grace_hours", _) => {
+                    reader.fault(line, format!("The project '{project}': {field} must be a whole number."));
+                }
                 ("frontend_cache_rules", DeValue::Array(rules)) => {
                     row.rules = rules.iter().filter_map(|rule| cache_rule(reader, project, rule)).collect();
                 }
@@ -226,6 +245,10 @@ impl Row {
         }
         row
     }
+}
+
+fn whole(number: &toml::de::DeInteger<'_>) -> Option<u32> {
+    u32::from_str_radix(number.as_str(), number.radix()).ok()
 }
 
 fn cache_rule(reader: &mut Reader, project: &str, rule: &Spanned<DeValue<'_>>) -> Option<(usize, CacheRule)> {

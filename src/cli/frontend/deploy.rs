@@ -52,6 +52,9 @@ pub struct DeployArgs {
     /// Show what would change; nothing is uploaded and nobody is asked
     #[arg(long)]
     dry_run: bool,
+    /// Ask even if more than half of the site would go
+    #[arg(long, conflicts_with = "dry_run")]
+    allow_mass_delete: bool,
 }
 
 /// What is asked for.
@@ -65,6 +68,8 @@ pub struct Proposal<'a> {
     pub reason: &'a str,
     /// Who asks, for people.
     pub source: &'a str,
+    /// Whether more than half of the site may go.
+    pub allow_mass_delete: bool,
 }
 
 /// Runs the command.
@@ -76,16 +81,33 @@ pub async fn run(context: &Context, args: DeployArgs) -> Result<Exit, CliError> 
     }
     let source = args.source.unwrap_or_else(default_source);
     let reason = args.reason.unwrap_or_default();
-    let proposal = Proposal { dir: &args.dir, project: &args.project, reason: &reason, source: &source };
+    let proposal = Proposal {
+        dir: &args.dir,
+        project: &args.project,
+        reason: &reason,
+        source: &source,
+        allow_mass_delete: args.allow_mass_delete,
+    };
     let submitted = submit(&client, &context.progress, proposal).await?;
-    if !args.wait {
+    finish(context, &client, submitted, args.wait, args.timeout).await
+}
+
+/// Shows a request that waits for an approver, and waits for its end if that is wanted.
+pub async fn finish(
+    context: &Context,
+    client: &Client,
+    submitted: Submitted,
+    wait: bool,
+    timeout: Option<u64>,
+) -> Result<Exit, CliError> {
+    if !wait {
         context.printer.show(&submitted)?;
         return Ok(Exit::Done);
     }
     // Whoever is to decide needs the id now, not when everything is over.
     context.progress.note(text_of(&submitted).trim_end());
-    let timeout = args.timeout.map(Duration::from_secs);
-    let outcome = watch::until_ended(&client, &context.progress, &submitted.request_id, timeout).await?;
+    let timeout = timeout.map(Duration::from_secs);
+    let outcome = watch::until_ended(client, &context.progress, &submitted.request_id, timeout).await?;
     let exit = outcome.view.exit();
     context.printer.show(&Finished { submitted, outcome })?;
     Ok(exit)
@@ -122,14 +144,38 @@ struct Next {
     cursor: u64,
 }
 
+/// The answer to a deploy or a rollback that was asked for.
 #[derive(Deserialize)]
-struct Confirmed {
+pub struct Confirmed {
     status: String,
     request_id: String,
+    file_count: u64,
+    total_size: u64,
     changes: ChangeCounts,
+    restores: Option<String>,
     expires_at: Option<Time>,
     #[serde(default)]
     duplicate: bool,
+}
+
+impl Confirmed {
+    /// The same with what the server does not know.
+    pub fn submitted(self, project: &str, uploaded: Option<Sent>) -> Submitted {
+        let Self { status, request_id, file_count, total_size, changes, restores, expires_at, duplicate } = self;
+        Submitted {
+            status,
+            request_id,
+            project: project.to_owned(),
+            file_count,
+            total_size,
+            uploaded,
+            changes,
+            restores,
+            expires_at,
+            duplicate,
+            shows_commands: true,
+        }
+    }
 }
 
 /// Uploads what is missing and asks for the approval.
@@ -144,21 +190,12 @@ pub async fn submit(client: &Client, progress: &Progress, proposal: Proposal<'_>
     progress.line(&format!("Uploaded {}, {}.", count(uploaded.files, "file"), bytes(uploaded.bytes)));
     let mut arguments = arguments;
     arguments["request_id"] = json!(request_id);
+    if proposal.allow_mass_delete {
+        arguments["allow_mass_delete"] = json!(true);
+    }
     let confirmed: Answer<Confirmed> = client.call("bouncer_confirm_frontend_deploy", &arguments).await?;
     progress.warnings(&confirmed.raw);
-    let Confirmed { status, request_id, changes, expires_at, duplicate } = confirmed.view;
-    Ok(Submitted {
-        status,
-        request_id,
-        project: proposal.project.to_owned(),
-        file_count: files.len() as u64,
-        total_size: files.iter().map(|file| file.source.size).sum(),
-        uploaded,
-        changes,
-        expires_at,
-        duplicate,
-        shows_commands: true,
-    })
+    Ok(confirmed.view.submitted(proposal.project, Some(uploaded)))
 }
 
 /// The addresses of all files, in as many answers as the server gives them.
@@ -181,7 +218,12 @@ async fn addresses(client: &Client, arguments: &Value) -> Result<Addresses, CliE
 }
 
 /// Says what a deploy would change, without any effect.
-async fn preview(client: &Client, progress: &Progress, dir: &Path, project: &str) -> Result<Answer<Preview>, CliError> {
+pub async fn preview(
+    client: &Client,
+    progress: &Progress,
+    dir: &Path,
+    project: &str,
+) -> Result<Answer<Preview>, CliError> {
     let files = read_site(progress, dir).await?;
     let specs: Vec<FileSpec> = files.iter().map(FileSpec::from).collect();
     client.call("bouncer_frontend_diff", &json!({ "project": project, "files": specs })).await
@@ -219,10 +261,13 @@ pub struct Submitted {
     /// Files of the site.
     pub file_count: u64,
     total_size: u64,
-    /// What had to be sent.
-    pub uploaded: Sent,
+    /// What had to be sent; of a rollback there is nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uploaded: Option<Sent>,
     /// What the deploy would change.
     pub changes: ChangeCounts,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    restores: Option<String>,
     expires_at: Option<Time>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     duplicate: bool,
@@ -238,8 +283,9 @@ impl Render for Submitted {
         writeln!(out, "{} waits for an approval{again}", plain(id))?;
         write_field(out, "project", Some(&self.project))?;
         write_field(out, "files", Some(&format!("{}, {}", self.file_count, bytes(self.total_size))))?;
-        let sent = format!("{}, {}", count(self.uploaded.files, "file"), bytes(self.uploaded.bytes));
-        write_field(out, "uploaded", Some(&sent))?;
+        write_field(out, "back to", self.restores.as_deref())?;
+        let sent = self.uploaded.as_ref().map(|sent| format!("{}, {}", count(sent.files, "file"), bytes(sent.bytes)));
+        write_field(out, "uploaded", sent.as_deref())?;
         write_field(out, "changes", Some(&changes::sentence(&self.changes)))?;
         write_field(out, "expires", self.expires_at.map(watch::time_left).as_deref())?;
         if !self.shows_commands {
@@ -272,17 +318,39 @@ impl Render for Finished {
     }
 }
 
+/// What a deploy would change.
 #[derive(Debug, Deserialize)]
-struct Preview {
+pub struct Preview {
     project: String,
     changes: ChangeCounts,
+    #[serde(default)]
+    mass_delete: bool,
     files: changes::Names,
+}
+
+impl Preview {
+    /// Whether it would change anything.
+    pub fn has_changes(&self) -> bool {
+        let ChangeCounts { added, changed, removed, .. } = self.changes;
+        added + changed + removed > 0
+    }
 }
 
 impl Render for Preview {
     fn render(&self, out: &mut dyn Write) -> fmt::Result {
-        writeln!(out, "A deploy to {} would change this; nothing was done", plain(&self.project))?;
+        let project = plain(&self.project);
+        if !self.has_changes() {
+            return writeln!(out, "A deploy to {project} would change nothing");
+        }
+        writeln!(out, "A deploy to {project} would change this; nothing was done")?;
         write_field(out, "changes", Some(&changes::sentence(&self.changes)))?;
+        if self.mass_delete {
+            write_field(
+                out,
+                "refused",
+                Some("more than half of the site would go; --allow-mass-delete asks all the same"),
+            )?;
+        }
         self.files.render(out)
     }
 }
@@ -299,8 +367,9 @@ mod tests {
             project: "shop".into(),
             file_count: 12,
             total_size: 34_567,
-            uploaded: Sent { files: 2, bytes: 2048 },
+            uploaded: Some(Sent { files: 2, bytes: 2048 }),
             changes: ChangeCounts { added: 1, changed: 1, removed: 0, unchanged: 10, bytes: 2048 },
+            restores: None,
             expires_at: None,
             duplicate: false,
             shows_commands: true,

@@ -1,6 +1,7 @@
 //! What an approver is told, and in a terminal asked, before a yes to something risky counts.
 
 use super::RequestView;
+use super::review::ReviewView;
 use crate::cli::error::CliError;
 use crate::cli::output::{plain, shorten};
 use crate::cli::{Context, prompt};
@@ -28,7 +29,8 @@ pub async fn confirm(context: &Context, request: &RequestView, yes: bool) -> Res
 
 /// The risks in words; `None` when there is nothing to warn of.
 fn warning(request: &RequestView) -> Option<String> {
-    let risks = request.review.as_ref()?.risks();
+    let mut risks = request.review.as_ref().map(ReviewView::risks).unwrap_or_default();
+    risks.extend(request.warning.clone());
     if !request.waits() || risks.is_empty() {
         return None;
     }
@@ -75,6 +77,14 @@ mod tests {
           In the template: A role changes.
         ");
         assert_eq!(warned("approved", review), None, "it is too late for a warning");
+    }
+
+    #[test]
+    fn a_site_that_loses_most_of_itself_is_told() {
+        let request = json!({"request_id": "req-0123456789abcdef", "status": "pending_approval",
+                             "warning": "More than half of the site would be gone."});
+        let text = warning(&serde_json::from_value(request).unwrap()).unwrap();
+        assert!(text.ends_with(":\n  More than half of the site would be gone."), "{text}");
     }
 
     #[test]

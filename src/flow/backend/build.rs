@@ -24,8 +24,7 @@ pub async fn start_build(app: &App, id: &RequestId) -> Result<Value, TaskError> 
         run.reach(BackendStep::Building, now);
     })
     .await?;
-    let bucket = work.backend.artifacts.bucket();
-    let source = format!("{bucket}/{}", place::source(&work.deploy_id));
+    let source = work.backend.build_source(&work.deploy_id);
     let order = BuildOrder {
         source: source.clone(),
         token: work.deploy_id.to_string(),
@@ -33,7 +32,7 @@ pub async fn start_build(app: &App, id: &RequestId) -> Result<Value, TaskError> 
             ("BOUNCER_DEPLOY_ID", work.deploy_id.to_string()),
             ("BOUNCER_COMMIT", work.plan.commit.to_string()),
             ("BOUNCER_TEMPLATE", work.plan.target.sam_template_path.clone()),
-            ("BOUNCER_ARTIFACTS_BUCKET", bucket.to_owned()),
+            ("BOUNCER_ARTIFACTS_BUCKET", work.backend.artifacts.bucket().to_owned()),
             ("BOUNCER_ARTIFACTS_PREFIX", folder),
         ]),
     };

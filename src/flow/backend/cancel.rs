@@ -2,12 +2,9 @@
 //! then the record says CANCELLED. Said again it does what is left.
 
 use super::outcome::{BackendResult, close, complete};
-use super::watch::operation_events;
-use super::work::services;
-use crate::aws::call::CallError;
+use super::stop::{Stopped, stop_work};
 use crate::flow::app::App;
 use crate::flow::approval;
-use crate::flow::errors::UNAVAILABLE;
 use crate::flow::execution::{self, Execution};
 use crate::flow::ports::{EngineError, ExecutionStatus, TaskError};
 use crate::flow::status::find_deploy;
@@ -15,7 +12,6 @@ use crate::flow::transition::transition;
 use crate::model::caller::Caller;
 use crate::model::error::{ErrorCode, UserError};
 use crate::model::request::{Action, Cancellation, Event, Request, Status};
-use crate::model::stack_progress::{StackAction, StackOutcome, StackProgress};
 use crate::model::time::Time;
 use crate::store::StoreError;
 use crate::store::requests::TransitionError;
@@ -51,6 +47,13 @@ pub struct Cancelled {
 /// Cancels a deploy that waits or runs.
 pub async fn cancel(app: &App, caller: &Caller, args: CancelDeploy) -> Result<Cancelled, UserError> {
     let request = find_deploy(app, caller, &args.deploy_id).await?;
+    if !caller.may_see(&request.caller) {
+        return Err(UserError::new(
+            ErrorCode::Forbidden,
+            "Somebody else asked for this deploy first, so it is not yours to cancel.",
+            "Ask them, an approver or an admin to.",
+        ));
+    }
     let message = match request.status_at(Time::now()) {
         Status::PendingApproval => withdraw(app, &request).await?,
         Status::Approved | Status::Running => stop(app, caller, &request).await?,
@@ -180,50 +183,4 @@ pub(super) async fn finish(app: &App, request: &Request) -> Result<(), TaskError
         ..BackendResult::default()
     };
     close(app, request, Event::Cancel, result).await.map(|_| ())
-}
-
-/// What came of stopping.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stopped {
-    /// Nothing goes on, or it goes back.
-    Yes,
-    /// The stack is as the template says already.
-    TooLate,
-}
-
-async fn stop_work(app: &App, request: &Request) -> Result<Stopped, TaskError> {
-    let Some(run) = &request.run else { return Ok(Stopped::Yes) };
-    let backend = services(app)?;
-    if let Some(build) = run.build.as_ref().filter(|build| build.status == "IN_PROGRESS") {
-        backend.builds.stop(&build.id).await?;
-    }
-    let (Some(set), Some(plan), Some(deploy_id)) = (&run.change_set, request.backend_plan(), &request.deploy_id) else {
-        return Ok(Stopped::Yes);
-    };
-    let account = backend.account_of_call(&plan.target, deploy_id).await?;
-    // First of all it must not be executed any more by a task that is still on its way.
-    let deleted = match account.delete_change_set(&set.id).await {
-        Ok(()) => true,
-        Err(CallError::Refused { .. }) => false,
-        Err(error) => return Err(error.into()),
-    };
-    if run.executed_at.is_none() {
-        return Ok(Stopped::Yes);
-    }
-    let events = operation_events(&account, run).await?;
-    let mut progress = StackProgress::new(StackAction::Update, &set.stack_id, set.resources);
-    progress.absorb(&events);
-    match (progress.outcome(), progress.rolling_back) {
-        (Some(StackOutcome::Succeeded), _) => Ok(Stopped::TooLate),
-        (Some(_), _) | (None, true) => Ok(Stopped::Yes),
-        (None, false) if account.stack().await?.is_some_and(|stack| stack.status == "UPDATE_IN_PROGRESS") => {
-            account.cancel_update(deploy_id).await?;
-            Ok(Stopped::Yes)
-        }
-        (None, false) if deleted && events.is_empty() => Ok(Stopped::Yes),
-        (None, false) => Err(TaskError {
-            name: UNAVAILABLE,
-            cause: "The stack's update has only just begun, or is being cleaned up after.".to_owned(),
-        }),
-    }
 }

@@ -71,6 +71,7 @@ async fn question(work: &Work<'_>, window: u64) -> Result<Request, TaskError> {
     let id = parent.request_id.infrastructure_request();
     let action = Action::InfrastructureChange;
     Ok(Request {
+        followers: parent.followers.clone(),
         source: parent.source.clone(),
         trust_scope: parent.trust_scope.clone(),
         reason: parent.reason.clone(),
@@ -84,7 +85,8 @@ async fn question(work: &Work<'_>, window: u64) -> Result<Request, TaskError> {
             ..Review::default()
         }),
         ..Request::new(id, action, Status::PendingApproval, &asker, &summary(work, &assessment), lifetime)
-    })
+    }
+    .within_budget())
 }
 
 fn summary(work: &Work<'_>, assessment: &Assessment) -> String {

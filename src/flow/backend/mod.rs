@@ -14,6 +14,7 @@ mod review;
 mod seal;
 mod services;
 mod source;
+mod stop;
 mod tell;
 mod watch;
 mod work;

@@ -1,15 +1,18 @@
 //! How a deploy ends in the records: the tasks `deploy.complete`, `deploy.fail` and `deploy.turned_down`. Each may run
 //! twice, and writes the truth about the request before anything else.
 
+use super::stop::{Left, change_set_of, left_behind};
 use super::tell::{Told, tell};
 use super::watch::operation_events;
 use super::work::load;
 use crate::flow::app::App;
+use crate::flow::errors::UNAVAILABLE;
 use crate::flow::execution::cause_of;
 use crate::flow::ports::TaskError;
 use crate::flow::transition::transition;
 use crate::model::backend::Deployed;
-use crate::model::backend_run::{BackendStep, BuildRun};
+use crate::model::backend_run::{BackendRun, BackendStep, BuildRun};
+use crate::model::budget::{RESULT_BYTES, bytes_of, cut};
 use crate::model::failure::{
     CommonCause, FailedResource, StackEvent, build_failure, build_summary, error_summary, hint, readable, stack_failure,
 };
@@ -50,6 +53,36 @@ pub struct BackendResult {
     /// The stack's events that tell of failures, as CloudFormation words them, newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cfn_failure_events: Vec<FailureEvent>,
+    /// What the record has no room for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+impl BackendResult {
+    /// The same in so few bytes that the request's row has room for it: the cause stays, and what followed goes first.
+    fn within_budget(self) -> Self {
+        self.within(RESULT_BYTES)
+    }
+
+    fn within(mut self, bytes: usize) -> Self {
+        const REASON: usize = 2_000;
+        self.error_summary.iter_mut().chain(&mut self.error_lines).for_each(|text| cut(text, REASON));
+        self.failed_resources.iter_mut().for_each(|one| cut(&mut one.reason, REASON));
+        self.cfn_failure_events.iter_mut().for_each(|one| cut(&mut one.resource_status_reason, REASON));
+        let (events, resources) = (self.cfn_failure_events.len(), self.failed_resources.len());
+        while bytes_of(&self) > bytes {
+            let left_out =
+                self.cfn_failure_events.pop().map(|_| ()).or_else(|| self.failed_resources.pop().map(|_| ()));
+            if left_out.is_none() {
+                break;
+            }
+            let (events, resources) = (events - self.cfn_failure_events.len(), resources - self.failed_resources.len());
+            self.note = Some(format!(
+                "{events} events and {resources} failed resources are left out, for which the record has no room."
+            ));
+        }
+        self
+    }
 }
 
 /// An event of a failure, as CloudFormation words it.
@@ -133,17 +166,23 @@ pub async fn fail(app: &App, id: &RequestId, state: &Value) -> Result<Value, Tas
         super::cancel::finish(app, &request).await?;
         return Ok(json!({}));
     }
-    let mut result = match request.status.has_ended() {
+    let told = match request.status.has_ended() {
         true => BackendResult::default(),
         false => explain(app, &request).await,
     };
-    result.deploy_status = "deploy_failed".to_owned();
-    if result.error_summary.is_none() {
-        result.error_summary =
-            Some(cause_of(state, "/error").unwrap_or_else(|| "The deploy stopped for an unknown reason.".to_owned()));
-    }
-    drop_change_set(app, &request).await;
-    close(app, &request, Event::Fail, result).await
+    let said = cause_of(state, "/error").unwrap_or_else(|| "The deploy stopped for an unknown reason.".to_owned());
+    give_up(app, &request, told, said).await
+}
+
+/// `said` is the cause where builds and stacks tell of none.
+async fn give_up(app: &App, request: &Request, told: BackendResult, said: String) -> Result<Value, TaskError> {
+    let result = BackendResult {
+        deploy_status: "deploy_failed".to_owned(),
+        error_summary: told.error_summary.clone().or(Some(said)),
+        ..told
+    };
+    drop_change_set(app, request).await;
+    close(app, request, Event::Fail, result).await
 }
 
 /// Closes a deploy whose infrastructure changes nobody approved. `state` tells whether someone said no.
@@ -163,14 +202,25 @@ pub async fn turned_down(app: &App, id: &RequestId, state: &Value) -> Result<Val
     close(app, &request, Event::Cancel, result).await
 }
 
-/// After a start: a deploy whose execution has ended without closing it. One that somebody wanted stopped is stopped.
+/// A deploy whose execution has ended without closing it. One that somebody wanted stopped is stopped; one whose stack
+/// became what the template says is a success, whoever ended the execution.
 pub(in crate::flow) async fn close_orphan(app: &App, request: &Request) -> Result<(), TaskError> {
     if request.cancellation.is_some() {
         return super::cancel::finish(app, request).await;
     }
-    let cause = json!({ "errorMessage": "The workflow ended without recording why." }).to_string();
-    let state = json!({ "error": { "Error": "Bouncer.Orphaned", "Cause": cause } });
-    fail(app, &request.request_id, &state).await.map(|_| ())
+    // Before anything of it is stopped, which would look like a failure of its own.
+    let told = explain(app, request).await;
+    let said = match left_behind(app, request).await {
+        Ok(Left::Done) => return complete(app, &request.request_id, &Value::Null).await.map(|_| ()),
+        Ok(Left::Nothing) => "The workflow ended without recording why.",
+        Err(error) if error.name == UNAVAILABLE => return Err(error),
+        Err(_) => "The workflow ended without recording why, and what it had started could not be looked at.",
+        Ok(Left::GoesOn) => {
+            "The workflow was ended while CloudFormation changed the stack, which goes on; look at the stack before the \
+             next deploy."
+        }
+    };
+    give_up(app, request, told, said.to_owned()).await.map(|_| ())
 }
 
 /// The cause as far as builds and stacks tell it. What cannot be read is left out: the record must be closed anyway.
@@ -234,13 +284,15 @@ async fn explain_stack(app: &App, request: &Request) -> Result<BackendResult, Ta
 
 /// A change set that will not be executed goes, so that it cannot be executed by hand later.
 async fn drop_change_set(app: &App, request: &Request) {
-    let Some(run) = request.run.as_ref().filter(|run| run.executed_at.is_none()) else { return };
-    let (Some(set), Some(plan), Some(deploy_id)) = (&run.change_set, request.backend_plan(), &request.deploy_id) else {
+    let may_exist = |run: &&BackendRun| run.executed_at.is_none() && run.step >= BackendStep::ComparingStack;
+    let (Some(run), Some(plan), Some(deploy_id)) =
+        (request.run.as_ref().filter(may_exist), request.backend_plan(), &request.deploy_id)
+    else {
         return;
     };
     let dropped = async {
         let account = super::work::services(app)?.account(&plan.target, deploy_id).await?;
-        Ok::<_, TaskError>(account.delete_change_set(&set.id).await?)
+        Ok::<_, TaskError>(account.delete_change_set(change_set_of(run, deploy_id)).await?)
     };
     if let Err(error) = dropped.await {
         tracing::warn!(request_id = %request.request_id, %error, "a change set that will not be executed is still there");
@@ -257,7 +309,7 @@ pub(super) async fn close(
     let closed = if request.status.has_ended() {
         request.clone()
     } else {
-        let value = serde_json::to_value(&result)?;
+        let value = serde_json::to_value(result.within_budget())?;
         let ended = transition(app, request, event, |row| {
             row.finished_at = Some(Time::now());
             row.result = Some(value);
@@ -350,4 +402,48 @@ pub(super) fn history_row(request: &Request, status: DeployStatus) -> Option<Dep
         changes: None,
         error_summary: None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn resource(reason: String) -> FailedResource {
+        FailedResource {
+            resource: "Orders".into(),
+            resource_type: "AWS::SQS::Queue".into(),
+            status: "CREATE_FAILED".into(),
+            reason,
+            stack: "shop-prod".into(),
+            timestamp: "2026-01-01T00:00:00Z".into(),
+            cascade: false,
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn a_result_fits_and_keeps_its_cause(reasons in proptest::collection::vec("[a-zé\"]{0,300}", 1..20)) {
+            let event = |reason: &String| FailureEvent {
+                stack_name: "shop-prod".into(),
+                logical_resource_id: "Orders".into(),
+                resource_type: "AWS::SQS::Queue".into(),
+                resource_status: "CREATE_FAILED".into(),
+                resource_status_reason: reason.clone(),
+                timestamp: "2026-01-01T00:00:00Z".into(),
+            };
+            let whole = BackendResult {
+                error_summary: Some(reasons[0].clone()),
+                failed_resources: reasons.iter().cloned().map(resource).collect(),
+                cfn_failure_events: reasons.iter().map(event).collect(),
+                ..BackendResult::default()
+            };
+            let fitted = whole.clone().within(6_000);
+            prop_assert!(bytes_of(&fitted) <= 6_000);
+            prop_assert_eq!(&fitted.failed_resources[0].resource, "Orders");
+            let is_whole = fitted.cfn_failure_events.len() + fitted.failed_resources.len() == 2 * reasons.len();
+            prop_assert_eq!(is_whole, fitted.note.is_none());
+        }
+    }
 }

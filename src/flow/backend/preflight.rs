@@ -28,6 +28,7 @@ pub(super) async fn source(backend: &Backend, target: &BackendTarget, branch: &B
     let misconfigured = |fault: String| failed(fault, "Have an admin correct the project.");
     let repo = Repo::parse(&target.git_repo).map_err(|error| misconfigured(format!("The project's {error}.")))?;
     let parameters = StackParameters::parse(&target.sam_params).map_err(|error| misconfigured(error.to_string()))?;
+    parameters.check_size().map_err(|error| misconfigured(error.to_string()))?;
     let github = backend.github(target, &repo).await.map_err(|error| no_token(backend, target, &error))?;
     let of_github = |error: GithubError| github_failed(backend, target, &error);
     let commit = github.commit_of(&repo, branch).await.map_err(of_github)?;

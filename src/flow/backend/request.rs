@@ -25,9 +25,10 @@ use crate::store::locks::Lane;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use std::time::Duration;
 
-/// Waiting requests that are looked through for one of the same commit.
-const MAX_PENDING: usize = 1_000;
+/// How often a request that others of the same commit get before is tried to be stored.
+const TRIES: usize = 10;
 /// Deploys from which the usual duration is taken.
 const RECENT_DEPLOYS: usize = 25;
 /// The usual duration of a project without history, in seconds.
@@ -87,6 +88,9 @@ pub struct DeployAnswer {
     /// Whether this commit was asked for before and still waits.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub duplicate: bool,
+    /// Who asked for it before, when it was another key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked_by: Option<String>,
 }
 
 /// Asks for a deploy, or starts it where the project's mode asks nobody.
@@ -108,20 +112,17 @@ pub async fn deploy(app: &App, caller: &Caller, args: DeployBackend) -> Result<D
 
     let source = preflight::source(backend, &target, &branch).await?;
     if let Some(waiting) = waiting_for(app, &project.project_id, &source.commit.sha).await? {
-        return answer(&waiting, true);
+        return join(app, caller, &waiting).await;
     }
     let request_id = RequestId::random();
     let open = preflight::secrets(backend, &target, &source, &request_id.backend_deploy_id()).await?;
     let base = project.deployed.clone().filter(|deployed| deployed.is_of(&target));
     let (review, gate) = review(&target, &source, base.as_ref(), wording.context.clone(), &open).await;
     let plan = plan(&project, target, &branch, &source, base.map(|last| last.commit), gate);
-    let request = Request { review: Some(review), ..row(app, caller, request_id, plan, wording)? };
+    let request = Request { review: Some(review), ..row(app, caller, request_id, plan, wording)? }.within_budget();
 
-    match app.store.create_request(&request).await {
-        Ok(()) => {}
-        // A write whose answer was lost is sent again and then meets itself.
-        Err(StoreError::Conflict) if app.store.request(&request.request_id).await?.as_ref() == Some(&request) => {}
-        Err(error) => return Err(error.into()),
+    if let Some(waiting) = store(app, &request, &source.commit.sha).await? {
+        return join(app, caller, &waiting).await;
     }
     ask_and_start(app, &request).await?;
     tracing::info!(
@@ -129,7 +130,49 @@ pub async fn deploy(app: &App, caller: &Caller, args: DeployBackend) -> Result<D
         gate = ?gate, "a backend deploy is asked for"
     );
     tell(app, &request, Told::Pending).await;
-    answer(&request, false)
+    answer(&request, None)
+}
+
+/// Stores the request, or finds the one of the same commit that waits: of many at one instant one is stored.
+async fn store(app: &App, request: &Request, commit: &CommitSha) -> Result<Option<Request>, UserError> {
+    let project = request.project.as_ref().ok_or_else(UserError::system)?;
+    for _ in 0..TRIES {
+        let before = app.store.asked(project, commit).await?;
+        if before.as_ref() == Some(&request.request_id) {
+            // The write whose answer was lost.
+            return Ok(None);
+        }
+        if let Some(waiting) = still_waits(app, before.as_ref()).await? {
+            return Ok(Some(waiting));
+        }
+        match app.store.create_request_for(request, (project, commit), before.as_ref()).await {
+            Ok(()) => return Ok(None),
+            // Not all whom one was faster than should come back at once.
+            Err(StoreError::Conflict) => {
+                tokio::time::sleep(Duration::from_millis(rand::random_range(5..100))).await;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(UserError::new(
+        ErrorCode::Conflict,
+        "Many asked for this commit at this moment, and none of them could be stored for good.",
+        "Ask again in a moment.",
+    ))
+}
+
+/// Somebody asks for what waits already, and may look at it from now on, whoever was first.
+async fn join(app: &App, caller: &Caller, waiting: &Request) -> Result<DeployAnswer, UserError> {
+    if !waiting.is_visible_to(caller) {
+        match app.store.add_follower(&waiting.request_id, &caller.id).await {
+            Ok(()) => {}
+            Err(StoreError::Conflict) => {
+                tracing::warn!(request_id = %waiting.request_id, by = %caller.id, "too many keys follow a request");
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    answer(waiting, Some(caller))
 }
 
 /// The project and its backend, if this caller may deploy it.
@@ -248,19 +291,24 @@ async fn usual_seconds(app: &App, project: &ProjectId) -> Result<u64, UserError>
 
 /// A request of the same project and commit that still waits.
 async fn waiting_for(app: &App, project: &ProjectId, commit: &CommitSha) -> Result<Option<Request>, UserError> {
-    let now = Time::now();
-    let waiting = app.store.requests_in(Status::PendingApproval, MAX_PENDING).await?;
-    Ok(waiting.into_iter().find(|request| {
-        request.status_at(now) == Status::PendingApproval
-            && request.backend_plan().is_some_and(|plan| plan.project == *project && plan.commit == *commit)
-    }))
+    let asked = app.store.asked(project, commit).await?;
+    still_waits(app, asked.as_ref()).await
 }
 
-fn answer(request: &Request, duplicate: bool) -> Result<DeployAnswer, UserError> {
+async fn still_waits(app: &App, id: Option<&RequestId>) -> Result<Option<Request>, UserError> {
+    let Some(id) = id else { return Ok(None) };
+    let request = app.store.request(id).await?;
+    Ok(request.filter(|request| request.status_at(Time::now()) == Status::PendingApproval))
+}
+
+/// `again` is who asks for what waits already.
+fn answer(request: &Request, again: Option<&Caller>) -> Result<DeployAnswer, UserError> {
     let (Some(plan), Some(deploy_id)) = (request.backend_plan(), &request.deploy_id) else {
         return Err(UserError::system());
     };
     let asks = plan.gate == Gate::Ask;
+    let asker = request.source.as_ref().unwrap_or(&request.caller_name);
+    let asked_by = again.filter(|caller| caller.id != request.caller).map(|_| asker.clone());
     Ok(DeployAnswer {
         status: if asks { Status::PendingApproval.as_str() } else { "started" },
         request_id: request.request_id.to_string(),
@@ -270,7 +318,11 @@ fn answer(request: &Request, duplicate: bool) -> Result<DeployAnswer, UserError>
         commit_sha: plan.commit.clone(),
         commit_short: plan.commit.short().to_owned(),
         commit_message: plan.commit_message.clone(),
-        message: if asks {
+        message: if let Some(asker) = &asked_by {
+            format!(
+                "{asker} asked for this commit first, and it waits for an approver; poll bouncer_deploy_status with the deploy_id."
+            )
+        } else if asks {
             "Waiting for an approver; poll bouncer_deploy_status with the deploy_id.".to_owned()
         } else {
             "Started; poll bouncer_deploy_status with the deploy_id. Infrastructure changes still wait for an approver."
@@ -280,6 +332,7 @@ fn answer(request: &Request, duplicate: bool) -> Result<DeployAnswer, UserError>
         expires_in: asks.then(|| format!("{} seconds", request.expires_at.seconds_left(Time::now()))),
         findings: request.review.as_ref().map_or(0, |review| review.findings.total),
         plan_hash: request.plan_hash.map(|hash| hash.to_string()),
-        duplicate,
+        duplicate: again.is_some(),
+        asked_by,
     })
 }

@@ -80,6 +80,11 @@ impl Backend {
         })
     }
 
+    /// The archive that a deploy's build is made from, as CodeBuild names it. No other build has it.
+    pub(super) fn build_source(&self, deploy: &DeployId) -> String {
+        format!("{}/{}", self.artifacts.bucket(), place::source(deploy))
+    }
+
     /// The name of the secret that holds a project's GitHub token.
     pub(super) fn token_secret<'a>(&'a self, target: &'a BackendTarget) -> &'a str {
         target.github_pat_secret.as_deref().unwrap_or(&self.settings.github_token_secret)

@@ -5,10 +5,10 @@ use crate::aws::call::CallError;
 use crate::aws::stacks::StackAccount;
 use crate::flow::app::App;
 use crate::flow::ports::TaskError;
-use crate::model::backend_run::{BackendRun, BackendStep, ChangeSetKind};
+use crate::model::backend_run::{BackendRun, BackendStep};
 use crate::model::failure::{StackEvent, of_operation};
 use crate::model::ids::RequestId;
-use crate::model::stack_progress::{StackAction, StackOutcome, StackProgress};
+use crate::model::stack_progress::{StackOutcome, StackProgress};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -22,12 +22,8 @@ pub async fn check_stack(app: &App, id: &RequestId) -> Result<Value, TaskError> 
     let mut work = Work::load(app, id).await?;
     let account = work.account().await?;
     let set = work.run.change_set.clone().ok_or_else(|| refused("The record does not name the change set"))?;
-    let action = match set.kind {
-        ChangeSetKind::Create => StackAction::Create,
-        ChangeSetKind::Update => StackAction::Update,
-    };
     let known = work.run.stack.clone();
-    let mut progress = known.unwrap_or_else(|| StackProgress::new(action, &set.stack_id, set.resources));
+    let mut progress = known.unwrap_or_else(|| StackProgress::new(set.kind.into(), &set.stack_id, set.resources));
     let mut looked_at = BTreeSet::new();
     while let Some(stack) = next_stack(&progress, &looked_at) {
         let seen = progress.cursor(&stack).map(str::to_owned);

@@ -1,7 +1,7 @@
 //! `bouncer_confirm_frontend_deploy`: the files have been uploaded, and a human is asked.
 
 use super::files::{self, CheckedFile, FileToUpload};
-use super::plan::{PendingAnswer, pending_answer, submit};
+use super::plan::{PendingAnswer, Proposal, pending_answer, submit};
 use super::presigned::{hash_of, must_be_issued, must_be_ready, own_request};
 use crate::aws::objects::ObjectError;
 use crate::flow::app::App;
@@ -43,6 +43,8 @@ pub struct ConfirmDeploy {
     pub trust_scope: Option<String>,
     /// Seconds for the approver to decide: 60 to 3600.
     pub approval_window: Option<u64>,
+    /// Whether more than half of the site may go (false: such a deploy is refused).
+    pub allow_mass_delete: Option<bool>,
 }
 
 /// Checks that every file has arrived and asks for a decision.
@@ -69,7 +71,16 @@ pub async fn confirm(app: &App, caller: &Caller, args: ConfirmDeploy) -> Result<
     let checked = files::check_uploads(&args.files, &app.settings.limits)?;
     let arrived = arrivals(app, &project.project_id, &request.request_id, checked).await?;
     let manifest = files::manifest(&project, arrived)?;
-    submit(app, caller, &project, target, &manifest, wording, Some(request)).await
+    let proposal = Proposal {
+        project: &project,
+        target,
+        manifest: &manifest,
+        restores: None,
+        allow_mass_delete: args.allow_mass_delete.unwrap_or(false),
+        wording,
+        ready: Some(request),
+    };
+    submit(app, caller, proposal).await
 }
 
 /// The digest and size of every file, or which ones are missing. Files with an announced digest are known from one

@@ -7,6 +7,7 @@ use crate::model::caller::Caller;
 use crate::model::error::UserError;
 use crate::model::manifest::ChangeCounts;
 use crate::model::paths::SitePath;
+use crate::model::removal::MassDelete;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +29,8 @@ pub struct Difference {
     pub project: String,
     /// In numbers.
     pub changes: ChangeCounts,
+    /// Whether a deploy is refused without allow_mass_delete, because more than half of the site would go.
+    pub mass_delete: bool,
     /// By name.
     pub files: ChangedFiles,
 }
@@ -58,6 +61,7 @@ pub async fn diff(app: &App, _caller: &Caller, args: DiffFrontend) -> Result<Dif
         status: "ok",
         project: project.project_id.to_string(),
         changes: ChangeCounts::from(&changes),
+        mass_delete: MassDelete::of(&base, &manifest).is_some(),
         files: ChangedFiles {
             added: names(changes.added),
             changed: names(changes.changed),

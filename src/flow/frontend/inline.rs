@@ -1,7 +1,7 @@
 //! `bouncer_deploy_frontend`: the files travel in the call.
 
 use super::files::{self, InlineFile};
-use super::plan::{PendingAnswer, submit};
+use super::plan::{PendingAnswer, Proposal, submit};
 use crate::aws::objects::ObjectError;
 use crate::flow::app::App;
 use crate::flow::projects::deployable;
@@ -32,6 +32,8 @@ pub struct DeployFrontend {
     pub account: Option<String>,
     /// Seconds for the approver to decide: 60 to 3600.
     pub approval_window: Option<u64>,
+    /// Whether more than half of the site may go (false: such a deploy is refused).
+    pub allow_mass_delete: Option<bool>,
 }
 
 /// Stores the files and asks for a decision.
@@ -66,5 +68,15 @@ pub async fn deploy(app: &App, caller: &Caller, args: DeployFrontend) -> Result<
         .try_collect::<Vec<()>>()
         .await
         .map_err(|error: ObjectError| UserError::from(error))?;
-    submit(app, caller, &project, target, &manifest, wording, None).await
+    let allow_mass_delete = args.allow_mass_delete.unwrap_or(false);
+    let proposal = Proposal {
+        project: &project,
+        target,
+        manifest: &manifest,
+        restores: None,
+        allow_mass_delete,
+        wording,
+        ready: None,
+    };
+    submit(app, caller, proposal).await
 }

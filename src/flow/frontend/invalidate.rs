@@ -5,13 +5,14 @@ use super::outcome::report_of;
 use super::publish::load;
 use super::report::InvalidationView;
 use crate::aws::cdn::{CdnError, Invalidation};
+use crate::aws::objects::ObjectError;
 use crate::aws::roles::RoleError;
 use crate::aws::sites::Site;
 use crate::flow::app::App;
 use crate::flow::errors::UNAVAILABLE;
 use crate::flow::ports::TaskError;
 use crate::model::ids::RequestId;
-use crate::model::invalidation::{EVERYTHING, paths};
+use crate::model::invalidation::{EVERYTHING, Untrue};
 use crate::model::plan::FrontendPlan;
 use crate::model::request::{Request, Status};
 use serde_json::{Value, json};
@@ -66,7 +67,18 @@ async fn wanted(app: &App, request: &Request, plan: &FrontendPlan) -> Result<Vec
     };
     let earlier = app.read_release(&plan.project, base).await?.manifest;
     let later = app.read_manifest(&plan.project, plan.manifest).await?;
-    Ok(paths(&earlier, &later))
+    let mut untrue = Untrue::between(&earlier, &later);
+    if untrue.has_added() {
+        for release in app.release_documents(&plan.project).await? {
+            match app.read_release(&plan.project, &release).await {
+                Ok(older) => untrue.remember(&older.manifest),
+                // Given up meanwhile, and its files with it.
+                Err(ObjectError::NotFound { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+    Ok(untrue.into_paths())
 }
 
 async fn open(app: &App, plan: &FrontendPlan, id: &RequestId) -> Result<Site, TaskError> {

@@ -30,8 +30,18 @@ pub struct FrontendResult {
     pub failed_files: Vec<FailedFile>,
     /// Files that were there already.
     pub unchanged_count: u64,
-    /// Files removed from the bucket.
+    /// Files removed from the bucket: pages that are gone from the site, and whatever earlier releases left that nothing
+    /// needs any more.
     pub removed_count: u64,
+    /// Files that should have been removed and were not.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub not_removed_count: u64,
+    /// The first of them, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_removed: Vec<FailedFile>,
+    /// Why no more files were removed. The site is live all the same; a later deploy tries again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prune_error: Option<String>,
     /// The release; absent when none went live.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub release_id: Option<ReleaseId>,
@@ -60,6 +70,11 @@ pub enum InvalidationOutcome {
     Not(&'static str),
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref)] // What serde asks for.
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
 const SKIPPED: InvalidationOutcome = InvalidationOutcome::Not("skipped");
 
 /// Closes a deploy that is live. `state` is the execution's data, which tells of a failed invalidation.
@@ -69,6 +84,8 @@ pub async fn complete(app: &App, id: &RequestId, state: &Value) -> Result<Value,
     let release_id = release_of(&request);
     let made = report.as_ref().and_then(|report| report.invalidation.clone());
     let failed = cause_of(state, "/invalidation_error").filter(|_| made.is_none());
+    let removed = report.as_ref().map(|report| report.removed.clone()).unwrap_or_default();
+    let stopped = cause_of(state, "/withdraw_error").or_else(|| cause_of(state, "/prune_error"));
     let distribution = request.frontend_plan().and_then(|plan| plan.target.distribution_id.clone()).unwrap_or_default();
     let result = FrontendResult {
         deploy_status: DeployOutcome::Deployed,
@@ -76,7 +93,10 @@ pub async fn complete(app: &App, id: &RequestId, state: &Value) -> Result<Value,
         failed_count: 0,
         failed_files: vec![],
         unchanged_count: report.map_or(0, |report| report.unchanged_count),
-        removed_count: 0,
+        removed_count: removed.count,
+        not_removed_count: removed.kept_count,
+        not_removed: removed.kept,
+        prune_error: removed.stopped.or(stopped),
         release_id,
         cf_invalidation_failed: failed.is_some(),
         cf_invalidation_error: failed.as_ref().map(|cause| {
@@ -124,6 +144,9 @@ pub async fn fail(app: &App, id: &RequestId, state: &Value) -> Result<Value, Tas
         failed_files: report.failed_files,
         unchanged_count: report.unchanged_count,
         removed_count: 0,
+        not_removed_count: 0,
+        not_removed: vec![],
+        prune_error: None,
         release_id: None,
         cf_invalidation: SKIPPED,
         cf_invalidation_failed: false,
@@ -205,7 +228,7 @@ pub(super) fn report_of(request: &Request) -> Option<Report> {
     serde_json::from_value(request.result.clone()?).ok()
 }
 
-fn release_of(request: &Request) -> Option<ReleaseId> {
+pub(super) fn release_of(request: &Request) -> Option<ReleaseId> {
     request.frontend_plan().map(|plan| ReleaseId::derive(&plan.manifest, &request.request_id))
 }
 

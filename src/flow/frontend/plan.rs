@@ -6,16 +6,18 @@ use crate::flow::transition::transition;
 use crate::flow::wording::Wording;
 use crate::model::caller::Caller;
 use crate::model::error::{ErrorCode, UserError};
-use crate::model::ids::RequestId;
+use crate::model::ids::{ReleaseId, RequestId};
 use crate::model::manifest::{ChangeCounts, Manifest};
 use crate::model::plan::{FrontendPlan, Plan};
 use crate::model::project::{FrontendTarget, Project};
+use crate::model::removal::MassDelete;
 use crate::model::request::{Action, Event, Lifetime, Request, Status};
 use crate::model::time::Time;
 use crate::store::StoreError;
 use crate::store::requests::TransitionError;
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::json;
 
 /// The answer when a human has to decide.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -38,38 +40,58 @@ pub struct PendingAnswer {
     pub total_size: u64,
     /// Against the project's current release.
     pub changes: ChangeCounts,
+    /// The earlier release that the site would go back to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restores: Option<ReleaseId>,
     /// What an approval is bound to.
     pub plan_hash: String,
 }
 
-/// Stores the plan and asks for its approval. `ready` is the request under which the files were uploaded.
-pub(super) async fn submit(
-    app: &App,
-    caller: &Caller,
-    project: &Project,
-    target: FrontendTarget,
-    manifest: &Manifest,
-    wording: Wording,
-    ready: Option<Request>,
-) -> Result<PendingAnswer, UserError> {
-    let (base, stored) = tokio::join!(
-        app.site_of(&project.project_id, project.current_release.as_ref()),
-        app.write_manifest(&project.project_id, manifest)
-    );
-    let changes = ChangeCounts::from(&manifest.changes_since(&base?));
+/// What is asked for.
+pub(super) struct Proposal<'a> {
+    pub project: &'a Project,
+    pub target: FrontendTarget,
+    /// The files.
+    pub manifest: &'a Manifest,
+    /// The earlier release that they are of, when a site goes back to one.
+    pub restores: Option<ReleaseId>,
+    /// Whether more than half of the site may go.
+    pub allow_mass_delete: bool,
+    pub wording: Wording,
+    /// The request under which the files were uploaded.
+    pub ready: Option<Request>,
+}
+
+/// Stores the plan and asks for its approval.
+pub(super) async fn submit(app: &App, caller: &Caller, proposal: Proposal<'_>) -> Result<PendingAnswer, UserError> {
+    let Proposal { project, target, manifest, restores, allow_mass_delete, wording, ready } = proposal;
+    let base = app.site_of(&project.project_id, project.current_release.as_ref()).await?;
+    let changes = ChangeCounts::from(&manifest.changes_since(&base));
+    let mass_delete = MassDelete::of(&base, manifest);
+    if let Some(too_much) = mass_delete.filter(|_| !allow_mass_delete) {
+        return Err(UserError::validation(
+            format!("This {too_much}, more than half, so nobody was asked."),
+            "Look at what bouncer_frontend_diff lists as removed. If it is meant, ask again with allow_mass_delete: true \
+             (--allow-mass-delete).",
+        )
+        .with("changes", json!(changes)));
+    }
+    let mass_delete = mass_delete.is_some();
     let plan = FrontendPlan {
         version: FrontendPlan::VERSION,
         project: project.project_id.clone(),
         target,
-        manifest: stored?,
+        manifest: app.write_manifest(&project.project_id, manifest).await?,
         base_release: project.current_release.clone(),
+        restores,
+        mass_delete,
     };
     let plan_hash = plan.hash()?;
     let window = wording.approval_window.unwrap_or(app.settings.approval_window);
     let lifetime = Lifetime { from: Time::now(), valid: window, kept: Request::KEPT_SECONDS };
     let request_id = ready.as_ref().map_or_else(RequestId::random, |request| request.request_id.clone());
     let deploy_id = request_id.frontend_deploy_id();
-    let summary = summary(project, changes);
+    let summary = summary(&plan, changes);
     let request = Request {
         source: wording.source,
         trust_scope: wording.trust_scope,
@@ -133,13 +155,18 @@ pub(super) fn pending_answer(request: &Request) -> Result<PendingAnswer, UserErr
         file_count: request.file_count,
         total_size: request.total_size,
         changes,
+        restores: request.frontend_plan().and_then(|plan| plan.restores.clone()),
         plan_hash: plan_hash.to_string(),
     })
 }
 
-fn summary(project: &Project, changes: ChangeCounts) -> String {
-    format!(
-        "Deploy {}: {} added, {} changed, {} removed, {} unchanged",
-        project.project_id, changes.added, changes.changed, changes.removed, changes.unchanged
-    )
+fn summary(plan: &FrontendPlan, changes: ChangeCounts) -> String {
+    let project = &plan.project;
+    let what = match &plan.restores {
+        Some(release) => format!("Roll {project} back to {release}"),
+        None => format!("Deploy {project}"),
+    };
+    let ChangeCounts { added, changed, removed, unchanged, .. } = changes;
+    let warning = if plan.mass_delete { "MOST OF THE SITE GOES. " } else { "" };
+    format!("{warning}{what}: {added} added, {changed} changed, {removed} removed, {unchanged} unchanged")
 }

@@ -129,7 +129,7 @@ fn approved_plan(request: &Request) -> Result<FrontendPlan, TaskError> {
     Ok(plan)
 }
 
-async fn hold(app: &App, request: &Request, plan: &FrontendPlan) -> Result<(), TaskError> {
+pub(super) async fn hold(app: &App, request: &Request, plan: &FrontendPlan) -> Result<(), TaskError> {
     let seconds = app.settings.publish.lease_seconds;
     lease::hold(app, &plan.project, Lane::Frontend, &request.request_id, seconds).await
 }
@@ -173,7 +173,7 @@ async fn no_role(app: &App, request: &Request, cursor: &Cursor, error: &RoleErro
 }
 
 /// Renews the lease while a slice runs. Ends when it is another's, and before it could become another's.
-async fn keep_lease(app: &App, request: &Request, plan: &FrontendPlan) -> TaskError {
+pub(super) async fn keep_lease(app: &App, request: &Request, plan: &FrontendPlan) -> TaskError {
     let lease = Duration::from_secs(app.settings.publish.lease_seconds);
     let period = (lease / 6).max(Duration::from_millis(100));
     let mut renewed = Instant::now();
@@ -202,6 +202,7 @@ pub(super) async fn announce(
         project: plan.project.clone(),
         request_id: request.request_id.clone(),
         created_at: request.started_at.unwrap_or(request.created_at),
+        bucket: Some(plan.target.bucket.clone()),
         manifest: manifest.clone(),
     };
     app.write_release(&release).await?;

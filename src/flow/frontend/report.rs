@@ -39,6 +39,32 @@ pub(super) struct Report {
     pub error: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invalidation: Option<InvalidationView>,
+    #[serde(default)]
+    pub removed: Removed,
+}
+
+/// What came of removing what the site no longer has.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Removed {
+    /// Files removed from the bucket.
+    pub count: u64,
+    /// Files that stayed, and why; the first ones.
+    pub kept: Vec<FailedFile>,
+    /// How many stayed.
+    pub kept_count: u64,
+    /// Why nothing more was removed.
+    pub stopped: Option<String>,
+}
+
+impl Removed {
+    /// Notes a file that stays; once, however often it is tried.
+    pub(super) fn keep(&mut self, path: &SitePath, reason: String) {
+        let known = self.kept.iter().any(|file| file.filename == path.as_str());
+        self.kept_count += u64::from(!known);
+        if !known && self.kept.len() < FAILURES_SHOWN {
+            self.kept.push(FailedFile { filename: path.to_string(), reason });
+        }
+    }
 }
 
 /// An invalidation of the CDN's cache.
@@ -70,6 +96,7 @@ impl Report {
             failed_files: vec![],
             error: None,
             invalidation: None,
+            removed: Removed::default(),
         }
     }
 

@@ -14,7 +14,9 @@ use crate::model::paths::SitePath;
 use crate::model::plan::FrontendPlan;
 use crate::model::progress::{Progress, Step};
 use crate::model::project::Project;
+use crate::model::release::LiveRelease;
 use crate::model::request::Request;
+use crate::model::time::Time;
 use crate::store::StoreError;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -212,7 +214,16 @@ impl Work<'_> {
         self.write_report(&Report::new(DeployOutcome::Deployed, written, unchanged)).await?;
         let (store, project) = (&self.app.store, &self.plan.project);
         let (bucket, base) = (&self.plan.target.bucket, self.plan.base_release.as_ref());
-        match store.settle_release(project, bucket, base, self.release_id, unsettled).await {
+        let live = LiveRelease {
+            release_id: self.release_id.clone(),
+            request_id: self.request.request_id.clone(),
+            live_at: Time::now(),
+            manifest: self.plan.manifest,
+            files: self.manifest.entries().len(),
+            bytes: self.manifest.total_size(),
+            restores: self.plan.restores.clone(),
+        };
+        match store.settle_release(project, bucket, base, &live, unsettled).await {
             Ok(()) => Ok(DEPLOYED),
             // A repeated slice finds its own pointer; anybody else's means that the lease was lost.
             Err(StoreError::Conflict) => match store.project(project).await? {

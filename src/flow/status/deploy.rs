@@ -11,6 +11,7 @@ use crate::model::ids::{DeployId, RequestId};
 use crate::model::manifest::ChangeCounts;
 use crate::model::request::{Request, Status};
 use crate::model::time::Time;
+use crate::store::glance::Glance;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -42,6 +43,23 @@ pub enum DeployState {
     Expired,
     #[serde(rename = "not_found")]
     NotFound,
+}
+
+impl DeployState {
+    /// What a record says at a time. One that is kept no longer is expired, whatever came of it: it may be gone at the
+    /// next look.
+    fn of(request: &Request, now: Time) -> Self {
+        match request.status_at(now) {
+            _ if request.is_outdated(now) => DeployState::Expired,
+            Status::Ready | Status::PendingApproval => DeployState::PendingApproval,
+            Status::Approved => DeployState::Pending,
+            Status::Running => DeployState::Running,
+            Status::Completed => DeployState::Success,
+            Status::Failed => DeployState::Failed,
+            Status::Denied | Status::Cancelled => DeployState::Cancelled,
+            Status::Expired => DeployState::Expired,
+        }
+    }
 }
 
 /// What `bouncer_deploy_status` says of a backend beside all that it says of any deploy.
@@ -169,7 +187,11 @@ pub struct DeployView {
 
 /// A deploy that this caller may see.
 pub(in crate::flow) async fn find_deploy(app: &App, caller: &Caller, text: &str) -> Result<Request, UserError> {
-    look_up(app, caller, text).await?.ok_or_else(|| {
+    let request = match DeployId::parse(text) {
+        Ok(id) => app.store.request(&id.request_id()).await?.filter(|request| is_for(request, &id, caller)),
+        Err(_) => None,
+    };
+    request.ok_or_else(|| {
         let shown: String = text.chars().take(80).collect();
         UserError::not_found(
             format!("There is no deploy '{shown}' that you may see."),
@@ -179,32 +201,25 @@ pub(in crate::flow) async fn find_deploy(app: &App, caller: &Caller, text: &str)
     })
 }
 
-async fn look_up(app: &App, caller: &Caller, text: &str) -> Result<Option<Request>, UserError> {
-    let request = match DeployId::parse(text) {
-        Ok(id) => app.store.request(&id.request_id()).await?.filter(|request| request.deploy_id.as_ref() == Some(&id)),
-        Err(_) => None,
-    };
-    Ok(request.filter(|request| caller.may_see(&request.caller)))
+fn is_for(request: &Request, deploy: &DeployId, caller: &Caller) -> bool {
+    request.deploy_id.as_ref() == Some(deploy) && request.is_visible_to(caller)
 }
 
 /// Where a deploy stands. An unknown id is an answer, not an error.
 pub async fn deploy_status(app: &App, caller: &Caller, args: WhichDeploy) -> Result<DeployView, UserError> {
-    let Some(request) = look_up(app, caller, &args.deploy_id).await? else {
+    let seen = match DeployId::parse(args.deploy_id.as_str()) {
+        Ok(id) => app.store.glance(&id.request_id()).await?.filter(|request| is_for(request, &id, caller)),
+        Err(_) => None,
+    };
+    let Some(request) = seen.map(Glance::into_request) else {
         return Ok(unknown_deploy(args.deploy_id));
     };
     let triggered_by = request.source.clone().unwrap_or_else(|| request.caller_name.clone());
-    let status = status_of(request, Time::now());
+    let now = Time::now();
+    let state = DeployState::of(&request, now);
+    let status = status_of(request, now);
     let step = status.progress.as_ref().map(|progress| progress.step_name);
     let summary = status.result.as_ref().and_then(|result| result.get("error_summary")).and_then(Value::as_str);
-    let state = match status.status {
-        Status::Ready | Status::PendingApproval => DeployState::PendingApproval,
-        Status::Approved => DeployState::Pending,
-        Status::Running => DeployState::Running,
-        Status::Completed => DeployState::Success,
-        Status::Failed => DeployState::Failed,
-        Status::Denied | Status::Cancelled => DeployState::Cancelled,
-        Status::Expired => DeployState::Expired,
-    };
     let phase = step.filter(|_| state == DeployState::Running);
     Ok(DeployView {
         status: state,
@@ -253,5 +268,38 @@ fn unknown_deploy(deploy_id: String) -> DeployView {
         backend: None,
         phase: None,
         phase_note: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::caller::Role;
+    use crate::model::ids::KeyId;
+    use crate::model::request::{Action, Lifetime};
+
+    #[test]
+    fn a_record_past_its_time_is_expired_whatever_came_of_it() {
+        let now = Time::now();
+        let caller = Caller { id: KeyId::parse("key-0123456789ab").unwrap(), name: "a".into(), role: Role::Agent };
+        let lifetime = Lifetime { from: now, valid: 600, kept: 1_000 };
+        for (status, within, later) in [
+            (Status::PendingApproval, DeployState::PendingApproval, DeployState::Expired),
+            (Status::Approved, DeployState::Pending, DeployState::Pending),
+            (Status::Running, DeployState::Running, DeployState::Running),
+            (Status::Completed, DeployState::Success, DeployState::Success),
+            (Status::Failed, DeployState::Failed, DeployState::Failed),
+            (Status::Denied, DeployState::Cancelled, DeployState::Cancelled),
+            (Status::Cancelled, DeployState::Cancelled, DeployState::Cancelled),
+            (Status::Expired, DeployState::Expired, DeployState::Expired),
+        ] {
+            let request =
+                Request::new(RequestId::random(), Action::BackendDeploy, status, &caller, "a deploy", lifetime);
+            let at = |seconds| DeployState::of(&request, now.plus_seconds(seconds));
+            assert_eq!((at(0), at(700)), (within, later), "{status}");
+            // Nothing but its own end says that what runs has ended.
+            let outdated = if status == Status::Running { DeployState::Running } else { DeployState::Expired };
+            assert_eq!(at(1_602), outdated, "{status}");
+        }
     }
 }

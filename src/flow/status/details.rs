@@ -7,7 +7,7 @@ use crate::flow::prompts::site_content;
 use crate::model::caller::{Caller, Role};
 use crate::model::commit::CommitSha;
 use crate::model::error::UserError;
-use crate::model::ids::DeployId;
+use crate::model::ids::{DeployId, ReleaseId};
 use crate::model::manifest::ChangeCounts;
 use crate::model::prompt::FileLine;
 use crate::model::request::{Action, Request, Status};
@@ -35,6 +35,12 @@ pub struct RequestDetails {
     pub caller: CallerView,
     /// Why.
     pub reason: Option<String>,
+    /// The earlier release that the site would go back to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restores: Option<ReleaseId>,
+    /// What to know before anything else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warning: Option<&'static str>,
     /// What it would change.
     pub changes: Option<ChangeCounts>,
     /// The first files that would be written.
@@ -203,6 +209,11 @@ pub async fn show(app: &App, caller: &Caller, args: WhichRequest) -> Result<Requ
             region: plan.target.region.clone(),
             deploy_role_arn: plan.target.deploy_role_arn.clone(),
         }),
+        restores: request.frontend_plan().and_then(|plan| plan.restores.clone()),
+        warning: request
+            .frontend_plan()
+            .filter(|plan| plan.mass_delete)
+            .map(|_| "More than half of the site would be gone."),
         source: request.source,
         caller: CallerView { key_id: request.caller.into(), name: request.caller_name },
         reason: request.reason,

@@ -65,6 +65,13 @@ pub async fn health(app: &App, caller: &Caller) -> Health {
         }
     };
     checks.push(Check { name: format!("staging bucket {bucket}"), ok, detail: detail.to_owned() });
+    for channel in &app.channels {
+        let (ok, detail) = match channel.check().await {
+            Ok(detail) => (true, detail),
+            Err(error) => (false, error.to_string()),
+        };
+        checks.push(Check { name: channel.name().to_owned(), ok, detail });
+    }
     Health {
         profile: app.settings.profile.as_str(),
         version: env!("CARGO_PKG_VERSION"),

@@ -12,7 +12,7 @@ pub use deploy::{BackendView, DeployState, DeployView, WhichDeploy, deploy_statu
 pub use details::{CallerView, FileChange, RequestDetails, TargetView, show};
 pub use health::{Check, Health, health};
 pub use history::{DeployHistory, DeployItem, WhichHistory, history};
-pub use pending::{ListPending, PendingItem, PendingList, list_pending};
+pub use pending::{ListPending, PendingItem, PendingList, list_pending, waiting};
 pub(super) use request::hint;
 pub use request::{ProgressView, RequestStatus, StepName, WhichRequest, status};
 

@@ -6,6 +6,7 @@ use crate::model::caller::Caller;
 use crate::model::error::UserError;
 use crate::model::request::{Action, Request, Status};
 use crate::model::time::Time;
+use crate::store::StoreError;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -50,20 +51,13 @@ pub struct PendingItem {
 
 /// Lists what waits for a decision: a caller's own requests, or all for an approver.
 pub async fn list_pending(app: &App, caller: &Caller, args: ListPending) -> Result<PendingList, UserError> {
-    const CONSIDERED: usize = 10_000;
     let limit = checked_limit(args.limit, 20)?;
     let now = Time::now();
-    let mut waiting: Vec<Request> = app
-        .store
-        .requests_in(Status::PendingApproval, CONSIDERED)
+    let requests: Vec<PendingItem> = waiting(app)
         .await?
         .into_iter()
-        .filter(|request| request.status_at(now) == Status::PendingApproval && caller.may_see(&request.caller))
+        .filter(|request| request.is_visible_to(caller))
         .filter(|request| args.source.is_none() || args.source == request.source)
-        .collect();
-    waiting.sort_by(|a, b| (a.expires_at, &a.request_id).cmp(&(b.expires_at, &b.request_id)));
-    let requests: Vec<PendingItem> = waiting
-        .into_iter()
         .take(limit)
         .map(|request| PendingItem {
             action: request.action,
@@ -77,4 +71,14 @@ pub async fn list_pending(app: &App, caller: &Caller, args: ListPending) -> Resu
         })
         .collect();
     Ok(PendingList { count: requests.len(), requests })
+}
+
+/// All that waits for a decision: undecided and unexpired, soonest expiry first.
+pub async fn waiting(app: &App) -> Result<Vec<Request>, StoreError> {
+    const CONSIDERED: usize = 10_000;
+    let now = Time::now();
+    let mut waiting = app.store.requests_in(Status::PendingApproval, CONSIDERED).await?;
+    waiting.retain(|request| request.status_at(now) == Status::PendingApproval);
+    waiting.sort_by(|a, b| (a.expires_at, &a.request_id).cmp(&(b.expires_at, &b.request_id)));
+    Ok(waiting)
 }

@@ -2,11 +2,11 @@
 
 use super::deploy::BackendView;
 use crate::flow::app::App;
-use crate::flow::approval::find;
+use crate::flow::approval::unknown;
 use crate::model::backend_run::{BackendRun, BackendStep};
 use crate::model::caller::Caller;
 use crate::model::error::UserError;
-use crate::model::ids::DeployId;
+use crate::model::ids::{DeployId, RequestId};
 use crate::model::manifest::ChangeCounts;
 use crate::model::progress::{FRONTEND_STEPS, Progress, Step};
 use crate::model::request::{Action, Request, Status};
@@ -167,8 +167,10 @@ impl From<&Progress> for ProgressView {
 
 /// Where a request stands.
 pub async fn status(app: &App, caller: &Caller, args: WhichRequest) -> Result<RequestStatus, UserError> {
-    let request = find(app, caller, &args.request_id).await?;
-    Ok(status_of(request, Time::now()))
+    let unknown = || unknown(&args.request_id);
+    let id = RequestId::parse(args.request_id.as_str()).map_err(|_| unknown())?;
+    let request = app.store.glance(&id).await?.filter(|request| request.is_visible_to(caller)).ok_or_else(unknown)?;
+    Ok(status_of(request.into_request(), Time::now()))
 }
 
 /// Where a request is right now, in the sentence of `progress_hint`.

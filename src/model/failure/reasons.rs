@@ -50,7 +50,12 @@ pub(super) fn meaning(reason: &str) -> Meaning<'_> {
 
 /// Whether a reason only says that something else failed first.
 pub fn only_follows(reason: &str) -> bool {
-    meaning(reason) == Meaning::Cascade
+    match meaning(reason) {
+        Meaning::Cascade => true,
+        // A nested stack's row about what failed in it; one that failed by itself has a reason of its own.
+        Meaning::Relay { .. } => reason.contains(LISTING),
+        Meaning::Cause | Meaning::Silent => false,
+    }
 }
 
 /// Whether a stack only lists what failed in it.

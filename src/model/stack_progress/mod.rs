@@ -126,6 +126,11 @@ impl StackProgress {
         }
     }
 
+    /// Whether the stack is as its template says and only what was replaced is still to be removed.
+    pub fn only_cleans_up(&self) -> bool {
+        !self.rolling_back && self.status.as_deref().is_some_and(|status| status.contains("COMPLETE_CLEANUP"))
+    }
+
     /// Counts events of this operation, newest first; those of several stacks may follow one another. What was counted
     /// before is not counted again.
     pub fn absorb(&mut self, events_newest_first: &[StackEvent]) {

@@ -7,6 +7,7 @@ mod sites;
 pub use credentials::{Credentials, CredentialsError};
 
 use super::backend::{self, BackendSetupError};
+use super::telegram::{Entrance, Place, TelegramSetupError};
 use super::{TABLE_PREFIX, guard, limits, listen, router};
 use crate::aws;
 use crate::engine::local::LocalEngine;
@@ -51,6 +52,8 @@ pub enum ServeError {
     Credentials(#[from] CredentialsError),
     #[error(transparent)]
     Backend(#[from] BackendSetupError),
+    #[error(transparent)]
+    Telegram(#[from] TelegramSetupError),
     #[error("the records could not be prepared: {0}")]
     Store(#[from] StoreError),
     #[error("the object storage could not be prepared: {0}")]
@@ -126,13 +129,14 @@ async fn serve_over(
     let aws::Storage { store, objects, sites } = aws::local(&endpoints, TABLE_PREFIX);
     store.create_missing_tables().await?;
     let engine = LocalEngine::new(store.clone());
+    let entrance = Entrance::from_environment(Place::Machine).await?;
     let app = Arc::new(App {
         store,
         objects,
         sites,
         backend: backend::from_environment().await?,
         engine: engine.clone(),
-        channels: vec![],
+        channels: entrance.iter().map(Entrance::channel).collect(),
         turns: Default::default(),
         settings: Settings {
             profile: Profile::Local,
@@ -148,6 +152,7 @@ async fn serve_over(
     app.objects.create_bucket(&app.settings.staging_bucket()).await?;
     Credentials::load_or_create(&options.data_dir, &app.store).await?;
 
+    let bot = entrance.map(|entrance| Arc::new(entrance.open(app.clone())));
     let work_stop = CancellationToken::new();
     let work = tokio::spawn(engine.run(Arc::new(TaskRunner::new(app.clone())), work_stop.clone()));
     approval::recover(&app).await.map_err(ServeError::Recovery)?;
@@ -164,12 +169,18 @@ async fn serve_over(
     files::write_private(&server_file, &bytes).map_err(failed)?;
 
     let hosts = guard::Hosts::named(options.listen.ip(), &options.allowed_hosts);
-    let router = router(app, hosts, guard::FirstKey::none(), sites::routes());
+    let router = router(app, hosts, guard::FirstKey::none(), sites::routes(), bot.clone());
+    let intake = bot.map(|bot| tokio::spawn(bot.run(work_stop.clone())));
     // Whoever waits for readiness may have gone; that stops nothing.
     let _ = ready.send(url);
     let outcome = listen::until(listener, router, shutdown).await.map_err(ServeError::Serving);
 
     work_stop.cancel();
+    if let Some(intake) = intake
+        && let Err(error) = intake.await
+    {
+        tracing::error!(%error, "Telegram's updates were not taken in to the end");
+    }
     if let Err(error) = work.await {
         tracing::error!(%error, "the workflow engine did not stop in order");
     }

@@ -4,6 +4,7 @@
 use crate::aws::objects::{ObjectError, Opened};
 use crate::flow::app::App;
 use crate::model::ids::ProjectId;
+use crate::model::paths::MAX_PATH_BYTES;
 use crate::server::http::Api;
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -13,6 +14,7 @@ use axum::{Router, routing};
 use futures::stream;
 
 const INDEX: &str = "index.html";
+const NO_FILE: &str = "There is no such file in this site.\n";
 
 /// The routes of every site.
 pub(super) fn routes() -> Router<Api> {
@@ -44,11 +46,13 @@ async fn serve(app: &App, project: &str, path: &str) -> Response {
         Err(response) => return *response,
     };
     let key = if path.is_empty() || path.ends_with('/') { format!("{path}{INDEX}") } else { path.to_owned() };
+    // No object is called so, and the SDK or the storage would take it for a fault.
+    if key.len() > MAX_PATH_BYTES || key.trim().is_empty() {
+        return plain(StatusCode::NOT_FOUND, NO_FILE);
+    }
     match app.objects.open(&bucket, &key).await {
         Ok(opened) => stream_body(opened, bucket),
-        Err(ObjectError::NotFound { .. } | ObjectError::NoSuchBucket(_)) => {
-            plain(StatusCode::NOT_FOUND, "There is no such file in this site.\n")
-        }
+        Err(ObjectError::NotFound { .. } | ObjectError::NoSuchBucket(_)) => plain(StatusCode::NOT_FOUND, NO_FILE),
         Err(error) => {
             tracing::warn!(%error, "a site's file could not be read");
             plain(StatusCode::BAD_GATEWAY, "The site cannot be read right now.\n")

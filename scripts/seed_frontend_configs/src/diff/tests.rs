@@ -119,7 +119,8 @@ fn any_value() -> impl Strategy<Value = Value> {
         json!(null),
         json!(true),
         json!(false),
-        json!(7),
+        json!(5),
+        json!(24),
         json!([]),
         json!([rule]),
         json!("us-east-1"),
@@ -131,7 +132,7 @@ fn any_value() -> impl Strategy<Value = Value> {
 }
 
 fn any_stored() -> impl Strategy<Value = Stored> {
-    prop::collection::btree_map(prop::sample::select(FRONTEND_FIELDS.to_vec()), any_value(), 0..=7).prop_map(Stored)
+    prop::collection::btree_map(prop::sample::select(FRONTEND_FIELDS.to_vec()), any_value(), 0..=9).prop_map(Stored)
 }
 
 fn any_wanted() -> impl Strategy<Value = Wanted> {
@@ -143,6 +144,8 @@ fn any_wanted() -> impl Strategy<Value = Wanted> {
         "frontend_region = \"us-east-1\"",
         "frontend_region = \"eu-west-1\"",
         "frontend_deploy_role_arn = \"arn:aws:iam::123456789012:role/x\"",
+        "retain_releases = 3",
+        "asset_grace_hours = 0",
         "frontend_cache_rules = []",
         "frontend_cache_rules = [{ pattern = \"*.json\", cache_control = \"no-cache\" }]",
     ];

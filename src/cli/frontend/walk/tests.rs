@@ -158,3 +158,24 @@ fn what_is_no_file_is_refused() {
     let _socket = std::os::unix::net::UnixListener::bind(site.at("sock")).unwrap();
     assert_eq!(site.refusal().message, "'sock' is neither a file nor a folder.");
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+    /// Whatever stands in the file: the folder is walked without a part of it, or the line is named.
+    #[test]
+    fn any_bouncerignore_is_obeyed_or_named(
+        lines in proptest::collection::vec("(!?/?(\\*\\*/)?[a-z*?.]{0,6}/?)|[\\[\\]{}!\\\\*?, a-z]{0,12}|\\PC{0,8}|\\{{300,400}", 0..6)
+    ) {
+        let files = ["index.html", "a/b.txt", "a/c/d.js", "x y.txt"];
+        let site = Site::new(&files);
+        site.write(IGNORE_FILE, &lines.join("\n"));
+        match walk(site.0.path()) {
+            Ok(walked) => {
+                proptest::prop_assert!(walked.iter().all(|file| files.contains(&file.path.as_str())));
+                proptest::prop_assert!(walked.iter().any(|file| file.path.is_index()));
+            }
+            Err(error) => proptest::prop_assert!(!error.to_string().trim().is_empty()),
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! What a live site no longer needs is removed: the tasks `frontend.withdraw` and `frontend.prune`. Each is called again
+//! with the cursor it returned until it says `done`, and may be repeated from any point. The site is live by then, so
+//! nothing here fails a deploy.
+//!
+//! A file goes only if releases of this project wrote it to this bucket, no site that is kept has a file of its name, and
+//! what lies there has the very bytes that were written. Whoever removes holds the project's lease and has seen the pointer
+//! at its own release since; of a release that began and never went live nothing is touched, because its deploy may go
+//! on.
+
+use super::outcome::{release_of, report_of};
+use super::publish::{hold, keep_lease, load};
+use super::report::Report;
+use super::wipe::{End, Wipe};
+use crate::aws::objects::ObjectError;
+use crate::flow::app::App;
+use crate::flow::ports::TaskError;
+use crate::flow::staging::Release;
+use crate::model::ids::{ReleaseId, RequestId};
+use crate::model::manifest::Manifest;
+use crate::model::paths::SitePath;
+use crate::model::plan::FrontendPlan;
+use crate::model::project::Project;
+use crate::model::removal::{Part, Removals};
+use crate::model::request::{Request, Status};
+use crate::model::time::Time;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use tokio::time::Instant;
+
+/// Releases given up at once, so that their lists of files do not fill the memory. Those that wait are kept meanwhile.
+const RELEASES_AT_ONCE: usize = 4;
+
+/// Where the next slice goes on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Cursor {
+    /// The releases whose files are being removed.
+    releases: Vec<ReleaseId>,
+    /// The last file of theirs that was dealt with.
+    after: Option<SitePath>,
+}
+
+fn done() -> Value {
+    json!({ "outcome": "done", "cursor": null })
+}
+
+fn again(cursor: &Cursor) -> Value {
+    json!({ "outcome": "again", "cursor": cursor })
+}
+
+/// A deploy whose release is the one that visitors get.
+struct Live {
+    request: Request,
+    plan: FrontendPlan,
+    release: ReleaseId,
+    report: Report,
+}
+
+impl Live {
+    async fn of(app: &App, id: &RequestId) -> Result<Option<Self>, TaskError> {
+        let request = load(app, id).await?;
+        let plan = request.frontend_plan().cloned().filter(|_| request.status == Status::Running);
+        let (Some(plan), Some(release), Some(report)) = (plan, release_of(&request), report_of(&request)) else {
+            return Ok(None);
+        };
+        Ok(Some(Self { request, plan, release, report }))
+    }
+
+    /// The project, if it still shows this release. Asked while the lease is held, so it stays so as long as it is.
+    async fn project(&self, app: &App) -> Result<Option<Project>, TaskError> {
+        hold(app, &self.request, &self.plan).await?;
+        let project = app.store.project(&self.plan.project).await?;
+        Ok(project.filter(|project| {
+            project.current_release.as_ref() == Some(&self.release)
+                && project.frontend.as_ref() == Some(&self.plan.target)
+        }))
+    }
+}
+
+/// Removes the pages that the site before had and this one has not.
+pub async fn withdraw(app: &App, id: &RequestId, cursor: Value, deadline: Instant) -> Result<Value, TaskError> {
+    let cursor = serde_json::from_value::<Option<Cursor>>(cursor)?.unwrap_or_default();
+    let Some(mut live) = Live::of(app, id).await? else { return Ok(done()) };
+    let loses_files = live.request.changes.is_none_or(|changes| changes.removed > 0);
+    let Some(base) = live.plan.base_release.clone().filter(|_| loses_files) else { return Ok(done()) };
+    if live.project(app).await?.is_none() {
+        return Ok(done());
+    }
+    let mut removals = Removals::default();
+    let Some(earlier) = release(app, &live.plan, &base).await? else { return Ok(done()) };
+    removals.keep(&app.read_manifest(&live.plan.project, live.plan.manifest).await?);
+    keep_unsettled(app, &live.plan, &mut removals).await?;
+    removals.give_up(&earlier.manifest, Part::Pages);
+    match remove(app, &mut live, &removals, cursor.after, deadline).await? {
+        End::All | End::Denied => Ok(done()),
+        End::Until(after) => Ok(again(&Cursor { releases: vec![], after: Some(after) })),
+    }
+}
+
+/// Removes what no release needs that is kept or in its grace.
+pub async fn prune(app: &App, id: &RequestId, cursor: Value, deadline: Instant) -> Result<Value, TaskError> {
+    let mut cursor = serde_json::from_value::<Option<Cursor>>(cursor)?.unwrap_or_default();
+    let Some(mut live) = Live::of(app, id).await? else { return Ok(done()) };
+    let mut pages_are_gone = false;
+    loop {
+        let Some(project) = live.project(app).await? else { return Ok(done()) };
+        let batch = outlived(app, &live, &project).await?;
+        if batch.releases.is_empty() && (batch.unfinished.is_empty() || pages_are_gone) {
+            return Ok(done());
+        }
+        let ids: Vec<ReleaseId> = batch.releases.iter().map(|release| release.release_id.clone()).collect();
+        let after = cursor.after.take().filter(|_| cursor.releases == ids);
+        let mut removals = Removals::default();
+        for kept in &batch.kept {
+            if let Some(kept) = release(app, &live.plan, kept).await? {
+                removals.keep(&kept.manifest);
+            }
+        }
+        batch.unfinished.iter().for_each(|release| removals.keep_assets(&release.manifest));
+        // What was written to another bucket is not here.
+        let here = |release: &&Release| release.bucket.as_ref().is_none_or(|bucket| *bucket == live.plan.target.bucket);
+        for unfinished in batch.unfinished.iter().filter(here) {
+            removals.give_up(&unfinished.manifest, Part::Pages);
+        }
+        for given_up in batch.releases.iter().filter(here) {
+            removals.give_up(&given_up.manifest, Part::Everything);
+        }
+        match remove(app, &mut live, &removals, after, deadline).await? {
+            End::All => pages_are_gone = true,
+            End::Denied => return Ok(done()),
+            End::Until(after) => return Ok(again(&Cursor { releases: ids, after: Some(after) })),
+        }
+        for release in &ids {
+            app.remove_release(&live.plan.project, release).await?;
+            tracing::info!(
+                request_id = %id, project = %live.plan.project, phase = "prune", %release,
+                "a release that nothing needs any more was given up"
+            );
+        }
+    }
+}
+
+/// What is to be removed, and what is not.
+struct Batch {
+    /// Releases to give up.
+    releases: Vec<Release>,
+    /// Releases that never went live, in their grace: visitors may have seen them until the next one did, so only their
+    /// pages go.
+    unfinished: Vec<Release>,
+    /// All others.
+    kept: Vec<ReleaseId>,
+}
+
+/// The next releases that nothing needs. They are taken off the project's list before anything of them is removed, so
+/// that nobody goes back to a release of which parts are missing; what is left to do are documents that no list
+/// names.
+async fn outlived(app: &App, live: &Live, project: &Project) -> Result<Batch, TaskError> {
+    let now = Time::now();
+    let retention = project.retention();
+    let listed = &project.releases[retention.outlived(&project.releases, now)..];
+    if listed.len() < project.releases.len() {
+        app.store.forget_releases(&project.project_id, &live.release, listed).await?;
+    }
+    let mut kept: BTreeSet<ReleaseId> = listed.iter().map(|release| release.release_id.clone()).collect();
+    kept.insert(live.release.clone());
+    kept.extend(app.store.unsettled_releases(&project.project_id).await?);
+    let (mut releases, mut unfinished) = (Vec::new(), Vec::new());
+    for id in app.release_documents(&project.project_id).await? {
+        if kept.contains(&id) {
+            continue;
+        }
+        match release(app, &live.plan, &id).await? {
+            Some(release) if releases.len() + unfinished.len() >= RELEASES_AT_ONCE => {
+                kept.insert(release.release_id);
+            }
+            Some(release) if retention.is_over(release.created_at, now) => releases.push(release),
+            Some(release) => unfinished.push(release),
+            None => {}
+        }
+    }
+    Ok(Batch { releases, unfinished, kept: kept.into_iter().collect() })
+}
+
+async fn release(app: &App, plan: &FrontendPlan, id: &ReleaseId) -> Result<Option<Release>, TaskError> {
+    match app.read_release(&plan.project, id).await {
+        Ok(release) => Ok(Some(release)),
+        Err(ObjectError::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn keep_unsettled(app: &App, plan: &FrontendPlan, removals: &mut Removals) -> Result<(), TaskError> {
+    for id in app.store.unsettled_releases(&plan.project).await? {
+        let manifest = release(app, plan, &id).await?.map_or_else(Manifest::empty, |release| release.manifest);
+        removals.keep(&manifest);
+    }
+    Ok(())
+}
+
+/// Removes files until all are dealt with, the time is over, or removing turns out to be forbidden.
+async fn remove(
+    app: &App,
+    live: &mut Live,
+    removals: &Removals,
+    after: Option<SitePath>,
+    deadline: Instant,
+) -> Result<End, TaskError> {
+    let files = removals.after(after.as_ref());
+    if files.is_empty() {
+        return Ok(End::All);
+    }
+    let wipe = Wipe { app, request: &live.request, plan: &live.plan };
+    tokio::select! {
+        end = wipe.run(&files, &mut live.report, deadline) => end,
+        lost = keep_lease(app, &live.request, &live.plan) => Err(lost),
+    }
+}

@@ -1,0 +1,198 @@
+//! Telegram's users: what they press and write, whether Telegram calls (a webhook) or is asked (polling). Only configured
+//! approvers decide or are told anything.
+
+mod commands;
+mod polling;
+mod recent;
+mod settings;
+mod webhook;
+
+pub(super) use settings::Place;
+pub use settings::TelegramSetupError;
+
+use crate::channel::telegram::{CallbackQuery, Intake, NAME, Press, Pressed, Telegram, Update, User, Words};
+use crate::channel::{Channel, ChannelError};
+use crate::flow::app::App;
+use crate::flow::approval;
+use crate::flow::prompts::prompt_of;
+use crate::model::approver::Approver;
+use crate::model::error::{ErrorCode, UserError};
+use crate::model::ids::{ApproverId, RequestId};
+use crate::model::prompt::Delivery;
+use crate::model::request::{Status, Verdict};
+use recent::Recent;
+use serde_json::json;
+use settings::{Approvers, Setup};
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+pub(super) use webhook::routes;
+
+/// Telegram as it is set up, before there is an application.
+pub(super) struct Entrance {
+    telegram: Arc<Telegram>,
+    approvers: Approvers,
+    intake: Intake,
+    secret: Option<String>,
+}
+
+impl Entrance {
+    /// Reads the environment; `None` when Telegram is not set up.
+    pub(super) async fn from_environment(place: Place) -> Result<Option<Self>, TelegramSetupError> {
+        let setup = settings::from_environment(place).await?;
+        Ok(setup.map(|Setup { telegram, approvers, intake, secret }| Self {
+            telegram: Arc::new(telegram),
+            approvers,
+            intake,
+            secret,
+        }))
+    }
+
+    /// The channel.
+    pub(super) fn channel(&self) -> Arc<dyn Channel> {
+        self.telegram.clone()
+    }
+
+    /// What takes updates in, for an application.
+    pub(super) fn open(self, app: Arc<App>) -> Bot {
+        Bot {
+            app,
+            telegram: self.telegram,
+            approvers: self.approvers,
+            intake: self.intake,
+            secret: self.secret,
+            handled: Recent::default(),
+            refused: Recent::default(),
+        }
+    }
+}
+
+/// Registers the webhook of the bot that the environment names; `None`: there is to be none.
+pub async fn register(url: Option<&str>) -> Result<(), RegisterError> {
+    let bot = settings::bot(vec![], Intake::Webhook).await?;
+    let (telegram, secret) = bot.ok_or(RegisterError::NoBot)?;
+    match url {
+        Some(url) => {
+            let secret = secret.ok_or(TelegramSetupError::NoSecret)?;
+            telegram.set_webhook(url, &secret).await?;
+        }
+        None => telegram.delete_webhook().await?,
+    }
+    Ok(())
+}
+
+/// Why a webhook was not registered.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs)] // The messages say what the names mean.
+pub enum RegisterError {
+    #[error("no bot is set up: set BOUNCER_TELEGRAM_TOKEN, or BOUNCER_TELEGRAM_SECRET_ARN")]
+    NoBot,
+    #[error(transparent)]
+    Setup(#[from] TelegramSetupError),
+    #[error(transparent)]
+    Telegram(#[from] ChannelError),
+}
+
+/// Takes updates in.
+pub(super) struct Bot {
+    app: Arc<App>,
+    telegram: Arc<Telegram>,
+    approvers: Approvers,
+    intake: Intake,
+    secret: Option<String>,
+    /// Updates that were dealt with: Telegram sends one again when it heard no answer.
+    handled: Recent,
+    /// Users who were told lately that they may nothing.
+    refused: Recent,
+}
+
+impl Bot {
+    /// Asks Telegram until `stop`, where that is how updates come in.
+    pub(super) async fn run(self: Arc<Self>, stop: CancellationToken) {
+        if self.intake == Intake::Polling {
+            polling::run(&self, stop).await;
+        }
+    }
+
+    /// Deals with an update, once.
+    async fn take(&self, update: Update) {
+        if !self.handled.is_new(update.update_id) {
+            tracing::debug!(update_id = update.update_id, "an update came again");
+            return;
+        }
+        if let Some(query) = update.callback_query {
+            self.pressed(query).await;
+        } else if let Some(message) = update.message {
+            self.wrote(message).await;
+        }
+    }
+
+    /// Somebody pressed a button. Every press is answered, or the button would go on turning.
+    async fn pressed(&self, query: CallbackQuery) {
+        let words = self.telegram.renderer().0;
+        let press = query.data.as_deref().and_then(Press::parse);
+        let (answer, request_id) = match press {
+            None if self.approvers.find(query.from.id).is_none() => (words.no_permission, None),
+            None => (words.unknown_button, None),
+            Some(press) => (self.decide(&query.from, &press, words).await, Some(press.request_id)),
+        };
+        if let Err(error) = self.telegram.answer(&query.id, answer).await {
+            tracing::warn!(%error, "a press could not be answered");
+        }
+        if let (Some(request_id), Some(message)) = (request_id, query.message)
+            && self.approvers.find(query.from.id).is_some()
+        {
+            self.tidy(&request_id, &message).await;
+        }
+    }
+
+    async fn decide(&self, user: &User, press: &Press, words: &'static Words) -> &'static str {
+        let Some(approver) = self.approver(user) else { return words.no_permission };
+        let decided = approval::decide(&self.app, &approver, press.request_id.as_str(), press.verdict, NAME).await;
+        match decided {
+            Ok(_) => match press.verdict {
+                Verdict::Approve => words.you_approved,
+                Verdict::Deny => words.you_rejected,
+            },
+            Err(error) => refusal(&error, words),
+        }
+    }
+
+    /// Who a user is as an approver. One that is not configured is none, and what it tries is recorded.
+    fn approver(&self, user: &User) -> Option<Approver> {
+        let known = self.approvers.find(user.id);
+        let name: String = user.first_name.chars().filter(|c| !c.is_control()).take(40).collect();
+        Some(Approver {
+            id: ApproverId::parse(format!("{NAME}:{}", user.id)).ok()?,
+            name: format!("{} (Telegram {})", name.trim(), user.id).trim().to_owned(),
+            key: known.flatten().cloned(),
+            may_decide: known.is_some(),
+        })
+    }
+
+    /// Makes the message whose button was pressed say how the request stands. Its place may never have been recorded: when
+    /// a process died between sending and recording, or a message was sent twice.
+    async fn tidy(&self, request_id: &RequestId, message: &Pressed) {
+        let outcome = async {
+            let Some(request) = self.app.store.request(request_id).await? else { return Ok(()) };
+            let prompt = prompt_of(&self.app, &request).await?;
+            let place = format!("{}/{}", message.chat.id, message.message_id);
+            self.telegram.update(&Delivery { channel: NAME.to_owned(), message: place }, &prompt).await?;
+            Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+        };
+        if let Err(error) = outcome.await {
+            tracing::warn!(request_id = %request_id, %error, "a pressed message could not be brought up to date");
+        }
+    }
+}
+
+/// Why a press does not count, in few words.
+fn refusal(error: &UserError, words: &'static Words) -> &'static str {
+    match error.code {
+        ErrorCode::Forbidden => words.no_permission,
+        ErrorCode::NotFound => words.unknown_request,
+        ErrorCode::Conflict if error.details.get("request_status") == Some(&json!(Status::Expired)) => words.too_late,
+        ErrorCode::Conflict => words.already_handled,
+        _ => words.not_stored,
+    }
+}
