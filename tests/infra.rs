@@ -6,7 +6,7 @@ mod permissions;
 mod target;
 
 use bouncer::flow::app::PublishSettings;
-use bouncer::flow::staging::{blob_key, staged_key};
+use bouncer::flow::staging::{blob_key, moving_key, staged_key};
 use bouncer::model::digest::Sha256;
 use bouncer::model::ids::{ProjectId, RequestId};
 use bouncer::model::paths::SitePath;
@@ -188,7 +188,7 @@ fn the_staging_bucket_is_the_one_the_program_uses_and_keeps_what_sites_are_made_
     let template = template("infra/template.yaml");
     let bucket = &template["Resources"]["StagingBucket"];
     assert_eq!(named(&bucket["Properties"]["BucketName"]), "bouncer-uploads-123456789012");
-    assert_eq!(expiring(bucket), BTreeSet::from(["20", "issued/", "staged/"]));
+    assert_eq!(expiring(bucket), BTreeSet::from(["20", "issued/", "moving/", "staged/"]));
 }
 
 /// The prefixes whose objects go by age.
@@ -374,6 +374,7 @@ fn a_deploy_role_is_for_the_tasks_alone_and_never_reads_staging() {
             "cloudfront:GetInvalidation",
             "kms:Decrypt",
             "kms:GenerateDataKey",
+            "s3:AbortMultipartUpload",
             "s3:DeleteObject",
             "s3:GetObject",
             "s3:ListBucket",
@@ -402,6 +403,10 @@ fn the_roles_reach_the_keys_the_program_uses() {
     let staged = folder(staged_key(&RequestId::random(), &SitePath::parse("index.html").unwrap()));
     assert!(api_puts.contains(&staged) && !task_gets.contains(&staged), "{staged}");
     assert!(folders("TaskRole", "s3:PutObject").contains("releases/*") && !api_puts.contains("releases/*"));
+    let moving = folder(moving_key(&RequestId::random(), &SitePath::parse("film.mp4").unwrap()));
+    for action in ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"] {
+        assert!(folders("TaskRole", action).contains(&moving), "{action}");
+    }
     assert!(api_puts.contains("????-??-??/*"), "uploads lie under their date");
 }
 

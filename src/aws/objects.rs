@@ -1,5 +1,7 @@
 //! S3: blobs, manifests and the published buckets.
 
+pub mod multipart;
+
 use crate::model::digest::{Hasher, Sha256};
 use crate::model::error::chain;
 use aws_config::SdkConfig;
@@ -234,8 +236,13 @@ impl Objects {
 
     /// Opens an object for reading.
     pub async fn open(&self, bucket: &str, key: &str) -> Result<Opened, ObjectError> {
-        let answer =
-            self.client.get_object().bucket(bucket).key(key).send().await.map_err(|error| sort(bucket, key, error))?;
+        self.open_range(bucket, key, None).await
+    }
+
+    /// Opens an object, or the part of it that a `Range` header names.
+    async fn open_range(&self, bucket: &str, key: &str, range: Option<String>) -> Result<Opened, ObjectError> {
+        let request = self.client.get_object().bucket(bucket).key(key).set_range(range);
+        let answer = request.send().await.map_err(|error| sort(bucket, key, error))?;
         Ok(Opened {
             size: answer.content_length.and_then(|size| u64::try_from(size).ok()).unwrap_or(0),
             headers: Headers { content_type: answer.content_type, cache_control: answer.cache_control },

@@ -14,7 +14,10 @@ use crate::store::{Store, Table};
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
+use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider, SharedHttpClient};
+use aws_smithy_http_client::Builder;
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use std::time::Duration;
 
 /// Attempts in all, with adaptive back-off on throttling.
@@ -96,7 +99,14 @@ pub async fn secrets_from_environment() -> Secrets {
 }
 
 async fn environment() -> SdkConfig {
-    aws_config::from_env().retry_config(retries()).timeout_config(timeouts()).load().await
+    let loader = aws_config::from_env().http_client(connections());
+    loader.retry_config(retries()).timeout_config(timeouts()).load().await
+}
+
+/// Connections that all clients of a configuration share: each deploy has clients of its own, and would keep its
+/// connections open after its end.
+fn connections() -> SharedHttpClient {
+    Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build_https()
 }
 
 /// Whose credentials are in use.
@@ -123,6 +133,7 @@ pub fn local(endpoints: &Endpoints, table_prefix: &str) -> Storage {
         .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static("us-east-1"))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .http_client(connections())
         .retry_config(retries().with_initial_backoff(LOCAL_PAUSE))
         .timeout_config(timeouts())
         .build();

@@ -134,10 +134,20 @@ pub struct PublishSettings {
     pub slice: Duration,
     /// Seconds for which a deploy holds its project without a sign of life.
     pub lease_seconds: u64,
+    /// Files from this size on are moved part by part, one file after another.
+    pub large_bytes: u64,
+    /// Bytes of a part: at least 5 MiB, which S3 demands, and a few of them go into [`TRANSFER_ROOM_KIB`].
+    pub part_bytes: u64,
 }
 
 impl Default for PublishSettings {
     fn default() -> Self {
-        Self { concurrency: 64, slice: Duration::from_secs(60), lease_seconds: 60 }
+        Self {
+            concurrency: 64,
+            slice: Duration::from_secs(60),
+            lease_seconds: 60,
+            large_bytes: 256 << 20,
+            part_bytes: 6 << 20,
+        }
     }
 }

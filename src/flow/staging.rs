@@ -48,6 +48,11 @@ fn issued_key(request: &RequestId) -> String {
     format!("issued/{request}.json")
 }
 
+/// Where it stands how far a deploy is with a large file.
+pub fn moving_key(request: &RequestId, path: &SitePath) -> String {
+    format!("moving/{request}/{}.json", Sha256::of(path.as_str().as_bytes()))
+}
+
 /// An immutable release: what the bucket held once it was current.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Release {
@@ -129,6 +134,29 @@ impl App {
     /// Reads the keys that a batch of uploads consists of.
     pub async fn read_issued<T: DeserializeOwned>(&self, request: &RequestId) -> Result<T, ObjectError> {
         self.read_document(&issued_key(request)).await
+    }
+
+    /// Stores how far a deploy is with a large file.
+    pub async fn write_moving<T: Serialize>(&self, key: &str, moving: &T) -> Result<(), ObjectError> {
+        let text =
+            canonical::to_string(moving).map_err(|error| unreadable(&self.settings.staging_bucket(), key, error))?;
+        self.write_document(key, text).await
+    }
+
+    /// Reads how far a deploy is with a large file.
+    pub async fn read_moving<T: DeserializeOwned>(&self, key: &str) -> Result<T, ObjectError> {
+        self.read_document(key).await
+    }
+
+    /// Removes it, when the file is there or given up.
+    pub async fn remove_moving(&self, key: &str) -> Result<(), ObjectError> {
+        self.objects.delete(&self.settings.staging_bucket(), key).await
+    }
+
+    /// The keys of all large files that a deploy is at.
+    pub async fn movings(&self, request: &RequestId) -> Result<Vec<String>, ObjectError> {
+        let listing = self.objects.list(&self.settings.staging_bucket(), &format!("moving/{request}/")).await?;
+        Ok(listing.into_iter().map(|object| object.key).collect())
     }
 
     /// The sizes of a project's stored blobs, from one listing.

@@ -19,6 +19,8 @@ use tokio_util::task::TaskTracker;
 const MAX_CONNECTIONS: usize = 1024;
 /// How long a connection may wait for its next request. Clients keep idle connections about 90 s.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(100);
+/// What a connection may hold of what it has read; it keeps that as long as it is open.
+const READ_BUFFER: usize = 64 * 1024;
 /// How long requests that run may still take after the shutdown.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -77,6 +79,7 @@ where
     }
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
+        .max_buf_size(READ_BUFFER)
         .header_read_timeout(HEAD_TIMEOUT)
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);

@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
+use sha2::digest::common::hazmat::SerializableState as _;
 use std::fmt;
 
 /// The SHA-256 of some bytes. Written as 64 lower-case hexadecimal digits.
@@ -54,10 +55,29 @@ impl Hasher {
         self.size += bytes.len() as u64;
     }
 
+    /// What came so far, for [`Hasher::resume`].
+    pub fn suspend(&self) -> Unfinished {
+        Unfinished { state: hex::encode(self.state.serialize()), size: self.size }
+    }
+
+    /// Goes on where another one was suspended.
+    pub fn resume(unfinished: &Unfinished) -> Result<Self, InvalidDigest> {
+        let bytes = hex::decode(&unfinished.state).map_err(|_| InvalidDigest)?;
+        let state = bytes.as_slice().try_into().map_err(|_| InvalidDigest)?;
+        Ok(Self { state: sha2::Sha256::deserialize(state).map_err(|_| InvalidDigest)?, size: unfinished.size })
+    }
+
     /// The digest, and how many bytes went in.
     pub fn finish(self) -> (Sha256, u64) {
         (Sha256(self.state.finalize().into()), self.size)
     }
+}
+
+/// A hash that is not finished. Its form is the hash library's own: one that another version wrote may not be understood.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unfinished {
+    state: String,
+    size: u64,
 }
 
 impl fmt::Display for Sha256 {
@@ -82,5 +102,30 @@ impl TryFrom<String> for Sha256 {
 impl From<Sha256> for String {
     fn from(digest: Sha256) -> String {
         digest.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_goes_on_after_any_pause() {
+        let bytes: Vec<u8> = (0..1000u32).map(|n| (n % 251) as u8).collect();
+        for at in [0, 1, 63, 64, 65, 500, 1000] {
+            let mut first = Hasher::default();
+            first.update(&bytes[..at]);
+            let stored = serde_json::to_string(&first.suspend()).unwrap();
+            let mut second = Hasher::resume(&serde_json::from_str(&stored).unwrap()).unwrap();
+            second.update(&bytes[at..]);
+            assert_eq!(second.finish(), (Sha256::of(&bytes), 1000), "paused at {at}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_hash_is_refused() {
+        for state in ["", "00", "zz", &"0".repeat(64)] {
+            assert!(Hasher::resume(&Unfinished { state: state.into(), size: 0 }).is_err(), "{state}");
+        }
     }
 }

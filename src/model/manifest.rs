@@ -52,12 +52,13 @@ impl Manifest {
         &self.0
     }
 
-    /// The files in the order in which they are published over an earlier site, each with its phase.
+    /// The files in the order in which they are published over an earlier site, each with its phase; in each phase the
+    /// small ones come first.
     pub fn in_publish_order(&self, earlier: &Manifest) -> Vec<(Phase, &Entry)> {
         let before: HashMap<&SitePath, &Entry> = earlier.0.iter().map(|entry| (&entry.path, entry)).collect();
         let mut entries: Vec<(Phase, &Entry)> =
             self.0.iter().map(|entry| (Phase::of(entry, before.get(&entry.path).copied()), entry)).collect();
-        entries.sort_by_key(|(phase, entry)| (*phase, &entry.path));
+        entries.sort_by_key(|(phase, entry)| (*phase, entry.size, &entry.path));
         entries
     }
 
@@ -227,6 +228,7 @@ mod tests {
         let site = Manifest::new(vec![
             entry("index.html", "1", "x"),
             entry("z.html", "1", "x"),
+            entry("large.js", "22", "x"),
             entry("zz.js", "1", "x"),
             entry("same.js", "1", "x"),
             entry("style.css", "2", "x"),
@@ -242,6 +244,7 @@ mod tests {
             [
                 (Phase::Assets, "same.js"),
                 (Phase::Assets, "zz.js"),
+                (Phase::Assets, "large.js"),
                 (Phase::Replacements, "style.css"),
                 (Phase::NewPages, "blog/index.html"),
                 (Phase::NewPages, "same.html"),

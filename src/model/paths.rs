@@ -83,7 +83,7 @@ impl SitePath {
 
     /// The form under which two names count as the same file.
     pub fn folded(&self) -> String {
-        self.0.nfc().collect()
+        if self.0.is_ascii() { self.0.clone() } else { self.0.nfc().collect() }
     }
 }
 
@@ -176,6 +176,10 @@ pub fn is_traversal(part: &str) -> bool {
 /// Compatibility normalisation (full-width forms, the two-dot leader, …), plus the slashes it leaves alone, minus
 /// the characters that show as nothing.
 fn fold_lookalikes(text: &str) -> String {
+    // ASCII is read in one way, and most names are nothing else.
+    if text.is_ascii() {
+        return text.to_owned();
+    }
     text.chars()
         .filter(|c| !matches!(c, '\u{00AD}' | '\u{200B}'..='\u{200D}' | '\u{2060}'..='\u{2064}' | '\u{FEFF}'))
         .collect::<String>()

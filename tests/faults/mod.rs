@@ -3,6 +3,7 @@
 
 mod channels;
 mod ends;
+mod large;
 mod leases;
 mod memory;
 mod moves;

@@ -184,7 +184,7 @@ fn connect(records: SocketAddr, objects: SocketAddr, credentials: &StorageCreden
 }
 
 pub fn publish_settings() -> PublishSettings {
-    PublishSettings { concurrency: 4, slice: Duration::from_secs(30), lease_seconds: 60 }
+    PublishSettings { concurrency: 4, slice: Duration::from_secs(30), ..Default::default() }
 }
 
 const MACHINE: Machine = Machine::FrontendDeploy;
@@ -460,7 +460,7 @@ pub fn blob(file: &SiteFile) -> String {
 }
 
 /// Whoever calls: somebody else each time.
-fn caller(role: Role) -> Caller {
+pub fn caller(role: Role) -> Caller {
     Caller { id: KeyId::random(), name: format!("a test's {role}"), role }
 }
 

@@ -30,7 +30,7 @@ const ADAPTERS: [(&str, &str); 12] = [
     ("store", "store/"),
     ("engine", "engine/step_functions.rs"),
     ("workflows", "aws/workflows.rs"),
-    ("objects", "aws/objects.rs"),
+    ("objects", "aws/objects"),
     ("sites", "aws/sites.rs"),
     ("builds", "aws/builds.rs"),
     ("logs", "aws/logs.rs"),
@@ -43,7 +43,7 @@ const ADAPTERS: [(&str, &str); 12] = [
 
 /// Things that work with credentials of others, the file of their methods, and whose they are.
 const OTHERS: [(&str, &str, Credentials); 3] = [
-    ("site", "aws/objects.rs", Credentials::Site),
+    ("site", "aws/objects", Credentials::Site),
     ("cdn", "aws/cdn.rs", Credentials::Site),
     ("account", "aws/stacks.rs", Credentials::Target),
 ];
@@ -92,6 +92,14 @@ impl Program {
             by_name.entry(function.name.clone()).or_default().push(at);
         }
         let mut clients: Vec<BTreeMap<String, String>> = sources.iter().map(clients_of).collect();
+        // What is in an adapter's folder speaks through the adapter's client.
+        for at in 0..sources.len() {
+            let adapter = format!("{}.rs", adapter_of(&sources[at].path));
+            if let Some(of_adapter) = sources.iter().position(|source| source.path == adapter) {
+                let theirs = clients[of_adapter].clone();
+                clients[at].extend(theirs);
+            }
+        }
         // The repositories share one client.
         let of_store: BTreeMap<String, String> = (sources.iter().zip(&clients))
             .filter(|(source, _)| source.path.starts_with("store/"))
@@ -166,7 +174,7 @@ impl Program {
         let own = &self.sources[from];
         let candidates = match (ADAPTERS.iter().find(|(what, _)| *what == on), own.folder()) {
             (Some((_, file)), _) => in_place(file),
-            (None, "aws") => in_place(&own.path),
+            (None, "aws") => in_place(adapter_of(&own.path)),
             // A repository calls its own kind on itself alone; what is called on others is a map or a text.
             (None, "store") if on != "self" => vec![],
             (None, folder) => in_place(&format!("{folder}/")),
@@ -308,6 +316,13 @@ fn closing(source: &Source, open: usize) -> usize {
         }
     }
     source.tokens.len()
+}
+
+/// `aws/objects` of `aws/objects.rs` and of all that is in the folder of that name; any other path as it is.
+fn adapter_of(path: &str) -> &str {
+    let Some(rest) = path.strip_prefix("aws/") else { return path };
+    let name = rest.split(['/', '.']).next().unwrap_or(rest);
+    &path[.."aws/".len() + name.len()]
 }
 
 /// What in a file is a client: fields, variables, `0` for the part of a tuple, `name()` for what a function gives.

@@ -19,6 +19,7 @@ fn actions(call: &Call) -> Vec<String> {
             &["dynamodb:ConditionCheckItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
         }
         ("s3", "copy_object") => &["s3:GetObject", "s3:PutObject"],
+        ("s3", "create_multipart_upload" | "upload_part" | "complete_multipart_upload") => &["s3:PutObject"],
         ("s3", "list_objects_v2" | "head_bucket") => &["s3:ListBucket"],
         // It reads the template, hands over a role, and gives a new stack a tag.
         ("cloudformation", "create_change_set") => {
@@ -95,7 +96,7 @@ fn the_api_role_has_what_answering_a_call_takes() {
 fn a_deploy_role_has_what_a_publish_calls() {
     let (tasks, _) = &*CALLS;
     let mut granted = granted("infra/deploy-role.yaml", "DeployRole");
-    // S3 asks for it where a bucket encrypts with a key of its owner's.
+    // S3 asks for them where a bucket encrypts with a key of its owner's.
     assert!(granted.remove("kms:GenerateDataKey") && granted.remove("kms:Decrypt"));
     compare("DeployRole", &needed(&tasks.site), &granted);
 }

@@ -19,12 +19,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::fs::File;
 use tokio::io::AsyncReadExt as _;
+use tokio::sync::Semaphore;
 use tokio_util::io::ReaderStream;
 
-/// Files on their way at the same time.
-const IN_FLIGHT: usize = 16;
-/// Bytes read from disk at a time; times [`IN_FLIGHT`] this is what uploading holds in memory.
+/// Files on their way at the same time, at most: so many that the time an answer takes hardly counts.
+const IN_FLIGHT: usize = 64;
+/// Bytes on their way at the same time, so that on a thin line no file has to share it with too many others.
+const BYTES_IN_FLIGHT: usize = 4 << 20;
+/// Files up to this size are read in one go, larger ones in pieces of this size.
 const PIECE: usize = 64 * 1024;
+/// The unit in which [`BYTES_IN_FLIGHT`] is shared out.
+const SHARE: u64 = 32 * 1024;
 /// Waits before a further attempt.
 const BACKOFF: [Duration; 3] = [Duration::from_millis(200), Duration::from_millis(800), Duration::from_millis(2400)];
 /// The slowest rate at which an upload is not given up, in bytes a second.
@@ -80,8 +85,13 @@ async fn upload_at_pace(
     let http = http_client(&first.url, None)?;
     let sent = Sent { files: uploads.len() as u64, bytes: uploads.iter().map(|upload| upload.source.size).sum() };
     let bar = bar(sent.bytes);
+    let room = Semaphore::new(BYTES_IN_FLIGHT / SHARE as usize);
     let outcome = stream::iter(&uploads)
-        .map(|upload| put(&http, upload, &bar, pace))
+        .map(|upload| async {
+            // Never closed, so this cannot fail.
+            let _share = room.acquire_many(shares(upload.source.size)).await.ok();
+            put(&http, upload, &bar, pace).await
+        })
         .buffer_unordered(IN_FLIGHT)
         .try_for_each(|()| std::future::ready(Ok(())))
         .await;
@@ -108,6 +118,12 @@ fn plan<'f>(
         }
     }
     Ok(uploads)
+}
+
+/// At most a quarter of what there is: a large file does not wait until nothing else is on its way.
+fn shares(size: u64) -> u32 {
+    const MOST: u64 = BYTES_IN_FLIGHT as u64 / SHARE / 4;
+    u32::try_from(size.div_ceil(SHARE).clamp(1, MOST)).unwrap_or(1)
 }
 
 /// The server issued something that no upload can be made of.
@@ -161,14 +177,18 @@ async fn put(
 
 async fn put_once(http: &reqwest::Client, upload: &Upload<'_>, bar: &ProgressBar) -> Result<(), Setback> {
     let source = upload.source;
-    let file = open_unchanged(source).await.map_err(Setback::Final)?;
     let sent = Arc::new(AtomicU64::new(0));
+    let body = if source.size <= PIECE as u64 {
+        whole(source, bar, &sent).await
+    } else {
+        open_unchanged(source).await.map(|file| streamed(file, source.size, bar.clone(), sent.clone()))
+    };
     let request = http
         .put(upload.url.clone())
         .headers(upload.headers.clone())
         .header(CONTENT_LENGTH, source.size)
         .timeout(GRACE + Duration::from_secs(source.size / SLOWEST_RATE))
-        .body(body(file, source.size, bar.clone(), sent.clone()));
+        .body(body.map_err(Setback::Final)?);
     let outcome = match request.send().await {
         Ok(response) if response.status().is_success() => return Ok(()),
         Ok(response) => refusal(source, response).await,
@@ -181,10 +201,20 @@ async fn put_once(http: &reqwest::Client, upload: &Upload<'_>, bar: &ProgressBar
     Err(outcome)
 }
 
-fn body(file: File, size: u64, bar: ProgressBar, sent: Arc<AtomicU64>) -> Body {
-    if size == 0 {
-        return Body::from(Vec::new());
+/// A small file, read in one go.
+async fn whole(source: &SourceFile, bar: &ProgressBar, sent: &AtomicU64) -> Result<Body, CliError> {
+    let mut file = open_unchanged(source).await?;
+    let mut bytes = Vec::with_capacity(usize::try_from(source.size).unwrap_or(0));
+    let read = file.read_to_end(&mut bytes).await;
+    if read.ok().map(|read| read as u64) != Some(source.size) {
+        return Err(changed(source, "uploaded"));
     }
+    bar.inc(source.size);
+    sent.store(source.size, Ordering::Relaxed);
+    Ok(Body::from(bytes))
+}
+
+fn streamed(file: File, size: u64, bar: ProgressBar, sent: Arc<AtomicU64>) -> Body {
     Body::wrap_stream(ReaderStream::with_capacity(file.take(size), PIECE).inspect_ok(move |piece| {
         bar.inc(piece.len() as u64);
         sent.fetch_add(piece.len() as u64, Ordering::Relaxed);

@@ -5,6 +5,7 @@ pub mod diff;
 mod files;
 pub mod inline;
 mod invalidate;
+mod large;
 mod outcome;
 mod plan;
 pub mod presigned;

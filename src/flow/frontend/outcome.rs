@@ -1,5 +1,6 @@
 //! How a deploy ends in the records: the tasks `frontend.complete` and `frontend.fail`. Both may run twice.
 
+use super::large;
 use super::publish::{history_row, load};
 use super::report::{DeployOutcome, FailedFile, InvalidationView, Report};
 use super::slice::FAILED_WORD;
@@ -122,6 +123,9 @@ pub async fn fail(app: &App, id: &RequestId, state: &Value) -> Result<Value, Tas
     if is_live(app, &request).await? {
         // It gave up after the pointer had moved: what visitors get decides.
         return complete(app, id, state).await;
+    }
+    if let Err(error) = large::abandon(app, &request).await {
+        tracing::warn!(request_id = %id, %error, "unfinished uploads could not be ended");
     }
     let why = || {
         let cause = cause_of(state, "/error");

@@ -57,7 +57,6 @@ pub async fn publish(app: &App, request_id: &RequestId, cursor: Value, deadline:
         .ok_or_else(|| moved_on("The project was removed after the approval"))?;
     still_as_approved(&fresh, &plan)?;
     let manifest = app.read_manifest(&plan.project, plan.manifest).await?;
-    announce(app, &request, &release_id, &plan, &manifest).await?;
 
     let site = match app.sites.open(&plan.target, request_id).await {
         Ok(site) => site.objects,
@@ -191,7 +190,7 @@ pub(super) async fn keep_lease(app: &App, request: &Request, plan: &FrontendPlan
 }
 
 /// Stores the release and notes that the bucket is about to hold files of it.
-async fn announce(
+pub(super) async fn announce(
     app: &App,
     request: &Request,
     release_id: &ReleaseId,

@@ -1,6 +1,6 @@
 //! One slice of a publish: what is left to write, written phase by phase, and the pointer moved when nothing is left.
 
-use super::publish::moved_on;
+use super::publish::{announce, moved_on};
 use super::report::{DeployOutcome, Report, reason};
 use super::transfer::{Tally, Transfer};
 use crate::aws::objects::{ObjectError, Objects};
@@ -27,11 +27,16 @@ use tokio::time::Instant;
 /// How often progress is written.
 const TICK: Duration = Duration::from_secs(1);
 
+/// A file's place in the order of a publish: phase by phase, and in each the small ones first.
+type Place = (Phase, u64, SitePath);
+
 /// Where the next slice goes on. Small, because it travels through the state machine.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Cursor {
-    /// The last file written, in publish order; all before it are written.
-    after: Option<(Phase, SitePath)>,
+    /// The last file written, in publish order, with its size; all before it are written. A cursor without it, as earlier
+    /// versions wrote them, begins anew.
+    #[serde(default)]
+    reached: Option<Place>,
     /// Files written by earlier slices.
     pub files: u64,
     /// Their bytes.
@@ -76,7 +81,13 @@ impl Work<'_> {
         if cursor == Cursor::default() {
             self.write_progress(Step::Comparing, &Tally::default(), (0, 0)).await?;
         }
-        let todo = match self.todo(project, cursor.after.as_ref()).await {
+        // Comparing takes as long as announcing, and neither needs the other; nothing is written before both are done.
+        let (announced, todo) = tokio::join!(
+            announce(self.app, self.request, self.release_id, self.plan, self.manifest),
+            self.todo(project, cursor.reached.as_ref())
+        );
+        announced?;
+        let todo = match todo {
             Ok(todo) => todo,
             Err(error) if error.is_transient() => {
                 self.look_at([&error]);
@@ -94,11 +105,12 @@ impl Work<'_> {
         let size: u64 = todo.files.iter().map(|(_, entry)| entry.size).sum();
         let total = (cursor.files + todo.files.len() as u64, cursor.bytes + size);
         let unchanged = (self.manifest.entries().len() as u64).saturating_sub(total.0);
-        let tally = Tally { files: cursor.files.into(), bytes: cursor.bytes.into() };
-        let transfer = Transfer::new(self.app, &self.site, &self.plan.target.bucket, &self.plan.project);
+        let tally = Tally::new(cursor.files, cursor.bytes);
+        let transfer =
+            Transfer::new(self.app, &self.site, &self.plan.target.bucket, &self.plan.project, &self.request.request_id);
         // Whether a visitor may get something of this release by now.
         let mut shown = self.request.visible;
-        let mut after = cursor.after;
+        let mut reached = cursor.reached;
 
         for phase in Phase::ALL {
             let files: Vec<&Entry> =
@@ -107,8 +119,11 @@ impl Work<'_> {
             if phase.is_visible() && !self.request.visible {
                 self.app.store.set_visible(&self.request.request_id).await?;
             }
+            let later: Vec<&Entry> = todo.files.iter().filter(|(of, _)| *of > phase).map(|(_, entry)| *entry).collect();
+            let moving =
+                async { tokio::join!(transfer.run(&files, self.deadline, &tally), transfer.read_ahead(&later)) };
             let batch = tokio::select! {
-                batch = transfer.run(&files, self.deadline, &tally) => batch,
+                (batch, ()) = moving => batch,
                 error = self.report_progress(phase, &tally, total) => return Err(error),
             };
             // What broke off may have been written all the same; what was refused was not.
@@ -120,30 +135,28 @@ impl Work<'_> {
                 return self.stop(&batch.failures, shown, written, unchanged).await;
             }
             if batch.taken < files.len() {
-                let reached = batch.taken.checked_sub(1).and_then(|index| files.get(index));
-                let after = reached.map(|entry| (phase, entry.path.clone())).or(after);
-                return Ok(Slice { outcome: "again", cursor: Some(Cursor { after, files: written, bytes }) });
+                let last = batch.taken.checked_sub(1).and_then(|index| files.get(index));
+                let reached = last.map(|entry| place(phase, entry)).or(reached);
+                return Ok(Slice { outcome: "again", cursor: Some(Cursor { reached, files: written, bytes }) });
             }
-            after = Some((phase, last.path.clone()));
+            reached = Some(place(phase, last));
         }
         self.write_progress(Step::Finishing, &tally, total).await?;
         self.settle(tally.files.load(Ordering::Relaxed), unchanged, &todo.unsettled).await
     }
 
     /// The files still to write: all but those that are in the bucket for sure, and those that earlier slices wrote.
-    async fn todo(&self, project: &Project, after: Option<&(Phase, SitePath)>) -> Result<Todo<'_>, ObjectError> {
-        let base = self.app.site_of(&self.plan.project, project.current_release.as_ref()).await?;
+    async fn todo(&self, project: &Project, reached: Option<&Place>) -> Result<Todo<'_>, ObjectError> {
         let mut sizes: HashMap<&str, Option<u64>> =
             self.manifest.entries().iter().map(|entry| (entry.path.as_str(), None)).collect();
         // Of a bucket with a million foreign keys only those of the manifest are kept in mind.
-        self.site
-            .list_each(&self.plan.target.bucket, "", |object| {
-                if let Some(size) = sizes.get_mut(object.key.as_str()) {
-                    *size = Some(object.size);
-                }
-            })
-            .await?;
-        let unsettled = self.unsettled().await?;
+        let listing = self.site.list_each(&self.plan.target.bucket, "", |object| {
+            if let Some(size) = sizes.get_mut(object.key.as_str()) {
+                *size = Some(object.size);
+            }
+        });
+        let base = self.app.site_of(&self.plan.project, project.current_release.as_ref());
+        let (_, base, unsettled) = tokio::try_join!(listing, base, self.unsettled())?;
         let doubtful = self.doubtful(&base, &unsettled).await?;
         let known: HashMap<&SitePath, &Entry> = base.entries().iter().map(|entry| (&entry.path, entry)).collect();
         let is_there = |entry: &Entry| {
@@ -151,8 +164,9 @@ impl Work<'_> {
                 && sizes.get(entry.path.as_str()) == Some(&Some(entry.size))
                 && !doubtful.contains(&entry.path)
         };
-        let is_written =
-            |phase: Phase, entry: &Entry| after.is_some_and(|(at, path)| (*at, path) >= (phase, &entry.path));
+        let is_written = |phase: Phase, entry: &Entry| {
+            reached.is_some_and(|(at, size, path)| (*at, *size, path) >= (phase, entry.size, &entry.path))
+        };
         let files: Vec<(Phase, &Entry)> = self
             .manifest
             .in_publish_order(&base)
@@ -272,7 +286,7 @@ impl Work<'_> {
             step,
             files_done: tally.files.load(Ordering::Relaxed),
             files_total: total.0,
-            bytes_done: tally.bytes.load(Ordering::Relaxed),
+            bytes_done: tally.bytes.load(Ordering::Relaxed) + tally.under_way.load(Ordering::Relaxed),
             bytes_total: total.1,
         };
         match self.app.store.set_progress(&self.request.request_id, &progress).await {
@@ -288,4 +302,8 @@ impl Work<'_> {
             }
         }
     }
+}
+
+fn place(phase: Phase, entry: &Entry) -> Place {
+    (phase, entry.size, entry.path.clone())
 }

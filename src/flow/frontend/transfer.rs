@@ -1,12 +1,17 @@
 //! Moving approved bytes from the staging bucket to the site's bucket: many at once, in bounded memory.
 
+use super::large::{Large, Moved};
 use crate::aws::objects::{Headers, ObjectError, Objects};
 use crate::flow::app::App;
 use crate::flow::staging::blob_key;
-use crate::model::ids::ProjectId;
+use crate::model::digest::Sha256;
+use crate::model::ids::{ProjectId, RequestId};
 use crate::model::manifest::Entry;
 use crate::model::paths::SitePath;
+use bytes::Bytes;
 use futures::StreamExt as _;
+use std::collections::HashMap;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::time::Instant;
 
@@ -17,20 +22,36 @@ const STREAM_BUFFER_BYTES: u64 = 1 << 20;
 /// Tries for a streamed file, whose put nobody else can repeat.
 const STREAM_TRIES: u32 = 4;
 const KIB: u64 = 1024;
+/// What one publish may hold of later phases, beside the room that all publishes share.
+const AHEAD_BYTES: u64 = 512 << 10;
 
 /// What has been moved so far; read by the progress writer while the work goes on.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     /// Files.
     pub files: AtomicU64,
-    /// Bytes.
+    /// Their bytes.
     pub bytes: AtomicU64,
+    /// Bytes of the large file that is on its way.
+    pub under_way: AtomicU64,
+}
+
+impl Tally {
+    pub(super) fn new(files: u64, bytes: u64) -> Self {
+        Self { files: files.into(), bytes: bytes.into(), under_way: 0.into() }
+    }
+
+    fn count(&self, entry: &Entry) {
+        self.files.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_add(entry.size, Ordering::Relaxed);
+    }
 }
 
 /// How a batch of files ended.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
-    /// How many files of the list, counted from its start, were taken on; all of them were waited for.
+    /// How many files of the list, counted from its start, were taken on and waited for; not the one that is there in
+    /// part.
     pub taken: usize,
     /// Those that could not be written.
     pub failures: Vec<(SitePath, ObjectError)>,
@@ -42,16 +63,69 @@ pub(super) struct Transfer<'a> {
     site: &'a Objects,
     bucket: &'a str,
     project: &'a ProjectId,
+    request: &'a RequestId,
+    /// What was read for later phases.
+    ahead: OnceLock<HashMap<Sha256, Bytes>>,
 }
 
 impl<'a> Transfer<'a> {
-    pub(super) fn new(app: &'a App, site: &'a Objects, bucket: &'a str, project: &'a ProjectId) -> Self {
-        Self { app, site, bucket, project }
+    pub(super) fn new(
+        app: &'a App,
+        site: &'a Objects,
+        bucket: &'a str,
+        project: &'a ProjectId,
+        request: &'a RequestId,
+    ) -> Self {
+        Self { app, site, bucket, project, request, ahead: OnceLock::new() }
     }
 
-    /// Moves files in their order until the list, the time or the first failure ends it. The first file is moved
-    /// whatever the time, so that every slice gets further.
+    /// Reads small files of later phases while an earlier one is written, so that behind a barrier they need not be
+    /// waited for; a little of them, and once. What cannot be read is read again when it is due.
+    pub(super) async fn read_ahead(&self, later: &[&Entry]) {
+        if self.ahead.get().is_some() {
+            return;
+        }
+        let mut room = AHEAD_BYTES;
+        let mut reading = futures::stream::FuturesUnordered::new();
+        for entry in later {
+            let Some(left) = room.checked_sub(entry.size) else { break };
+            room = left;
+            reading.push(async move { Some((entry.sha256, self.read(entry).await.ok()?)) });
+        }
+        let mut read = HashMap::with_capacity(reading.len());
+        while let Some(done) = reading.next().await {
+            read.extend(done);
+        }
+        // Set by nobody else.
+        let _ = self.ahead.set(read);
+    }
+
+    /// Moves files, which come sorted by size, until the list, the time or the first failure ends it. The first file, or
+    /// a part of it, is moved whatever the time, so that every slice gets further.
     pub(super) async fn run(&self, files: &[&Entry], deadline: Instant, tally: &Tally) -> Batch {
+        let large = files.partition_point(|entry| entry.size < self.app.settings.publish.large_bytes);
+        let (files, large) = files.split_at(large);
+        let mut batch = self.run_at_once(files, deadline, tally).await;
+        if batch.taken < files.len() {
+            return batch;
+        }
+        for entry in large {
+            if !batch.failures.is_empty() || batch.taken > 0 && Instant::now() >= deadline {
+                break;
+            }
+            let Self { app, site, bucket, project, request, .. } = *self;
+            match (Large { app, site, bucket, project, request, entry }).run(deadline, tally).await {
+                Ok(Moved::Whole) => tally.count(entry),
+                Ok(Moved::InPart) => break,
+                Err(error) => batch.failures.push((entry.path.clone(), error)),
+            }
+            batch.taken += 1;
+        }
+        batch
+    }
+
+    /// Many files at once, in their order.
+    async fn run_at_once(&self, files: &[&Entry], deadline: Instant, tally: &Tally) -> Batch {
         let mut batch = Batch::default();
         let mut in_flight = futures::stream::FuturesUnordered::new();
         let mut waiting = files.iter();
@@ -66,10 +140,7 @@ impl<'a> Transfer<'a> {
             }
             let Some((entry, outcome)) = in_flight.next().await else { return batch };
             match outcome {
-                Ok(()) => {
-                    tally.files.fetch_add(1, Ordering::Relaxed);
-                    tally.bytes.fetch_add(entry.size, Ordering::Relaxed);
-                }
+                Ok(()) => tally.count(entry),
                 Err(error) => batch.failures.push((entry.path.clone(), error)),
             }
         }
@@ -97,10 +168,16 @@ impl<'a> Transfer<'a> {
     }
 
     async fn copy_buffered(&self, entry: &Entry) -> Result<(), ObjectError> {
-        let staging = self.app.settings.staging_bucket();
-        let key = blob_key(self.project, entry.sha256);
-        let bytes = self.app.objects.read(&staging, &key, BUFFERED_BYTES).await?;
+        let bytes = match self.ahead.get().and_then(|ahead| ahead.get(&entry.sha256)) {
+            Some(bytes) => bytes.clone(),
+            None => self.read(entry).await?,
+        };
         self.site.put(self.bucket, entry.path.as_str(), bytes, entry.sha256, &headers(entry)).await
+    }
+
+    async fn read(&self, entry: &Entry) -> Result<Bytes, ObjectError> {
+        let staging = self.app.settings.staging_bucket();
+        self.app.objects.read(&staging, &blob_key(self.project, entry.sha256), BUFFERED_BYTES).await
     }
 
     async fn copy_streamed(&self, entry: &Entry) -> Result<(), ObjectError> {
@@ -110,6 +187,6 @@ impl<'a> Transfer<'a> {
     }
 }
 
-fn headers(entry: &Entry) -> Headers {
+pub(super) fn headers(entry: &Entry) -> Headers {
     Headers { content_type: Some(entry.content_type.clone()), cache_control: Some(entry.cache_control.clone()) }
 }

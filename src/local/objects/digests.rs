@@ -55,6 +55,11 @@ impl Declared {
         }
     }
 
+    /// How long the body is to be, if that was said.
+    pub(super) fn length(&self) -> Option<usize> {
+        self.length.and_then(|length| usize::try_from(length).ok())
+    }
+
     /// Hashers for all that is to be known about the body.
     pub(super) fn hashers(&self) -> Hashers {
         let mut declared = ChecksumHasher::default();

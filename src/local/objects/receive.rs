@@ -43,7 +43,8 @@ impl Received {
     /// Reads the body to its end.
     pub(super) async fn read(bodies: &Arc<Bodies>, body: Option<StreamingBlob>, declared: &Declared) -> Outcome<Self> {
         let mut written = Writing { bodies: Arc::clone(bodies), file: None, hashers: declared.hashers() };
-        let mut tail = Vec::new();
+        // As large as it will be, because growing it would take the double.
+        let mut tail = Vec::with_capacity(declared.length().unwrap_or(0).min(PIECE));
         let Some(mut body) = body else {
             return Ok(Self { written, tail });
         };

@@ -170,21 +170,33 @@ pub(super) fn complete(
     condition: &WriteCondition,
 ) -> Outcome<Object> {
     let etag = etag_of(wanted)?;
-    let (parts, headers) = match index.upload(upload) {
-        Err(Fault::Refused(error)) if error.code() == &s3s::S3ErrorCode::NoSuchUpload => {
-            return match index.object(&upload.bucket, &upload.key) {
+    match try_complete(index, bodies, upload, wanted, condition, &etag) {
+        // Completed before, or by another request while this one was putting the same parts together.
+        Err(Fault::Refused(error)) if index.upload(upload).is_err() => {
+            match index.object(&upload.bucket, &upload.key) {
                 Ok(object) if object.etag == etag => Ok(object),
                 _ => Err(error.into()),
-            };
+            }
         }
-        found => found?,
-    };
+        completed => completed,
+    }
+}
+
+fn try_complete(
+    index: &Index,
+    bodies: &Arc<Bodies>,
+    upload: &UploadId,
+    wanted: &[Wanted],
+    condition: &WriteCondition,
+    etag: &str,
+) -> Outcome<Object> {
+    let (parts, headers) = index.upload(upload)?;
     let parts = chosen(&parts, wanted)?;
     let (body, sha256) = concatenate(bodies, &parts)?;
     let object = Object {
         body: body.id().to_owned(),
         size: parts.iter().map(|part| part.size).sum(),
-        etag,
+        etag: etag.to_owned(),
         sha256,
         headers,
         modified: Millis::now(),
