@@ -6,7 +6,6 @@ use crate::model::caller::Caller;
 use crate::model::error::UserError;
 use crate::model::request::{Action, Request, Status};
 use crate::model::time::Time;
-use crate::store::StoreError;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -49,16 +48,6 @@ pub struct PendingItem {
     pub expires_at: Time,
 }
 
-/// All that waits for a decision, whoever may see it, soonest expiry first.
-pub async fn waiting(app: &App) -> Result<Vec<Request>, UserError> {
-    const CONSIDERED: usize = 10_000;
-    let now = Time::now();
-    let mut waiting = app.store.requests_in(Status::PendingApproval, CONSIDERED).await?;
-    waiting.retain(|request| request.status_at(now) == Status::PendingApproval);
-    waiting.sort_by(|a, b| (a.expires_at, &a.request_id).cmp(&(b.expires_at, &b.request_id)));
-    Ok(waiting)
-}
-
 /// Lists what waits for a decision: a caller's own requests, or all for an approver.
 pub async fn list_pending(app: &App, caller: &Caller, args: ListPending) -> Result<PendingList, UserError> {
     let limit = checked_limit(args.limit, 20)?;
@@ -84,7 +73,7 @@ pub async fn list_pending(app: &App, caller: &Caller, args: ListPending) -> Resu
 }
 
 /// All that waits for a decision: undecided and unexpired, soonest expiry first.
-pub async fn waiting(app: &App) -> Result<Vec<Request>, StoreError> {
+pub async fn waiting(app: &App) -> Result<Vec<Request>, UserError> {
     const CONSIDERED: usize = 10_000;
     let now = Time::now();
     let mut waiting = app.store.requests_in(Status::PendingApproval, CONSIDERED).await?;
