@@ -45,6 +45,10 @@ impl Channel for Board {
         "board"
     }
 
+    async fn check(&self) -> Result<String, ChannelError> {
+        Ok("hangs on the wall".to_owned())
+    }
+
     async fn deliver(&self, prompt: &Prompt) -> Result<Vec<Delivery>, ChannelError> {
         self.hear("asked", prompt)?;
         Ok(vec![Delivery { channel: "board".to_owned(), message: prompt.request_id.to_string() }])
