@@ -176,5 +176,8 @@ async fn assert_invalidated(installation: &Installation, target: &Target, expect
 
 async fn locks_are_free(installation: &Installation) {
     let locks = installation.boto.call("dynamodb", "scan", json!({ "TableName": "bouncer-deploy-locks" })).await;
-    assert_eq!(locks["Count"], 0, "{locks:#}");
+    // Names that begin with "/" are no projects': who asked how much stands there too.
+    let names = locks["Items"].as_array().unwrap().iter().map(|row| text(&row["project_id"]["S"]));
+    let held: Vec<&str> = names.filter(|name| !name.starts_with('/')).collect();
+    assert!(held.is_empty(), "{locks:#}");
 }

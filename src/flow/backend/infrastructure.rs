@@ -2,6 +2,7 @@
 //! deploy. The question is a request of its own, so it is listed, shown, decided and expires like any other.
 
 use super::change_set::assessment;
+use super::outcome::close_question;
 use super::work::{Work, load, refused};
 use crate::flow::app::App;
 use crate::flow::approval;
@@ -29,15 +30,23 @@ pub async fn ask_infrastructure(app: &App, id: &RequestId, token: &TaskToken) ->
     let lane = crate::store::locks::Lane::Backend;
     crate::flow::lease::hold(app, &work.plan.project, lane, id, window + SPARE).await?;
     let question = question(&work, window).await?;
-    work.note(|run, now| {
-        run.infrastructure_request = Some(question.request_id.clone());
-        run.reach(BackendStep::AwaitingApproval, now);
-    })
-    .await?;
+    // The question is there before its id is told, so whoever reads the id finds it.
     match app.store.create_request(&question, Actor::bouncer(), None).await {
         // An earlier attempt asked; its window is the one that counts.
         Ok(()) | Err(StoreError::Conflict) => {}
         Err(error) => return Err(error.into()),
+    }
+    let noted = work.note(|run, now| {
+        run.infrastructure_request = Some(question.request_id.clone());
+        run.reach(BackendStep::AwaitingApproval, now);
+    });
+    if let Err(error) = noted.await {
+        // A deploy that ended in between has closed no question: there was none yet.
+        let deploy = load(app, id).await?;
+        if deploy.status.has_ended() {
+            close_question(app, &deploy).await?;
+        }
+        return Err(error);
     }
     approval::ask(app, &question.request_id, token).await
 }

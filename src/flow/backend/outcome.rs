@@ -360,7 +360,7 @@ pub(super) async fn close(
 }
 
 /// The question about the infrastructure ends as its deploy did.
-async fn close_question(app: &App, deploy: &Request) -> Result<(), TaskError> {
+pub(super) async fn close_question(app: &App, deploy: &Request) -> Result<(), TaskError> {
     let id = deploy.request_id.infrastructure_request();
     let Some(question) = app.store.request(&id).await? else { return Ok(()) };
     let event = match (question.status, deploy.status) {
