@@ -1,7 +1,10 @@
 //! What users write to the bot.
 
+use serde_json::json;
+
 use super::{BEA, EVE, World};
-use crate::support::ChatMessage;
+use crate::support::{ChatMessage, Role};
+use crate::tools::accepted;
 
 /// A group in which nobody is asked.
 const GROUP: i64 = -100_777;
@@ -25,6 +28,29 @@ async fn approvers_are_helped_and_shown_what_waits() {
     let list = reply(&world, BEA, BEA, "/pending").await.text;
     assert!(list.starts_with("1 waiting for a decision"), "{list}");
     assert!(list.contains(&request) && list.contains("frontend deploy shop") && list.contains("Expires: "), "{list}");
+    world.assert_clean();
+}
+
+#[tokio::test]
+async fn stats_are_those_of_the_tool() {
+    let world = World::polling().await;
+    let request = world.ask(943).await;
+    let prompt = world.prompt(BEA, &request).await;
+    world.press(BEA, &prompt, &format!("deny:{request}")).await;
+    world.ask(944).await;
+    let counted = world.server.tool(Role::Approver, "bouncer_stats", json!({ "hours": 5 })).await;
+    let counted = accepted(counted);
+    assert_eq!((&counted["total"], &counted["by_status"]["denied"]), (&json!(2), &json!(1)), "{counted:#}");
+
+    let told = reply(&world, BEA, BEA, "/stats 5").await.text;
+    for line in ["Requests of the last 5 hours: 2", "rejected: 1", "waiting for a decision: 1", "• shop: 2"] {
+        assert!(told.lines().any(|shown| shown == line), "{line:?} is not in\n{told}");
+    }
+    assert!(told.contains("decided by a human: 1; "), "{told}");
+    assert!(reply(&world, BEA, BEA, "/stats").await.text.contains("last 24 hours: 2"));
+    for wrong in ["/stats x", "/stats 0", "/stats 2161", "/stats -1"] {
+        assert!(reply(&world, BEA, BEA, wrong).await.text.starts_with("Give the hours"), "{wrong}");
+    }
     world.assert_clean();
 }
 

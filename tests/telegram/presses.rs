@@ -1,9 +1,9 @@
 //! Who decides by pressing, and what does not count.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{BEA, CAI, EVE, World, options};
-use crate::support::{Role, text};
+use crate::support::{ChatMessage, Role, text};
 use crate::tools::accepted;
 
 #[tokio::test]
@@ -60,6 +60,10 @@ async fn only_configured_users_decide() {
     }
     assert_eq!(world.status(&request).await, "pending_approval");
     assert_eq!(world.prompt(BEA, &request).await, prompt, "the prompt is as it was");
+    let events = json!({ "request_id": request });
+    let events = accepted(world.server.tool(Role::Approver, "bouncer_audit_list", events).await);
+    let by_eve = |event: &&Value| event["kind"] == "refused" && event.to_string().contains(&format!("telegram:{EVE}"));
+    assert_eq!(events["events"].as_array().unwrap().iter().filter(by_eve).count(), 2, "{events:#}");
     world.assert_clean();
 }
 
@@ -114,6 +118,30 @@ async fn nobody_approves_what_they_asked_for_with_their_key() {
     assert_eq!(world.status(&request).await, "pending_approval");
     assert_eq!(world.press(CAI, &prompt, &format!("approve:{request}")).await, "Approved.");
     assert_eq!(world.server.ended(&request).await["status"], "completed");
+    world.assert_clean();
+}
+
+/// Where two must approve, the prompt says who has, and keeps its buttons for the other.
+#[tokio::test]
+async fn two_approvers_approve_one_after_the_other() {
+    let world = World::polling().await;
+    let two = json!({ "project": "shop", "bucket": "shop-site", "approvals_required": 2 });
+    accepted(world.server.tool(Role::Admin, "bouncer_project_add", two).await);
+    let request = world.ask(916).await;
+    let prompt = world.prompt(BEA, &request).await;
+    assert!(prompt.text.contains("\nApprovals: 0 of 2\n"), "{}", prompt.text);
+
+    let approve = format!("approve:{request}");
+    assert_eq!(world.press(BEA, &prompt, &approve).await, "Approved; another approver must approve it as well.");
+    assert_eq!(world.press(BEA, &prompt, &approve).await, "Already handled.");
+    let says = format!("\nApprovals: 1 of 2 Bea (Telegram {BEA})\n");
+    let is_first = |message: &ChatMessage| message.text.contains(&request) && message.text.contains(&says);
+    let of_cai = world.telegram.message(CAI, "the first approval to be shown", is_first).await;
+    assert_eq!(of_cai.data().len(), 2);
+
+    assert_eq!(world.press(CAI, &of_cai, &approve).await, "Approved.");
+    assert_eq!(world.server.ended(&request).await["status"], "completed");
+    world.says(BEA, &request, "✅ Done").await;
     world.assert_clean();
 }
 

@@ -113,6 +113,7 @@ catalogue! {
     reject: "❌ Reject", "❌ 拒絕";
     // What a press is answered with: at most 200 characters.
     you_approved: "Approved.", "已核准。";
+    you_approved_first: "Approved; another approver must approve it as well.", "已核准；還需要另一位核准者核准。";
     you_rejected: "Rejected.", "已拒絕。";
     already_handled: "Already handled.", "此請求已處理過。";
     too_late: "Expired; nothing will be done.", "已逾期，不會執行任何動作。";
@@ -121,13 +122,26 @@ catalogue! {
     unknown_request: "This request is not known here.", "找不到這個請求。";
     not_stored: "The decision could not be stored. Please press again.", "無法儲存決定，請再按一次。";
     // What commands are answered with.
-    help: "Bouncer asks here for approvals. Each message shows what would be done; its buttons decide, and the first decision counts.\n\n/pending – what waits for a decision\n/help – this text",
-        "Bouncer 會在這裡請求核准。每則訊息會說明將執行的內容，按下按鈕即可決定，以第一個決定為準。\n\n/pending – 等待決定的請求\n/help – 顯示這段說明";
+    help: "Bouncer asks here for approvals. Each message shows what would be done; its buttons decide, and the first decision counts.\n\n/pending – what waits for a decision\n/stats [hours] – what was asked lately, in numbers (24 hours)\n/help – this text",
+        "Bouncer 會在這裡請求核准。每則訊息會說明將執行的內容，按下按鈕即可決定，以第一個決定為準。\n\n/pending – 等待決定的請求\n/stats [小時數] – 最近請求的統計（預設 24 小時）\n/help – 顯示這段說明";
     stranger: "You are not among this installation's approvers. Your Telegram user id is {}; whoever runs it can add you.",
         "您不是此系統的核准者。您的 Telegram 使用者編號是 {}，管理者可以將您加入。";
     nothing_pending: "Nothing waits for a decision.", "目前沒有等待決定的請求。";
     pending: "{} waiting for a decision", "{} 項請求等待決定";
     only_private: "This is answered only in a private chat, or in a chat that is asked for approvals.", "此指令只在私人聊天或指定的核准聊天室回覆。";
+    hours_wanted: "Give the hours as a number from 1 to 2160, for example /stats 24.", "請輸入 1 到 2160 之間的小時數，例如 /stats 24。";
+    asked_lately: "Requests of the last {} hours: {}", "最近 {} 小時的請求：{}";
+    decided_after: "decided by a human: {}; half within {} s, 95 of 100 within {} s", "由人決定：{}；半數在 {} 秒內，95% 在 {} 秒內";
+    // How requests stand, in numbers.
+    stands_ready: "waiting for files", "等待檔案";
+    stands_pending: "waiting for a decision", "等待決定";
+    stands_approved: "approved", "已核准";
+    stands_running: "running", "執行中";
+    stands_completed: "completed", "已完成";
+    stands_failed: "failed", "失敗";
+    stands_denied: "rejected", "已拒絕";
+    stands_expired: "expired", "已逾期";
+    stands_cancelled: "cancelled", "已取消";
     unavailable: "This cannot be answered now; please try again.", "目前無法回覆，請再試一次。";
 }
 

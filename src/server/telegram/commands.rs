@@ -1,9 +1,11 @@
 //! What users write: a few commands, answered to approvers, and not where others read along.
 
 use super::Bot;
-use crate::channel::telegram::{IncomingMessage, Message, Text, fill};
-use crate::flow::status::waiting;
-use crate::model::request::Request;
+use crate::channel::telegram::{IncomingMessage, Message, Text, Words, fill};
+use crate::flow::status::{Stats, WhichStats, count, waiting};
+use crate::model::error::ErrorCode;
+use crate::model::request::{Request, Status};
+use std::collections::BTreeMap;
 
 /// Requests that `/pending` lists.
 const LISTED: usize = 20;
@@ -35,6 +37,7 @@ impl Bot {
         } else {
             match command {
                 Some("/pending") => self.pending().await,
+                Some("/stats") => self.stats(parts.next()).await,
                 _ => plain(words.help),
             }
         };
@@ -50,6 +53,20 @@ impl Bot {
             Ok(requests) => Message::of(self.list(&requests)),
             Err(error) => {
                 tracing::warn!(%error, "what is pending could not be listed");
+                plain(words.unavailable)
+            }
+        }
+    }
+
+    /// What `bouncer_stats` counts for the same span.
+    async fn stats(&self, hours: Option<&str>) -> Message {
+        let words = self.telegram.renderer().0;
+        let Ok(hours) = hours.map(str::parse).transpose() else { return plain(words.hours_wanted) };
+        match count(&self.app, WhichStats { hours, project: None }, None).await {
+            Ok(stats) => Message::of(numbers(words, &stats)),
+            Err(error) if error.code == ErrorCode::InvalidParam => plain(words.hours_wanted),
+            Err(error) => {
+                tracing::warn!(%error, "requests could not be counted");
                 plain(words.unavailable)
             }
         }
@@ -71,6 +88,43 @@ impl Bot {
             list = list.plain("\n\n").plain(&fill(words.more, &[&(requests.len() - LISTED).to_string()]));
         }
         list
+    }
+}
+
+fn numbers(words: &'static Words, stats: &Stats) -> Text {
+    let title = fill(words.asked_lately, &[&stats.hours.to_string(), &stats.total.to_string()]);
+    let mut text = Text::default().bold(&title);
+    for status in Status::ALL {
+        if let Some(number) = stats.by_status.get(status.as_str()) {
+            text = text.plain(&format!("\n{}: {number}", stands(words, status)));
+        }
+    }
+    if let (Some(median), Some(p95)) = (stats.decision_seconds_median, stats.decision_seconds_p95) {
+        let values = [stats.decided, median, p95].map(|number| number.to_string());
+        text = text.plain("\n").plain(&fill(words.decided_after, &values.each_ref().map(String::as_str)));
+    }
+    let total = |of: &BTreeMap<&str, u64>| of.values().sum::<u64>();
+    let projects = stats.by_project.iter().take(LISTED);
+    text = projects.fold(text, |text, (project, of)| {
+        text.plain("\n• ").foreign(project, SHOWN).plain(&format!(": {}", total(of)))
+    });
+    match stats.by_project.len().saturating_sub(LISTED) {
+        0 => text,
+        more => text.plain("\n").plain(&fill(words.more, &[&more.to_string()])),
+    }
+}
+
+fn stands(words: &'static Words, status: Status) -> &'static str {
+    match status {
+        Status::Ready => words.stands_ready,
+        Status::PendingApproval => words.stands_pending,
+        Status::Approved => words.stands_approved,
+        Status::Running => words.stands_running,
+        Status::Completed => words.stands_completed,
+        Status::Failed => words.stands_failed,
+        Status::Denied => words.stands_denied,
+        Status::Expired => words.stands_expired,
+        Status::Cancelled => words.stands_cancelled,
     }
 }
 

@@ -150,7 +150,8 @@ impl Bot {
         let Some(approver) = self.approver(user) else { return words.no_permission };
         let decided = approval::decide(&self.app, &approver, press.request_id.as_str(), press.verdict, NAME).await;
         match decided {
-            Ok(_) => match press.verdict {
+            Ok(decided) => match press.verdict {
+                Verdict::Approve if decided.approvals_missing.is_some() => words.you_approved_first,
                 Verdict::Approve => words.you_approved,
                 Verdict::Deny => words.you_rejected,
             },
