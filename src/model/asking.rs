@@ -94,8 +94,9 @@ impl Asks {
         let recent: Vec<&Asked> = self.asked.iter().filter(is_recent).collect();
         if limits.per_minute > 0 && recent.len() >= limits.per_minute {
             let first_to_go = recent.get(recent.len() - limits.per_minute);
-            let retry_after =
-                first_to_go.map_or(1, |asked| asked.at.plus_seconds(SPAN_SECONDS).seconds_left(at).max(1));
+            // Of many at one instant, one that was noted later may have been asked earlier.
+            let left = |asked: &&Asked| asked.at.plus_seconds(SPAN_SECONDS).seconds_left(at);
+            let retry_after = first_to_go.map_or(1, left).clamp(1, SPAN_SECONDS);
             return Err(TooMuch::TooFast { retry_after });
         }
         let waiting: Vec<RequestId> = self.asked.iter().filter(waits).map(|asked| asked.request_id.clone()).collect();

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::world::{STACK, World, topic};
-use crate::support::{Outcome, Role, text};
+use crate::support::{DEADLINE, Outcome, Role, text, wait_until};
 
 /// A FIFO queue whose name cannot be one: CloudFormation takes the template and the making of the queue fails.
 const BROKEN: &str = "AWSTemplateFormatVersion: 2010-09-09\nResources:\n  Orders:\n    Type: AWS::SQS::Queue\n    \
@@ -47,8 +47,12 @@ async fn a_resource_that_fails_is_named_first() {
     assert_eq!(ended["status"], "FAILED", "{ended:#}");
     assert_eq!(ended["failed_resources"][0]["resource"], "Orders", "{ended:#}");
     assert!(text(&ended["error_summary"]).contains("Orders"), "{ended:#}");
-    let (_, history) = world.server.tool(Role::Agent, "bouncer_deploy_history", json!({ "project": "shop" })).await;
-    assert_eq!(history["deploys"][0]["status"], "FAILED", "{history:#}");
+    // The record is closed first, then the history.
+    let in_history = async || {
+        let (_, history) = world.server.tool(Role::Agent, "bouncer_deploy_history", json!({ "project": "shop" })).await;
+        (history["deploys"][0]["status"] == "FAILED").then_some(())
+    };
+    wait_until("the history to say so", DEADLINE, in_history).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

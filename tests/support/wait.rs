@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 /// How long a test waits for something that ought to happen at once: generous, because tests share the machine.
 pub const DEADLINE: Duration = Duration::from_secs(20);
 
+/// Between two looks: little at first, more the longer it takes, so that those who wait leave the machine to the others.
 const PAUSE: Duration = Duration::from_millis(15);
+const LONGEST_PAUSE: Duration = Duration::from_millis(120);
 
 /// Asks `probe` again and again until it gives a value, and returns that.
 ///
@@ -18,6 +20,6 @@ pub async fn wait_until<T>(what: &str, deadline: Duration, mut probe: impl Async
             return value;
         }
         assert!(start.elapsed() < deadline, "waited {deadline:?} in vain for: {what}");
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep((start.elapsed() / 25).clamp(PAUSE, LONGEST_PAUSE)).await;
     }
 }

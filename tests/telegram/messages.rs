@@ -91,7 +91,7 @@ async fn hostile_texts_stay_where_they_belong() {
     assert_eq!((lines("Request: "), lines("Reason: "), lines("✅")), (1, 1, 0), "{}", prompt.text);
     assert!(prompt.text.contains(&format!("\nRequest: {request}\n")), "{}", prompt.text);
     assert!(
-        prompt.text.contains(" (shortened)\nRequest: ") && prompt.text.contains("\n… and 4 more\n"),
+        prompt.text.contains(" (shortened)\nRequest: ") && prompt.text.contains("\n… and 5 more\n"),
         "{}",
         prompt.text
     );

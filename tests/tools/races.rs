@@ -176,7 +176,8 @@ async fn a_window_that_ends_while_the_server_is_down_has_ended() {
 #[tokio::test]
 async fn a_press_at_the_last_moment_counts_wholly_or_not_at_all() {
     const REQUESTS: u64 = 16;
-    let server = Server::start_with(Options { arguments: &["--approval-window", "1"], ..Options::default() }).await;
+    // Long enough for all of them to be asked.
+    let server = Server::start_with(Options { arguments: &["--approval-window", "3"], ..Options::default() }).await;
     for n in 0..REQUESTS {
         server.add_project(&format!("shop-{n}")).await;
     }

@@ -1,6 +1,6 @@
 //! The promise of publishing, as visitors see it: at every instant, whatever dies, the whole old site or the whole new one.
 //!
-//! `VISITOR_ROUNDS` sets the number of deploys (200), `VISITOR_SEED` repeats a run. CONTRIBUTING.md says how to let it run
+//! `VISITOR_ROUNDS` sets the number of deploys (80), `VISITOR_SEED` repeats a run. CONTRIBUTING.md says how to let it run
 //! for long.
 
 mod audience;
@@ -17,7 +17,7 @@ mod truth;
 
 /// How many of `VISITOR_ROUNDS` deploys belong to a test that has `share` of 200.
 fn rounds(share: usize) -> usize {
-    let all = std::env::var("VISITOR_ROUNDS").map_or(200, |text| text.parse().expect("VISITOR_ROUNDS is a number"));
+    let all = std::env::var("VISITOR_ROUNDS").map_or(80, |text| text.parse().expect("VISITOR_ROUNDS is a number"));
     (share * all).div_ceil(200)
 }
 

@@ -9,6 +9,7 @@ use crate::flow::app::App;
 use crate::flow::errors::UNAVAILABLE;
 use crate::flow::execution::cause_of;
 use crate::flow::ports::TaskError;
+use crate::flow::prompts::refresh;
 use crate::flow::transition::transition;
 use crate::model::audit::Actor;
 use crate::model::backend::Deployed;
@@ -312,7 +313,7 @@ pub(super) async fn close(
     } else {
         let value = serde_json::to_value(result.within_budget())?;
         let by = if event == Event::Cancel { Actor::canceller(request) } else { Actor::bouncer() };
-        let ended = transition(app, request, event, by, |row| {
+        let ended = app.store.transition(request, event, by, |row| {
             row.finished_at = Some(Time::now());
             row.result = Some(value);
         });
@@ -349,6 +350,8 @@ pub(super) async fn close(
     if let Some(project) = &closed.project {
         app.store.release(project, Lane::Backend, &closed.request_id).await?;
     }
+    // Last: a channel that is slow must not hold the project.
+    refresh(app, &closed).await;
     tracing::info!(
         request_id = %closed.request_id,
         project = closed.project.as_ref().map(tracing::field::display),

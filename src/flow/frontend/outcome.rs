@@ -7,7 +7,7 @@ use super::slice::FAILED_WORD;
 use crate::flow::app::App;
 use crate::flow::execution::cause_of;
 use crate::flow::ports::TaskError;
-use crate::flow::transition::transition;
+use crate::flow::prompts::refresh;
 use crate::model::audit::Actor;
 use crate::model::history::DeployStatus;
 use crate::model::ids::{ReleaseId, RequestId};
@@ -190,12 +190,13 @@ async fn close(
         request.clone()
     } else {
         let value = serde_json::to_value(&result)?;
-        transition(app, request, event, Actor::bouncer(), |row| {
-            row.finished_at = Some(Time::now());
-            row.progress = None;
-            row.result = Some(value);
-        })
-        .await?
+        app.store
+            .transition(request, event, Actor::bouncer(), |row| {
+                row.finished_at = Some(Time::now());
+                row.progress = None;
+                row.result = Some(value);
+            })
+            .await?
     };
     let ended_so = matches!(
         (closed.status, status),
@@ -215,6 +216,8 @@ async fn close(
     if let Some(project) = &closed.project {
         app.store.release(project, Lane::Frontend, &closed.request_id).await?;
     }
+    // Last: a channel that is slow must not hold the project.
+    refresh(app, &closed).await;
     tracing::info!(
         request_id = %closed.request_id,
         project = closed.project.as_ref().map(tracing::field::display),
