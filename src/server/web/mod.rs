@@ -19,6 +19,7 @@ mod throttle;
 mod words;
 
 pub(super) use preview::{PreviewHosts, by_host};
+#[cfg(feature = "local")]
 pub(super) use words::sign_in_address;
 
 use super::guard::Keys;
@@ -31,7 +32,9 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Router, routing};
 use hub::Hub;
-use preview::{Manifests, sandboxed};
+use preview::Manifests;
+#[cfg(feature = "local")]
+use preview::sandboxed;
 use std::net::IpAddr;
 use std::sync::Arc;
 use throttle::Throttle;
@@ -135,6 +138,7 @@ async fn own_name(State(place): State<Place>, request: Request, next: Next) -> R
 
 /// Answers with a published site's file. Only under the loopback address as a number, where the page never is, may its
 /// scripts do all they can.
+#[cfg(feature = "local")]
 pub(super) async fn sandboxed_elsewhere(request: Request, next: Next) -> Response {
     let host = Host::of(request.headers(), request.extensions());
     let response = next.run(request).await;

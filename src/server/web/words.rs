@@ -42,6 +42,7 @@ impl Host {
 }
 
 /// The address that signs in whoever opens it first. What stands after the `#` is sent to nobody; the page reads it.
+#[cfg(feature = "local")]
 pub fn sign_in_address(page_url: &str, link: &crate::model::pass::Pass) -> String {
     format!("{page_url}/sign-in#{}", link.expose())
 }

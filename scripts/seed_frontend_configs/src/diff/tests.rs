@@ -96,7 +96,13 @@ fn a_project_that_is_not_there_is_new_as_a_whole() {
     assert!(matches!(change, Some(Change::Create(_))));
     assert_eq!(
         changes(change),
-        json!([["enabled", null, true], ["frontend_bucket", null, "site"], ["frontend_region", null, "us-east-1"]])
+        json!([
+            ["enabled", null, true],
+            ["frontend_bucket", null, "site"],
+            ["frontend_region", null, "us-east-1"],
+            ["retain_releases", null, 5],
+            ["asset_grace_hours", null, 24],
+        ])
     );
 }
 

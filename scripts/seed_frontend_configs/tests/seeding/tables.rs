@@ -53,11 +53,12 @@ async fn only_differences_are_written_and_the_rest_of_the_row_stays(world: World
     assert_eq!(
         first.stdout,
         "+ blog\n    enabled: (none) -> true\n    frontend_bucket: (none) -> \"blog-site\"\n    \
-         frontend_region: (none) -> \"us-east-1\"\n\
+         frontend_region: (none) -> \"us-east-1\"\n    retain_releases: (none) -> 5\n    \
+         asset_grace_hours: (none) -> 24\n\
          ~ shop\n    name: \"Old shop\" -> \"Shop\"\n    frontend_region: (none) -> \"eu-west-1\"\n    \
          frontend_deploy_role_arn: \"arn:aws:iam::123456789012:role/old\" -> (none)\n    \
          frontend_cache_rules: (none) -> [{\"cache_control\":\"no-cache\",\"pattern\":\"*.json\"}]\n\
-         Changed 2 projects, 7 fields in bouncer-projects.\n"
+         Changed 2 projects, 9 fields in bouncer-projects.\n"
     );
 
     let mut after = before;
@@ -66,12 +67,14 @@ async fn only_differences_are_written_and_the_rest_of_the_row_stays(world: World
     after.remove("frontend_deploy_role_arn");
     let rule = AttributeValue::M(row(&[("pattern", "*.json"), ("cache_control", "no-cache")]));
     after.insert("frontend_cache_rules".into(), AttributeValue::L(vec![rule]));
-    let blog = row(&[
+    let mut blog = row(&[
         ("project_id", "blog"),
         ("enabled", "true"),
         ("frontend_bucket", "blog-site"),
         ("frontend_region", "us-east-1"),
     ]);
+    blog.insert("retain_releases".into(), AttributeValue::N("5".into()));
+    blog.insert("asset_grace_hours".into(), AttributeValue::N("24".into()));
     let rows = world.rows().await;
     assert_eq!(rows["shop"], after);
     assert_eq!(rows["blog"], blog);
@@ -91,7 +94,7 @@ async fn a_dry_run_changes_nothing(world: World) {
     assert!(dry.stdout.contains("~ shop\n    name: (none) -> \"Shop\"\n"), "{dry:#?}");
     assert!(dry.stdout.contains("    frontend_bucket: \"old-site\" -> \"shop-site\"\n"), "{dry:#?}");
     assert!(
-        dry.stdout.ends_with("Would change 2 projects, 7 fields in bouncer-projects. Nothing was written.\n"),
+        dry.stdout.ends_with("Would change 2 projects, 9 fields in bouncer-projects. Nothing was written.\n"),
         "{dry:#?}"
     );
     assert_eq!(world.rows().await, before);
@@ -101,7 +104,7 @@ async fn a_check_fails_on_drift_alone(world: World) {
     world.state(SHOP);
     let drift = world.seed(&["--check"]).await.ends_with(1);
     assert!(drift.stdout.contains("+ shop\n"), "{drift:#?}");
-    assert!(drift.stdout.ends_with("bouncer-projects differs from the file: 1 project, 5 fields.\n"), "{drift:#?}");
+    assert!(drift.stdout.ends_with("bouncer-projects differs from the file: 1 project, 7 fields.\n"), "{drift:#?}");
     assert!(world.rows().await.is_empty());
 
     world.seed(&[]).await.ends_with(0);
@@ -180,7 +183,7 @@ async fn a_table_of_another_name_is_used_alone(world: World) {
     create_table(&world.dynamodb(), "Acme-Sites").await;
     world.state(SHOP);
     let done = world.seed(&["--table", "Acme-Sites"]).await.ends_with(0);
-    assert!(done.stdout.ends_with("Changed 1 project, 5 fields in Acme-Sites.\n"), "{done:#?}");
+    assert!(done.stdout.ends_with("Changed 1 project, 7 fields in Acme-Sites.\n"), "{done:#?}");
     world.seed(&["--table", "Acme-Sites", "--check"]).await.ends_with(0);
     assert!(world.rows().await.is_empty());
 }
