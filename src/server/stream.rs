@@ -1,10 +1,21 @@
-//! An object as the body of an answer, with the headers that it is to be served with.
+//! A site's files as answers, published or staged: which one an address means, and its content with the headers that it is
+//! to be served with.
 
 use crate::aws::objects::Opened;
 use axum::body::Body;
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures::stream;
+
+/// The file that a path means: a folder's entry page for the folder.
+pub(super) fn file_at(path: &str) -> String {
+    if path.is_empty() || path.ends_with('/') { format!("{path}index.html") } else { path.to_owned() }
+}
+
+/// A sentence instead of a file, which nobody is to keep.
+pub(super) fn plain(status: StatusCode, text: &'static str) -> Response {
+    (status, [(header::CACHE_CONTROL, "no-store")], text).into_response()
+}
 
 /// Sends an opened object as it comes.
 pub(super) fn stream_body(opened: Opened, bucket: String) -> Response {

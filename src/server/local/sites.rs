@@ -6,14 +6,13 @@ use crate::flow::app::App;
 use crate::model::ids::ProjectId;
 use crate::model::paths::MAX_PATH_BYTES;
 use crate::server::http::Api;
-use crate::server::stream::stream_body;
+use crate::server::stream::{file_at, plain, stream_body};
 use crate::server::web::sandboxed_elsewhere;
 use axum::extract::{Path, State};
-use axum::http::{StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Router, middleware, routing};
 
-const INDEX: &str = "index.html";
 const NO_FILE: &str = "There is no such file in this site.\n";
 
 /// The routes of every site.
@@ -46,7 +45,7 @@ async fn serve(app: &App, project: &str, path: &str) -> Response {
         Ok(None) => return plain(StatusCode::NOT_FOUND, "There is no such site.\n"),
         Err(response) => return *response,
     };
-    let key = if path.is_empty() || path.ends_with('/') { format!("{path}{INDEX}") } else { path.to_owned() };
+    let key = file_at(path);
     // No object is called so, and the SDK or the storage would take it for a fault.
     if key.len() > MAX_PATH_BYTES || key.trim().is_empty() {
         return plain(StatusCode::NOT_FOUND, NO_FILE);
@@ -70,8 +69,4 @@ async fn bucket_of(app: &App, project: &str) -> Result<Option<String>, Box<Respo
             Err(Box::new(plain(StatusCode::BAD_GATEWAY, "The site cannot be read right now.\n")))
         }
     }
-}
-
-fn plain(status: StatusCode, text: &'static str) -> Response {
-    (status, [(header::CACHE_CONTROL, "no-store")], text).into_response()
 }

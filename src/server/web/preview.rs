@@ -13,7 +13,7 @@ use crate::model::ids::{ProjectId, RequestId};
 use crate::model::manifest::{Entry, Manifest};
 use crate::model::pass::{Pass, PassKind};
 use crate::server::guard::PreviewOf;
-use crate::server::stream::stream_body;
+use crate::server::stream::{file_at, plain, stream_body};
 use crate::store::passes::StagedSite;
 use axum::extract::{Path, Query, Request, State};
 use axum::http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
@@ -27,7 +27,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 const COOKIE: &str = "bouncer_preview";
 /// Where a preview's own name takes the link in; no file of a site is hidden by it for longer than that.
 const ENTRANCE: &str = "/.bouncer/enter";
-const INDEX: &str = "index.html";
 /// The name below which previews are on the approver's own machine: browsers lead all of it to that machine.
 pub const LOCAL_PREVIEWS: &str = "preview.localhost";
 
@@ -203,10 +202,10 @@ async fn serve(web: &Web, site: &StagedSite, path: &str) -> Response {
     }
 }
 
-/// The file at a path, a folder's entry page for the folder.
+/// The file at a path.
 fn find<'a>(manifest: &'a Manifest, path: &str) -> Option<&'a Entry> {
     let path = percent_decode_str(path.trim_start_matches('/')).decode_utf8().ok()?;
-    let key = if path.is_empty() || path.ends_with('/') { format!("{path}{INDEX}") } else { path.into_owned() };
+    let key = file_at(&path);
     let index = manifest.entries().binary_search_by(|entry| entry.path.as_str().cmp(&key)).ok()?;
     manifest.entries().get(index)
 }
@@ -218,10 +217,6 @@ fn unreadable(error: &ObjectError) -> Response {
 
 fn ended() -> Response {
     plain(StatusCode::FORBIDDEN, "This preview has ended. Open it again from the request's page.\n")
-}
-
-fn plain(status: StatusCode, text: &'static str) -> Response {
-    (status, [(header::CACHE_CONTROL, "no-store")], text).into_response()
 }
 
 /// Lists of files that were read last: a page of a hundred files reads its list once.
