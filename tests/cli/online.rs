@@ -63,6 +63,18 @@ async fn a_deploy_ends_as_it_was_decided() {
     let history = Cli::on(&server, &["--json", "deploy", "history", "shop"]).run().await;
     assert_eq!(history.code, Some(0), "{}", history.stderr);
     assert_eq!(answer(&history.stdout)["deploys"].as_array().map(Vec::len), Some(1), "{}", history.stdout);
+
+    let asked = Cli::on(&server, &["--json", "request", "history", "--project", "shop"]).run().await;
+    assert_eq!(asked.code, Some(0), "{}", asked.stderr);
+    let statuses: Vec<Value> =
+        answer(&asked.stdout)["requests"].as_array().unwrap().iter().map(|request| request["status"].clone()).collect();
+    assert_eq!(statuses, ["completed", "denied"], "{}", asked.stdout);
+    let stats = Cli::on(&server, &["--json", "stats", "--project", "shop"]).run().await;
+    assert_eq!(stats.code, Some(0), "{}", stats.stderr);
+    assert_eq!(answer(&stats.stdout)["by_status"], json!({ "completed": 1, "denied": 1 }), "{}", stats.stdout);
+    let bad = Cli::on(&server, &["stats", "--since", "7 weeks"]).run().await;
+    assert_eq!(bad.code, Some(2), "{}", bad.stderr);
+    assert!(bad.stderr.contains("days or hours such as 7d or 12h"), "{}", bad.stderr);
 }
 
 #[tokio::test]

@@ -12,6 +12,8 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use super::http::listen;
+
 /// What happens to a call that a rule meets.
 #[derive(Clone)]
 pub enum Mishap {
@@ -59,9 +61,7 @@ impl CallProxy {
         let client = client.build().expect("an HTTP client");
         let shared = Arc::new(Shared { upstream: upstream.to_owned(), client, state: Mutex::default() });
         let router = Router::new().fallback(pass).with_state(shared.clone());
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let url = format!("http://{}", listener.local_addr().expect("its address"));
-        tokio::spawn(async move { axum::serve(listener, router).await });
+        let url = listen(router).await;
         Self { url, shared }
     }
 

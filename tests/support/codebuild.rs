@@ -12,6 +12,7 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 
 use super::github::Github;
+use super::http::listen;
 
 /// How builds end from now on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,9 +68,7 @@ impl CodeBuild {
         let project = Project { outcome: Outcome::Succeed, builds: vec![], github: github.clone(), objects };
         let state = Arc::new(Mutex::new(project));
         let router = Router::new().fallback(call).with_state(state.clone());
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let url = format!("http://{}", listener.local_addr().expect("its address"));
-        tokio::spawn(async move { axum::serve(listener, router).await });
+        let url = listen(router).await;
         Self { url, state }
     }
 

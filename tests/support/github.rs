@@ -12,6 +12,8 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+use super::http::listen;
+
 /// The repository that exists.
 pub const REPOSITORY: &str = "acme/shop";
 /// The token that may read it.
@@ -58,9 +60,7 @@ impl Github {
             .route("/archives/{sha}", get(archive))
             .fallback(async || not_found())
             .with_state(state.clone());
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let url = format!("http://{}", listener.local_addr().expect("its address"));
-        tokio::spawn(async move { axum::serve(listener, router).await });
+        let url = listen(router).await;
         Self { url, state }
     }
 

@@ -14,6 +14,7 @@ use axum::{Json, Router};
 use serde_json::{Map, Value, json};
 use tokio::sync::Notify;
 
+use super::http::listen;
 use super::wait::{DEADLINE, wait_until};
 
 /// The token of the bot.
@@ -85,9 +86,7 @@ impl Telegram {
         let bot = Bot { chats: chats.to_vec(), last_update: 1000, ..Bot::default() };
         let shared = Arc::new(Shared { bot: Mutex::new(bot), news: Notify::new() });
         let router = Router::new().route("/bot{token}/{method}", post(call)).with_state(shared.clone());
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let url = format!("http://{}", listener.local_addr().expect("its address"));
-        tokio::spawn(async move { axum::serve(listener, router).await });
+        let url = listen(router).await;
         Self { url, shared }
     }
 
