@@ -169,10 +169,11 @@ async fn outlived(app: &App, live: &Live, project: &Project) -> Result<Batch, Ta
         if kept.contains(&id) {
             continue;
         }
+        if releases.len() + unfinished.len() >= RELEASES_AT_ONCE {
+            kept.insert(id);
+            continue;
+        }
         match release(app, &live.plan, &id).await? {
-            Some(release) if releases.len() + unfinished.len() >= RELEASES_AT_ONCE => {
-                kept.insert(release.release_id);
-            }
             Some(release) if retention.is_over(release.created_at, now) => releases.push(release),
             Some(release) => unfinished.push(release),
             None => {}
