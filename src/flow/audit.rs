@@ -2,6 +2,7 @@
 
 use super::app::App;
 use super::projects::{parse_id, require};
+use super::status::checked_limit;
 use crate::model::audit::{Break, ChainedEvent, Entry, Fault, Walk};
 use crate::model::caller::{Caller, Role};
 use crate::model::error::UserError;
@@ -10,6 +11,8 @@ use crate::model::time::Time;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// Events of one answer, at most.
+const ROWS: usize = 1000;
 /// Events that one listing looks at, at most.
 const LOOKED_AT: usize = 100_000;
 
@@ -61,12 +64,7 @@ impl From<ChainedEvent> for AuditItem {
 /// Lists events, newest first.
 pub async fn list(app: &App, caller: &Caller, args: ListAudit) -> Result<AuditList, UserError> {
     require(caller, Role::Approver)?;
-    let limit = match args.limit.unwrap_or(100) {
-        limit @ 1..=1000 => usize::try_from(limit).unwrap_or(1000),
-        limit => {
-            return Err(UserError::invalid("limit", format!("A limit of {limit} is not accepted."), "Use 1 to 1000."));
-        }
-    };
+    let limit = checked_limit(args.limit, 100, ROWS)?;
     let project = args.project.as_deref().map(parse_id).transpose()?;
     let request = args.request_id.as_deref().map(RequestId::parse).transpose().map_err(|error| {
         UserError::invalid(

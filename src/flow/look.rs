@@ -2,7 +2,7 @@
 
 use super::app::App;
 use super::approval::find;
-use super::prompts::{in_one_line, prompt_of, stage};
+use super::prompts::{Sites, in_one_line, prompt_between, prompt_of, stage};
 use super::staging::blob_key;
 use super::status::{RequestStatus, status_of};
 use crate::aws::objects::ObjectError;
@@ -12,7 +12,7 @@ use crate::model::error::UserError;
 use crate::model::ids::{ProjectId, RequestId};
 use crate::model::manifest::{Entry, Manifest};
 use crate::model::prompt::{Content, Prompt, Stage};
-use crate::model::request::{Request, Status};
+use crate::model::request::Request;
 use crate::model::review::Review;
 use crate::model::text_diff::{Difference, compare};
 use crate::model::time::Time;
@@ -86,49 +86,29 @@ pub struct TextDiffers {
 /// A request with all that a page about it shows. The first page of files also has the texts.
 pub async fn look(app: &App, caller: &Caller, id: &str, page: usize) -> Result<Look, UserError> {
     let request = find(app, caller, id).await?;
-    let mut prompt = match prompt_of(app, &request).await {
-        // Releases are kept for a while; what was decided then is still told.
-        Err(ObjectError::NotFound { .. }) => in_one_line(app, &request),
-        prompt => prompt?,
+    let (mut prompt, site) = match request.frontend_plan() {
+        Some(plan) => match Sites::of(app, plan).await {
+            Ok(sites) => {
+                let prompt = prompt_between(app, &request, plan, &sites);
+                (prompt, Some(site_look(app, &plan.project, &sites, page).await?))
+            }
+            // Releases are kept for a while; what was decided then is still told.
+            Err(ObjectError::NotFound { .. }) => (in_one_line(app, &request), None),
+            Err(error) => return Err(error.into()),
+        },
+        None => (prompt_of(app, &request).await?, None),
     };
     if caller.role < Role::Approver
         && let Content::Backend(backend) = &mut prompt.content
     {
         backend.review.hide_parameters();
     }
-    let site = match request.frontend_plan() {
-        Some(plan) if matches!(prompt.content, Content::Site(_)) => {
-            let after = app.read_manifest(&plan.project, plan.manifest).await?;
-            let before = app.site_of(&plan.project, plan.base_release.as_ref()).await?;
-            Some(site_look(app, &plan.project, &before, &after, page).await?)
-        }
-        _ => None,
-    };
     Ok(Look { prompt, standing: standing(request, caller, Time::now()), site })
 }
 
 /// A request that this caller may see, for those who look again and again.
 pub async fn visible(app: &App, caller: &Caller, id: &str) -> Result<Request, UserError> {
     find(app, caller, id).await
-}
-
-/// Requests that no longer wait, newest first: of each state in `states` at most `limit`.
-pub async fn handled(
-    app: &App,
-    caller: &Caller,
-    states: &[Status],
-    project: Option<&str>,
-    limit: usize,
-) -> Result<Vec<Request>, UserError> {
-    let reads = states.iter().map(|status| app.store.latest_requests_in(*status, limit));
-    let mut rows: Vec<Request> = futures::future::try_join_all(reads).await?.into_iter().flatten().collect();
-    rows.retain(|row| {
-        let is_of = |wanted: &str| row.project.as_ref().is_some_and(|project| project.as_str() == wanted);
-        row.is_visible_to(caller) && row.plan.is_some() && project.is_none_or(is_of)
-    });
-    rows.sort_by(|a, b| (b.created_at, &b.request_id).cmp(&(a.created_at, &a.request_id)));
-    rows.truncate(limit);
-    Ok(rows)
 }
 
 /// The request of an id, whoever may see it.
@@ -158,14 +138,8 @@ pub fn risks(request: &Request) -> Vec<String> {
     risks
 }
 
-async fn site_look(
-    app: &App,
-    project: &ProjectId,
-    before: &Manifest,
-    after: &Manifest,
-    page: usize,
-) -> Result<SiteLook, UserError> {
-    let all = differing(before, after);
+async fn site_look(app: &App, project: &ProjectId, sites: &Sites, page: usize) -> Result<SiteLook, UserError> {
+    let all = differing(&sites.before, &sites.after);
     let total = all.len();
     let pages = total.div_ceil(FILES_A_PAGE).max(1);
     let page = page.clamp(1, pages);

@@ -8,7 +8,7 @@ pub(super) use delivery::{deliver, refresh, refresh_progress, remind};
 use super::app::App;
 use super::status::hint;
 use crate::aws::objects::ObjectError;
-use crate::model::manifest::Entry;
+use crate::model::manifest::{Entry, Manifest};
 use crate::model::plan::{FrontendPlan, Plan};
 use crate::model::prompt::{
     BackendContent, Content, FileLine, InfrastructureContent, Outcome, Prompt, SiteContent, Stage,
@@ -24,9 +24,26 @@ pub(super) const REMOVED_SHOWN: usize = 100;
 
 /// A request as its approvers are to see it now.
 pub async fn prompt_of(app: &App, request: &Request) -> Result<Prompt, ObjectError> {
-    let content = match &request.plan {
-        Some(Plan::Frontend(plan)) => Content::Site(site_content(app, request, plan).await?),
-        Some(Plan::Backend(plan)) => Content::Backend(BackendContent {
+    prompt_knowing(app, request, &mut None).await
+}
+
+/// The same for who asks again and again: what a site's deploy would change is read once, and stays so.
+async fn prompt_knowing(app: &App, request: &Request, site: &mut Option<SiteContent>) -> Result<Prompt, ObjectError> {
+    if let (None, Some(plan)) = (&site, request.frontend_plan()) {
+        *site = Some(site_content(app, request, plan).await?);
+    }
+    Ok(with_content(app, request, content(request, site.clone())))
+}
+
+/// A site's deploy between two lists of files that were read already.
+pub(super) fn prompt_between(app: &App, request: &Request, plan: &FrontendPlan, sites: &Sites) -> Prompt {
+    with_content(app, request, Content::Site(content_between(request, plan, sites)))
+}
+
+fn content(request: &Request, site: Option<SiteContent>) -> Content {
+    match (&request.plan, site) {
+        (Some(Plan::Frontend(_)), Some(site)) => Content::Site(site),
+        (Some(Plan::Backend(plan)), _) => Content::Backend(BackendContent {
             git_repo: plan.target.git_repo.clone(),
             branch: plan.branch.clone(),
             commit: plan.commit.clone(),
@@ -36,14 +53,13 @@ pub async fn prompt_of(app: &App, request: &Request) -> Result<Prompt, ObjectErr
             target_role_arn: plan.target.target_role_arn.clone(),
             review: request.review.clone().unwrap_or_default(),
         }),
-        Some(Plan::Infrastructure(plan)) => Content::Infrastructure(InfrastructureContent {
+        (Some(Plan::Infrastructure(plan)), _) => Content::Infrastructure(InfrastructureContent {
             commit: plan.commit.clone(),
             change_set_id: plan.change_set_id.clone(),
             review: request.review.clone().unwrap_or_default(),
         }),
-        None => Content::Other(request.summary.clone()),
-    };
-    Ok(with_content(app, request, content))
+        _ => Content::Other(request.summary.clone()),
+    }
 }
 
 /// The same of a request whose documents are kept no more: its one line.
@@ -68,15 +84,32 @@ fn with_content(app: &App, request: &Request, content: Content) -> Prompt {
     }
 }
 
+/// A site before and after a deploy.
+pub(super) struct Sites {
+    pub before: Manifest,
+    pub after: Manifest,
+}
+
+impl Sites {
+    pub(super) async fn of(app: &App, plan: &FrontendPlan) -> Result<Self, ObjectError> {
+        let after = app.read_manifest(&plan.project, plan.manifest).await?;
+        let before = app.site_of(&plan.project, plan.base_release.as_ref()).await?;
+        Ok(Self { before, after })
+    }
+}
+
 /// What a site's deploy would change, the first files by name.
 pub(super) async fn site_content(
     app: &App,
     request: &Request,
     plan: &FrontendPlan,
 ) -> Result<SiteContent, ObjectError> {
-    let manifest = app.read_manifest(&plan.project, plan.manifest).await?;
-    let base = app.site_of(&plan.project, plan.base_release.as_ref()).await?;
-    let changes = manifest.changes_since(&base);
+    Ok(content_between(request, plan, &Sites::of(app, plan).await?))
+}
+
+fn content_between(request: &Request, plan: &FrontendPlan, sites: &Sites) -> SiteContent {
+    let manifest = &sites.after;
+    let changes = manifest.changes_since(&sites.before);
     let added = changes.added.iter().map(|path| (path, true));
     let files = added
         .chain(changes.changed.iter().map(|path| (path, false)))
@@ -86,7 +119,7 @@ pub(super) async fn site_content(
             manifest.entries().get(index).map(|entry| file_line(entry, added))
         })
         .collect();
-    Ok(SiteContent {
+    SiteContent {
         target: plan.target.clone(),
         restores: plan.restores.clone(),
         mass_delete: plan.mass_delete,
@@ -95,7 +128,7 @@ pub(super) async fn site_content(
         files_total: changes.added.len() + changes.changed.len(),
         removed_total: changes.removed.len(),
         removed: changes.removed.into_iter().take(REMOVED_SHOWN).map(String::from).collect(),
-    })
+    }
 }
 
 fn file_line(entry: &Entry, added: bool) -> FileLine {

@@ -1,7 +1,6 @@
 //! A request as far as looking at it takes. Who watches a deploy asks for it again and again, so the bulk of the row stays
 //! where it is: what only approvers are shown, and the parameters of a backend.
 
-use super::items::text;
 use super::{Store, StoreError, Table};
 use crate::model::backend::{BackendPlan, BackendTarget, InfrastructurePlan};
 use crate::model::ids::RequestId;
@@ -72,19 +71,9 @@ fn paths() -> Vec<String> {
 impl Store {
     /// Reads a request as it is now, as far as looking at it takes.
     pub async fn glance(&self, id: &RequestId) -> Result<Option<Glance>, StoreError> {
-        let name = self.table(Table::Requests);
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&name)
-            .key("request_id", text(id.as_str()))
-            .projection_expression(&PROJECTION.expression)
-            .set_expression_attribute_names(Some(PROJECTION.names.clone()))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|error| StoreError::from_sdk(&name, error))?;
-        answer.item.map(|item| self.decode(Table::Requests, item).map(Glance)).transpose()
+        let (expression, names) = (&PROJECTION.expression, Some(PROJECTION.names.clone()));
+        let item = self.get_part(Table::Requests, ("request_id", id.as_str()), expression, names).await?;
+        item.map(|item| self.decode(Table::Requests, item).map(Glance)).transpose()
     }
 }
 

@@ -102,12 +102,35 @@ impl Store {
 
     /// Reads one row as it is now, whatever it holds.
     pub(super) async fn get_item(&self, table: Table, key: (&str, &str)) -> Result<Option<Item>, StoreError> {
+        self.read(table, key, None, None).await
+    }
+
+    /// Reads some attributes of one row as they are now; `names` are what the expression's placeholders stand for.
+    pub(super) async fn get_part(
+        &self,
+        table: Table,
+        key: (&str, &str),
+        expression: &str,
+        names: Option<HashMap<String, String>>,
+    ) -> Result<Option<Item>, StoreError> {
+        self.read(table, key, Some(expression.to_owned()), names).await
+    }
+
+    async fn read(
+        &self,
+        table: Table,
+        key: (&str, &str),
+        expression: Option<String>,
+        names: Option<HashMap<String, String>>,
+    ) -> Result<Option<Item>, StoreError> {
         let name = self.table(table);
         let answer = self
             .client
             .get_item()
             .table_name(&name)
             .key(key.0, text(key.1))
+            .set_projection_expression(expression)
+            .set_expression_attribute_names(names)
             .consistent_read(true)
             .send()
             .await

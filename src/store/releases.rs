@@ -30,17 +30,8 @@ impl Store {
     /// Releases whose files may be in the bucket although none of them is the current one.
     pub async fn unsettled_releases(&self, id: &ProjectId) -> Result<BTreeSet<ReleaseId>, StoreError> {
         let name = self.table(Table::Projects);
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&name)
-            .key(KEY, text(id.as_str()))
-            .projection_expression(UNSETTLED)
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|error| StoreError::from_sdk(&name, error))?;
-        let Some(AttributeValue::Ss(releases)) = answer.item.and_then(|mut item| item.remove(UNSETTLED)) else {
+        let item = self.get_part(Table::Projects, (KEY, id.as_str()), UNSETTLED, None).await?;
+        let Some(AttributeValue::Ss(releases)) = item.and_then(|mut item| item.remove(UNSETTLED)) else {
             return Ok(BTreeSet::new());
         };
         releases

@@ -248,18 +248,8 @@ impl Store {
 
     /// The token of the task that waits for the decision. It is in no answer and no log.
     pub async fn task_token(&self, id: &RequestId) -> Result<Option<String>, StoreError> {
-        let name = self.table(Table::Requests);
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&name)
-            .key(KEY, text(id.as_str()))
-            .projection_expression(TASK_TOKEN)
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|error| StoreError::from_sdk(&name, error))?;
-        Ok(answer.item.and_then(|mut item| match item.remove(TASK_TOKEN) {
+        let item = self.get_part(Table::Requests, (KEY, id.as_str()), TASK_TOKEN, None).await?;
+        Ok(item.and_then(|mut item| match item.remove(TASK_TOKEN) {
             Some(AttributeValue::S(token)) => Some(token),
             _ => None,
         }))
@@ -280,11 +270,6 @@ impl Store {
     ) -> Result<Vec<Request>, StoreError> {
         let span = ("created_at", from.to_string(), until.to_string());
         self.query_span(Table::Requests, STATUS_INDEX, ("status", status.as_str()), span, limit).await
-    }
-
-    /// The same, newest first.
-    pub async fn latest_requests_in(&self, status: Status, limit: usize) -> Result<Vec<Request>, StoreError> {
-        self.query_index(Table::Requests, STATUS_INDEX, ("status", status.as_str()), true, limit).await
     }
 
     fn attribute<T: serde::Serialize>(&self, value: &T) -> Result<AttributeValue, StoreError> {

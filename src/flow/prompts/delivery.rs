@@ -1,11 +1,11 @@
 //! Approvers are asked where the channels reach them, what they were sent follows the request, and they are reminded
 //! once. A channel decides nothing: when it is out of order, deploys go on and other ways to decide remain.
 
-use super::{prompt_of, stage};
+use super::{prompt_knowing, prompt_of, stage};
 use crate::flow::app::App;
 use crate::flow::ports::TaskError;
 use crate::model::ids::RequestId;
-use crate::model::prompt::{Delivery, Prompt};
+use crate::model::prompt::{Delivery, Prompt, SiteContent};
 use crate::model::request::{Request, Status};
 use crate::model::time::Time;
 use crate::store::StoreError;
@@ -34,11 +34,25 @@ const REMEMBERED: usize = 1000;
 #[error("none of the channels could be reached")]
 pub(in crate::flow) struct Unreached;
 
-/// Of each request whose prompts this process changes: one change at a time, and not before when progress is shown again.
+/// Of each request whose prompts this process changes: one change at a time.
 #[derive(Default)]
 pub struct Turns(Mutex<HashMap<RequestId, Turn>>);
 
-type Turn = Arc<tokio::sync::Mutex<Instant>>;
+type Turn = Arc<tokio::sync::Mutex<Shown>>;
+
+/// What is remembered between two changes.
+struct Shown {
+    /// Progress is not shown again before.
+    next: Instant,
+    /// Of a site: what would change, which is read from its lists of files once.
+    site: Option<SiteContent>,
+}
+
+impl Shown {
+    fn nothing() -> Self {
+        Self { next: Instant::now(), site: None }
+    }
+}
 
 impl Turns {
     fn of(&self, id: &RequestId) -> Turn {
@@ -46,7 +60,7 @@ impl Turns {
         if turns.len() >= REMEMBERED {
             turns.retain(|_, turn| Arc::strong_count(turn) > 1);
         }
-        turns.entry(id.clone()).or_insert_with(|| Arc::new(tokio::sync::Mutex::new(Instant::now()))).clone()
+        turns.entry(id.clone()).or_insert_with(|| Arc::new(tokio::sync::Mutex::new(Shown::nothing()))).clone()
     }
 }
 
@@ -57,10 +71,10 @@ pub(in crate::flow) async fn deliver(app: &App, id: &RequestId) -> Result<(), Un
         return Ok(());
     }
     let turn = app.turns.of(id);
-    let _mine = turn.lock().await;
+    let mut shown = turn.lock().await;
     match app.store.request(id).await {
         Ok(Some(request)) if request.status != Status::PendingApproval || !request.deliveries.is_empty() => Ok(()),
-        Ok(Some(request)) => deliver_now(app, &request).await,
+        Ok(Some(request)) => deliver_now(app, &request, &mut shown.site).await,
         Ok(None) => Err(Unreached),
         Err(error) => {
             tracing::error!(request_id = %id, %error, "a request cannot be read to ask for its decision");
@@ -69,9 +83,9 @@ pub(in crate::flow) async fn deliver(app: &App, id: &RequestId) -> Result<(), Un
     }
 }
 
-async fn deliver_now(app: &App, request: &Request) -> Result<(), Unreached> {
+async fn deliver_now(app: &App, request: &Request, site: &mut Option<SiteContent>) -> Result<(), Unreached> {
     let id = &request.request_id;
-    let prompt = prompt_of(app, request).await.map_err(|error| {
+    let prompt = prompt_knowing(app, request, site).await.map_err(|error| {
         tracing::error!(request_id = %id, %error, "a prompt cannot be made");
         Unreached
     })?;
@@ -100,7 +114,7 @@ async fn deliver_now(app: &App, request: &Request) -> Result<(), Unreached> {
     if let Ok(Some(now)) = app.store.request(id).await
         && now.status != Status::PendingApproval
     {
-        let _ = timeout(CHANGE_PATIENCE, show(app, id)).await;
+        let _ = timeout(CHANGE_PATIENCE, show(app, id, site)).await;
     }
     Ok(())
 }
@@ -113,8 +127,8 @@ pub(in crate::flow) async fn refresh(app: &App, request: &Request) {
     let turn = app.turns.of(&request.request_id);
     let patience = if request.status.has_ended() { LAST_CHANGE_PATIENCE } else { CHANGE_PATIENCE };
     let changed = timeout(patience, async {
-        let mut next = turn.lock().await;
-        change(app, &request.request_id, &mut next).await;
+        let mut shown = turn.lock().await;
+        change(app, &request.request_id, &mut shown).await;
     });
     if changed.await.is_err() {
         tracing::warn!(request_id = %request.request_id, phase = "prompt", "a prompt could not be changed in time");
@@ -127,23 +141,22 @@ pub(in crate::flow) async fn refresh_progress(app: &App, request: &Request) {
         return;
     }
     let turn = app.turns.of(&request.request_id);
-    let Ok(mut next) = turn.try_lock() else { return };
-    if Instant::now() >= *next {
-        change(app, &request.request_id, &mut next).await;
+    let Ok(mut shown) = turn.try_lock() else { return };
+    if Instant::now() >= shown.next {
+        change(app, &request.request_id, &mut shown).await;
     }
 }
 
-async fn change(app: &App, id: &RequestId, next: &mut Instant) {
+async fn change(app: &App, id: &RequestId, shown: &mut Shown) {
     // For the case that this is given up half-way.
-    *next = Instant::now() + PAUSE_AFTER_FAILURE;
-    let shown = timeout(CHANGE_PATIENCE.max(LAST_CHANGE_PATIENCE), show(app, id)).await;
-    if shown == Ok(true) {
-        *next = Instant::now() + PROGRESS_PAUSE;
+    shown.next = Instant::now() + PAUSE_AFTER_FAILURE;
+    if timeout(LAST_CHANGE_PATIENCE, show(app, id, &mut shown.site)).await == Ok(true) {
+        shown.next = Instant::now() + PROGRESS_PAUSE;
     }
 }
 
 /// Shows how the request stands until it stands so still; tells whether every prompt shows it.
-async fn show(app: &App, id: &RequestId) -> bool {
+async fn show(app: &App, id: &RequestId, site: &mut Option<SiteContent>) -> bool {
     let mut shown = None;
     let mut everywhere = true;
     for _ in 0..CHANGES_IN_A_ROW {
@@ -159,7 +172,7 @@ async fn show(app: &App, id: &RequestId) -> bool {
         if shown.as_ref() == Some(&stage) {
             break;
         }
-        let prompt = match prompt_of(app, &request).await {
+        let prompt = match prompt_knowing(app, &request, site).await {
             Ok(prompt) => prompt,
             Err(error) => {
                 tracing::warn!(request_id = %id, %error, "a prompt cannot be made");

@@ -1,6 +1,6 @@
 //! `bouncer_deploy_history`: what was deployed.
 
-use super::checked_limit;
+use super::{ROWS, checked_limit};
 use crate::flow::app::App;
 use crate::flow::projects;
 use crate::model::caller::Caller;
@@ -92,7 +92,7 @@ impl From<Deploy> for DeployItem {
 
 /// A project's deploys. Every caller may see them: they hold no file names and no content.
 pub async fn history(app: &App, _caller: &Caller, args: WhichHistory) -> Result<DeployHistory, UserError> {
-    let limit = checked_limit(args.limit, 10)?;
+    let limit = checked_limit(args.limit, 10, ROWS)?;
     let project = projects::find(app, &args.project).await?;
     let deploys: Vec<DeployItem> =
         app.store.deploys_of(&project.project_id, limit).await?.into_iter().map(DeployItem::from).collect();

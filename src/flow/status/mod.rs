@@ -13,18 +13,25 @@ pub use deploy::{BackendView, DeployState, DeployView, WhichDeploy, deploy_statu
 pub use details::{CallerView, FileChange, RequestDetails, TargetView, show};
 pub use health::{Check, Health, health};
 pub use history::{DeployHistory, DeployItem, WhichHistory, history};
-pub use past::{PastRequest, PastRequests, RequestHistory, Stats, WhichStats, count, past, stats};
+pub use past::{PastRequest, PastRequests, RequestHistory, Stats, WhichStats, count, handled, past, stats};
 pub use pending::{ListPending, PendingItem, PendingList, list_pending, waiting};
 pub use request::{ProgressView, RequestStatus, StepName, WhichRequest, status};
 pub(super) use request::{hint, status_of};
 
 use crate::model::error::UserError;
 
+/// Rows of one answer, at most, where nothing else is said.
+const ROWS: usize = 100;
+
 /// How many rows an answer may have.
-fn checked_limit(limit: Option<u64>, default: u64) -> Result<usize, UserError> {
+pub(super) fn checked_limit(limit: Option<u64>, default: u64, most: usize) -> Result<usize, UserError> {
     let limit = limit.unwrap_or(default);
     match usize::try_from(limit) {
-        Ok(limit) if (1..=100).contains(&limit) => Ok(limit),
-        _ => Err(UserError::invalid("limit", format!("A limit of {limit} is not accepted."), "Use 1 to 100.")),
+        Ok(limit) if (1..=most).contains(&limit) => Ok(limit),
+        _ => Err(UserError::invalid(
+            "limit",
+            format!("A limit of {limit} is not accepted."),
+            format!("Use 1 to {most}."),
+        )),
     }
 }

@@ -1,7 +1,7 @@
 //! `bouncer_history` and `bouncer_stats`: what was asked in a span of time, one by one and in numbers. Both read the same
 //! rows, so they agree.
 
-use super::checked_limit;
+use super::{ROWS, checked_limit};
 use crate::flow::app::App;
 use crate::flow::projects::parse_id;
 use crate::model::caller::{Caller, Role};
@@ -18,11 +18,17 @@ const PAGE: usize = 200;
 /// The longest span: as long as rows are kept, in hours.
 const MAX_HOURS: u64 = 90 * 24;
 
+/// A little later than now: another process's clock may be ahead.
+fn ahead(now: Time) -> Time {
+    now.plus_seconds(3600)
+}
+
 /// Which requests.
 #[derive(Debug, Clone)]
 struct Wanted {
     project: Option<ProjectId>,
-    status: Option<Status>,
+    /// None: any.
+    statuses: Vec<Status>,
     action: Option<Action>,
     caller: Option<KeyId>,
     since: Time,
@@ -36,18 +42,18 @@ impl Wanted {
             && self.project.as_ref().is_none_or(|project| request.project.as_ref() == Some(project))
             && self.action.is_none_or(|action| request.action == action)
             && self.caller.as_ref().is_none_or(|caller| request.caller == *caller)
-            && self.status.is_none_or(|status| request.status_at(self.now) == status)
+            && self.wants(request.status_at(self.now))
     }
 
     /// The states in which wanted rows can be stored. What is over its window may still be stored as pending.
     fn stored_in(&self) -> Vec<Status> {
         let all = Status::ALL.into_iter().filter(|status| *status != Status::Ready);
-        all.filter(|stored| {
-            self.status.is_none_or(|wanted| {
-                wanted == *stored || (wanted == Status::Expired && *stored == Status::PendingApproval)
-            })
-        })
-        .collect()
+        all.filter(|stored| self.wants(*stored) || (*stored == Status::PendingApproval && self.wants(Status::Expired)))
+            .collect()
+    }
+
+    fn wants(&self, status: Status) -> bool {
+        self.statuses.is_empty() || self.statuses.contains(&status)
     }
 }
 
@@ -78,6 +84,52 @@ async fn each(
             }
         }
     }
+}
+
+/// The newest of the wanted requests that `admits` lets pass, of each stored state at most `limit`; sorted.
+async fn newest(
+    app: &App,
+    wanted: &Wanted,
+    until: Time,
+    limit: usize,
+    admits: impl Fn(&Request) -> bool,
+) -> Result<Vec<Request>, UserError> {
+    let mut found: Vec<Request> = vec![];
+    for stored in wanted.stored_in() {
+        let mut more = limit;
+        each(app, stored, wanted, until, |request| {
+            if admits(&request) {
+                found.push(request);
+                more -= 1;
+            }
+            more > 0
+        })
+        .await?;
+    }
+    found.sort_by(|a, b| (b.created_at, &b.request_id).cmp(&(a.created_at, &a.request_id)));
+    Ok(found)
+}
+
+/// Requests with a plan that stand in one of these states and that a caller may see, newest first, at most `limit`.
+pub async fn handled(
+    app: &App,
+    caller: &Caller,
+    statuses: &[Status],
+    project: Option<&str>,
+    limit: usize,
+) -> Result<Vec<Request>, UserError> {
+    let project = match project.map(ProjectId::parse).transpose() {
+        Ok(project) => project,
+        // No project is called so.
+        Err(_) => return Ok(vec![]),
+    };
+    let now = Time::now();
+    let since = now.minus_seconds(u32::MAX);
+    let wanted = Wanted { project, statuses: statuses.to_vec(), action: None, caller: None, since, now };
+    let admits = |request: &Request| request.is_visible_to(caller) && request.plan.is_some();
+    let mut found = newest(app, &wanted, ahead(now), limit, admits).await?;
+    found.truncate(limit);
+    Ok(found)
 }
 
 /// Arguments of `bouncer_history`.
@@ -142,7 +194,7 @@ pub struct PastRequest {
 
 /// Lists requests, newest first: a caller's own, or all for an approver.
 pub async fn past(app: &App, caller: &Caller, args: RequestHistory) -> Result<PastRequests, UserError> {
-    let limit = checked_limit(args.limit, 20)?;
+    let limit = checked_limit(args.limit, 20, ROWS)?;
     let now = Time::now();
     let own = (caller.role < Role::Approver).then(|| caller.id.clone());
     let asked_for = args
@@ -153,30 +205,18 @@ pub async fn past(app: &App, caller: &Caller, args: RequestHistory) -> Result<Pa
         .map_err(|error| UserError::invalid("caller", format!("The {error}."), "Take it from bouncer_key_list."))?;
     let wanted = Wanted {
         project: args.project.as_deref().map(parse_id).transpose()?,
-        status: args.status,
+        statuses: args.status.into_iter().collect(),
         action: args.action,
         caller: own.or(asked_for),
         since: since(args.hours.unwrap_or(MAX_HOURS), now)?,
         now,
     };
     let behind = args.cursor.as_deref().map(cursor).transpose()?;
-    let until = behind.as_ref().map_or(now.plus_seconds(3600), |(at, _)| *at);
+    let until = behind.as_ref().map_or(ahead(now), |(at, _)| *at);
     let is_behind = |request: &Request| {
         behind.as_ref().is_none_or(|(at, id)| (request.created_at, &request.request_id) < (*at, id))
     };
-    let mut found: Vec<Request> = vec![];
-    for stored in wanted.stored_in() {
-        let mut more = limit + 1;
-        each(app, stored, &wanted, until, |request| {
-            if is_behind(&request) {
-                found.push(request);
-                more -= 1;
-            }
-            more > 0
-        })
-        .await?;
-    }
-    found.sort_by(|a, b| (b.created_at, &b.request_id).cmp(&(a.created_at, &a.request_id)));
+    let mut found = newest(app, &wanted, until, limit + 1, is_behind).await?;
     let there_is_more = found.len() > limit;
     found.truncate(limit);
     let next_cursor =
@@ -264,7 +304,7 @@ pub async fn count(app: &App, args: WhichStats, of: Option<KeyId>) -> Result<Sta
     let (now, hours) = (Time::now(), args.hours.unwrap_or(24));
     let wanted = Wanted {
         project: args.project.as_deref().map(parse_id).transpose()?,
-        status: None,
+        statuses: vec![],
         action: None,
         caller: of,
         since: since(hours, now)?,
@@ -273,7 +313,7 @@ pub async fn count(app: &App, args: WhichStats, of: Option<KeyId>) -> Result<Sta
     let (mut by_status, mut by_project) = (BTreeMap::new(), BTreeMap::new());
     let (mut total, mut seconds) = (0, vec![]);
     for stored in wanted.stored_in() {
-        each(app, stored, &wanted, now.plus_seconds(3600), |request| {
+        each(app, stored, &wanted, ahead(now), |request| {
             let status = request.status_at(now).as_str();
             total += 1;
             *by_status.entry(status).or_insert(0) += 1;

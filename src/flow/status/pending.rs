@@ -1,6 +1,6 @@
 //! `bouncer_list_pending`: what waits for a decision.
 
-use super::checked_limit;
+use super::{ROWS, checked_limit};
 use crate::flow::app::App;
 use crate::model::caller::Caller;
 use crate::model::error::UserError;
@@ -50,7 +50,7 @@ pub struct PendingItem {
 
 /// Lists what waits for a decision: a caller's own requests, or all for an approver.
 pub async fn list_pending(app: &App, caller: &Caller, args: ListPending) -> Result<PendingList, UserError> {
-    let limit = checked_limit(args.limit, 20)?;
+    let limit = checked_limit(args.limit, 20, ROWS)?;
     let now = Time::now();
     let requests: Vec<PendingItem> = waiting(app)
         .await?

@@ -4,9 +4,10 @@ use super::Web;
 use super::frame::{self, Place};
 use super::session::Visitor;
 use super::words::{kind, pill, time, title};
-use crate::flow::look::handled;
 use crate::flow::projects::{self, NoArguments};
+use crate::flow::status::handled;
 use crate::model::request::{Request, Status};
+use crate::model::time::Time;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
@@ -96,7 +97,7 @@ fn item(row: &Request) -> Markup {
         li.card {
             div.row {
                 h2 { a href={ "/requests/" (row.request_id) } { (title(row.action, project)) } }
-                (pill(row.status))
+                (pill(row.status_at(Time::now())))
             }
             p.summary { (row.summary) }
             p.meta {
