@@ -186,7 +186,8 @@ async fn serve_over(
 
     let hosts = guard::Hosts::named(options.listen.ip(), &options.allowed_hosts);
     let sign_in = passes::sign_in_link(&app, credentials.approver.hash()).await.map_err(ServeError::Recovery)?;
-    let sign_in_url = web::sign_in_address(&page_url, &sign_in);
+    // What stands behind the `#` is sent to nobody; the page reads it.
+    let sign_in_url = format!("{page_url}/sign-in#{}", sign_in.expose());
     let is_on_loopback = options.listen.ip().is_loopback() || options.listen.ip().is_unspecified();
     let previews = previews(is_on_loopback);
     let place = web::Place { previews, beside_sites: is_on_loopback, streams: Some(shutdown.clone()) };

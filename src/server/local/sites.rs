@@ -7,11 +7,14 @@ use crate::model::ids::ProjectId;
 use crate::model::paths::MAX_PATH_BYTES;
 use crate::server::http::Api;
 use crate::server::stream::{file_at, plain, stream_body};
-use crate::server::web::sandboxed_elsewhere;
-use axum::extract::{Path, State};
+use crate::server::web::is_number_of_loopback;
+use crate::server::web::preview::sandboxed;
+use crate::server::web::words::Host;
+use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::{Router, middleware, routing};
+use axum::{Router, routing};
 
 const NO_FILE: &str = "There is no such file in this site.\n";
 
@@ -22,6 +25,14 @@ pub(super) fn routes() -> Router<Api> {
         .route("/sites/{project}/", routing::get(root))
         .route("/sites/{project}/{*path}", routing::get(file))
         .layer(middleware::from_fn(sandboxed_elsewhere))
+}
+
+/// Answers with a published site's file. Only under the loopback address as a number, where the page never is, may its
+/// scripts do all they can.
+async fn sandboxed_elsewhere(request: Request, next: Next) -> Response {
+    let host = Host::of(request.headers(), request.extensions());
+    let response = next.run(request).await;
+    if is_number_of_loopback(host.name()) { response } else { sandboxed(response) }
 }
 
 /// A site's address without its `/`: links in the page would be resolved against the wrong folder.

@@ -8,7 +8,7 @@ mod history;
 mod hub;
 mod live;
 mod pending;
-mod preview;
+pub(super) mod preview;
 mod releases;
 mod request;
 mod review;
@@ -16,11 +16,9 @@ mod session;
 mod sign_in;
 mod statics;
 mod throttle;
-mod words;
+pub(super) mod words;
 
 pub(super) use preview::{PreviewHosts, by_host};
-#[cfg(feature = "local")]
-pub(super) use words::sign_in_address;
 
 use super::guard::Keys;
 use super::http::Api;
@@ -33,8 +31,6 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Router, routing};
 use hub::Hub;
 use preview::Manifests;
-#[cfg(feature = "local")]
-use preview::sandboxed;
 use std::net::IpAddr;
 use std::sync::Arc;
 use throttle::Throttle;
@@ -134,15 +130,6 @@ async fn own_name(State(place): State<Place>, request: Request, next: Next) -> R
     }
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
     Redirect::temporary(&format!("http://localhost{}{path}", host.port())).into_response()
-}
-
-/// Answers with a published site's file. Only under the loopback address as a number, where the page never is, may its
-/// scripts do all they can.
-#[cfg(feature = "local")]
-pub(super) async fn sandboxed_elsewhere(request: Request, next: Next) -> Response {
-    let host = Host::of(request.headers(), request.extensions());
-    let response = next.run(request).await;
-    if is_number_of_loopback(host.name()) { response } else { sandboxed(response) }
 }
 
 /// Whether a name is the loopback address in numbers.

@@ -7,7 +7,7 @@ use maud::{Markup, html};
 
 /// How a browser reached this server.
 #[derive(Debug, Clone)]
-pub(super) struct Host {
+pub(in crate::server) struct Host {
     /// The name, and the port where it is not the usual one.
     pub authority: String,
     /// Whether it came encrypted, to here or to what stands before this server.
@@ -15,7 +15,7 @@ pub(super) struct Host {
 }
 
 impl Host {
-    pub(super) fn of(headers: &HeaderMap, extensions: &Extensions) -> Self {
+    pub(in crate::server) fn of(headers: &HeaderMap, extensions: &Extensions) -> Self {
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         // A function is only ever reached encrypted.
         let is_function = extensions.get::<lambda_http::request::RequestContext>().is_some();
@@ -24,7 +24,7 @@ impl Host {
     }
 
     /// The name without the port.
-    pub(super) fn name(&self) -> &str {
+    pub(in crate::server) fn name(&self) -> &str {
         match self.authority.rsplit_once(':') {
             Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
             _ => &self.authority,
@@ -39,12 +39,6 @@ impl Host {
     pub(super) fn scheme(&self) -> &'static str {
         if self.is_https { "https" } else { "http" }
     }
-}
-
-/// The address that signs in whoever opens it first. What stands after the `#` is sent to nobody; the page reads it.
-#[cfg(feature = "local")]
-pub fn sign_in_address(page_url: &str, link: &crate::model::pass::Pass) -> String {
-    format!("{page_url}/sign-in#{}", link.expose())
 }
 
 /// A path of this server, or `/` for anything that could lead elsewhere.
