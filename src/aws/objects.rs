@@ -2,16 +2,17 @@
 
 pub mod multipart;
 
-use crate::model::digest::{Hasher, Sha256};
+use crate::model::digest::{Hasher, PartsDigest, Sha256};
 use crate::model::error::chain;
+use crate::model::time::Time;
 use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::retry::RetryPartition;
+use aws_sdk_s3::config::retry::{RetryConfig, RetryPartition};
 use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::presigning::PresigningConfig;
-use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::ChecksumMode;
+use aws_sdk_s3::primitives::{ByteStream, DateTime};
+use aws_sdk_s3::types::{ChecksumMode, StorageClass};
 use bytes::{Bytes, BytesMut};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -101,15 +102,40 @@ pub struct Listed {
     pub key: String,
     /// Bytes.
     pub size: u64,
+    /// When it was written, by the storage's clock.
+    pub modified: Time,
 }
 
 /// What is stored under a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     /// Bytes.
     pub size: u64,
-    /// Of the bytes, where the storage knows it.
-    pub sha256: Option<Sha256>,
+    /// Of the bytes, where the storage knows one.
+    pub checksum: Option<Checksum>,
+    /// When it was written, by the storage's clock.
+    pub modified: Time,
+    /// As stored.
+    pub headers: Headers,
+    /// Whether more is said of it than [`Headers`] can: an encoding, a redirect, a storage class that is read later.
+    pub is_peculiar: bool,
+}
+
+/// What a storage knows of an object's bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Checksum {
+    /// They were written at once.
+    Whole(Sha256),
+    /// They came in parts.
+    OfParts(PartsDigest),
+}
+
+impl Checksum {
+    /// Reads the `x-amz-checksum-sha256` header.
+    fn read(text: &str) -> Option<Self> {
+        let whole = Sha256::from_base64(text).map(Checksum::Whole);
+        whole.or_else(|_| PartsDigest::from_base64(text).map(Checksum::OfParts)).ok()
+    }
 }
 
 /// An object opened for reading. The body has not been read yet.
@@ -256,7 +282,15 @@ impl Objects {
         match head.send().await {
             Ok(answer) => Ok(Some(Identity {
                 size: answer.content_length.and_then(|size| u64::try_from(size).ok()).unwrap_or(0),
-                sha256: answer.checksum_sha256.and_then(|text| Sha256::from_base64(&text).ok()),
+                checksum: answer.checksum_sha256.and_then(|text| Checksum::read(&text)),
+                modified: written(answer.last_modified),
+                is_peculiar: answer.content_encoding.is_some()
+                    || answer.content_disposition.is_some()
+                    || answer.content_language.is_some()
+                    || answer.expires_string.is_some()
+                    || answer.website_redirect_location.is_some()
+                    || answer.storage_class.is_some_and(|class| class != StorageClass::Standard),
+                headers: Headers { content_type: answer.content_type, cache_control: answer.cache_control },
             })),
             Err(error) => match sort(bucket, key, error) {
                 ObjectError::NotFound { .. } => Ok(None),
@@ -268,6 +302,14 @@ impl Objects {
     /// Removes an object; one that is not there is no error.
     pub async fn delete(&self, bucket: &str, key: &str) -> Result<(), ObjectError> {
         let answer = self.client.delete_object().bucket(bucket).key(key).send().await;
+        answer.map(|_| ()).map_err(|error| sort(bucket, key, error))
+    }
+
+    /// The same without a second try by itself, which could meet what somebody has written in between.
+    pub async fn delete_once(&self, bucket: &str, key: &str) -> Result<(), ObjectError> {
+        let once = aws_sdk_s3::config::Builder::new().retry_config(RetryConfig::disabled());
+        let request = self.client.delete_object().bucket(bucket).key(key);
+        let answer = request.customize().config_override(once).send().await;
         answer.map(|_| ()).map_err(|error| sort(bucket, key, error))
     }
 
@@ -300,7 +342,7 @@ impl Objects {
             for object in page.contents.unwrap_or_default() {
                 let size = u64::try_from(object.size.unwrap_or(0)).unwrap_or(0);
                 if let Some(key) = object.key {
-                    each(Listed { key, size });
+                    each(Listed { key, size, modified: written(object.last_modified) });
                 }
             }
         }
@@ -377,6 +419,11 @@ impl Opened {
         }
         Ok(hasher.finish())
     }
+}
+
+/// When an object was written. What a storage does not date counts as just written, so that nothing old is seen in it.
+fn written(at: Option<DateTime>) -> Time {
+    at.and_then(|at| at.to_millis().ok()).map_or_else(Time::now, Time::from_millis)
 }
 
 fn config(shared: &SdkConfig, endpoint: Option<&str>) -> aws_sdk_s3::config::Builder {

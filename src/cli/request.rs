@@ -173,6 +173,7 @@ pub struct RequestView {
     files_total: u64,
     #[serde(default)]
     removed: Vec<String>,
+    note: Option<String>,
     backend: Option<BackendView>,
     review: Option<ReviewView>,
     plan_hash: Option<String>,
@@ -216,6 +217,9 @@ impl RequestView {
     }
 
     fn render_files(&self, out: &mut dyn Write) -> fmt::Result {
+        if let Some(note) = &self.note {
+            return writeln!(out, "   {}", plain(note));
+        }
         let mut rows = table(&["", "FILE", "SIZE", "CONTENT-TYPE", "CACHE-CONTROL"]);
         for file in &self.files {
             rows.add_row([

@@ -29,6 +29,8 @@ enum Payload {
     Withdraw { request_id: RequestId, cursor: Value },
     #[serde(rename = "frontend.prune")]
     Prune { request_id: RequestId, cursor: Value },
+    #[serde(rename = "frontend.sweep")]
+    Sweep { request_id: RequestId, cursor: Value },
     #[serde(rename = "frontend.invalidate")]
     Invalidate { request_id: RequestId },
     #[serde(rename = "frontend.check_invalidation")]
@@ -110,6 +112,9 @@ impl TaskRunner {
             }
             Payload::Prune { request_id, cursor } => {
                 boxed(|| frontend::prune(app, &request_id, cursor, deadline)).await
+            }
+            Payload::Sweep { request_id, cursor } => {
+                boxed(|| frontend::sweep(app, &request_id, cursor, deadline)).await
             }
             Payload::Invalidate { request_id } => boxed(|| frontend::invalidate(app, &request_id)).await,
             Payload::CheckInvalidation { request_id, checks } => {

@@ -7,6 +7,7 @@ use crate::aws::objects::Objects;
 use crate::aws::sites::Sites;
 use crate::channel::Channel;
 use crate::model::asking::AskLimits;
+use crate::model::contents::Ages;
 use crate::store::Store;
 use std::sync::Arc;
 use std::time::Duration;
@@ -138,6 +139,8 @@ pub struct PublishSettings {
     pub large_bytes: u64,
     /// Bytes of a part: at least 5 MiB, which S3 demands, and a few of them go into [`TRANSFER_ROOM_KIB`].
     pub part_bytes: u64,
+    /// How old contents may become that nothing needs.
+    pub ages: Ages,
 }
 
 impl Default for PublishSettings {
@@ -148,6 +151,7 @@ impl Default for PublishSettings {
             lease_seconds: 60,
             large_bytes: 256 << 20,
             part_bytes: 6 << 20,
+            ages: Ages::default(),
         }
     }
 }

@@ -1,21 +1,27 @@
 //! What lies where in the staging bucket, and reading and writing the small documents in it.
 
 use super::app::App;
-use crate::aws::objects::{Headers, ObjectError};
+use crate::aws::objects::{Headers, Listed, ObjectError};
 use crate::model::canonical;
-use crate::model::digest::Sha256;
+use crate::model::contents::Moment;
+use crate::model::digest::{PartsDigest, Sha256};
 use crate::model::error::UserError;
 use crate::model::ids::{ProjectId, ReleaseId, RequestId};
 use crate::model::manifest::Manifest;
 use crate::model::paths::SitePath;
+use crate::model::project::Project;
 use crate::model::time::Time;
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// The largest document read: a manifest of 20,000 files is about 6 MB.
 const MAX_DOCUMENT_BYTES: u64 = 64 << 20;
+
+/// What goes by its age alone, and after how many days: nobody comes back to it. On AWS the bucket's lifecycle rules see
+/// to it, elsewhere [`App::remove_passing`].
+pub const PASSING: [(&str, u32); 3] = [("staged/", 2), ("moving/", 2), ("issued/", 8)];
 
 /// The longest key that S3 takes.
 const MAX_KEY_BYTES: usize = 1024;
@@ -36,8 +42,14 @@ pub fn staged_key(request: &RequestId, path: &SitePath) -> String {
     format!("staged/{request}/{}", Sha256::of(path.as_str().as_bytes()))
 }
 
-fn manifest_key(project: &ProjectId, sha256: Sha256) -> String {
+/// A list of files, by its hash.
+pub fn manifest_key(project: &ProjectId, sha256: Sha256) -> String {
     format!("manifests/{project}/{sha256}.json")
+}
+
+/// Where it stands that an object with this content has this checksum when it comes in parts.
+pub fn parts_key(project: &ProjectId, sha256: Sha256, digest: PartsDigest) -> String {
+    format!("parts/{project}/{sha256}/{digest}")
 }
 
 fn release_key(project: &ProjectId, release: &ReleaseId) -> String {
@@ -51,6 +63,15 @@ fn issued_key(request: &RequestId) -> String {
 /// Where it stands how far a deploy is with a large file.
 pub fn moving_key(request: &RequestId, path: &SitePath) -> String {
     format!("moving/{request}/{}.json", Sha256::of(path.as_str().as_bytes()))
+}
+
+/// A stored content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Blob {
+    /// Bytes.
+    pub size: u64,
+    /// When it was last written.
+    pub written: Time,
 }
 
 /// An immutable release: what the bucket held once it was current.
@@ -159,22 +180,114 @@ impl App {
         Ok(listing.into_iter().map(|object| object.key).collect())
     }
 
-    /// The sizes of a project's stored blobs, from one listing.
-    pub async fn stored_blobs(&self, project: &ProjectId) -> Result<HashMap<Sha256, u64>, ObjectError> {
-        let listing = self.objects.list(&self.settings.staging_bucket(), &format!("blobs/{project}/")).await?;
-        Ok(listing
-            .into_iter()
-            .filter_map(|object| {
-                let hex = object.key.rsplit('/').next()?;
-                Some((Sha256::parse(hex).ok()?, object.size))
-            })
-            .collect())
+    /// Notes by which checksum a content is known where it came in parts. Nobody but Bouncer writes such notes, and only of
+    /// bytes that had both hashes on their way; what an object says of itself, as metadata, proves nothing, because
+    /// whoever replaces the object may keep it.
+    pub async fn note_parts(
+        &self,
+        project: &ProjectId,
+        sha256: Sha256,
+        digest: PartsDigest,
+    ) -> Result<(), ObjectError> {
+        self.write_document(&parts_key(project, sha256, digest), "{}".to_owned()).await
+    }
+
+    /// Whether bytes that came in parts with this checksum are known to be this content.
+    pub async fn knows_parts(
+        &self,
+        project: &ProjectId,
+        sha256: Sha256,
+        digest: PartsDigest,
+    ) -> Result<bool, ObjectError> {
+        let key = parts_key(project, sha256, digest);
+        Ok(self.objects.identify(&self.settings.staging_bucket(), &key).await?.is_some())
+    }
+
+    /// Those checksums, with the contents they belong to, and when each was noted last.
+    pub async fn parts_digests(&self, project: &ProjectId) -> Result<Vec<(Sha256, PartsDigest, Time)>, ObjectError> {
+        let listing = self.objects.list(&self.settings.staging_bucket(), &format!("parts/{project}/")).await?;
+        let read = |object: &Listed| {
+            let (rest, digest) = object.key.rsplit_once('/')?;
+            let sha256 = Sha256::parse(rest.rsplit('/').next()?).ok()?;
+            Some((sha256, PartsDigest::try_from(digest.to_owned()).ok()?, object.modified))
+        };
+        Ok(listing.iter().filter_map(read).collect())
+    }
+
+    /// What of a project's contents is stored, from one listing.
+    pub async fn stored_blobs(&self, project: &ProjectId) -> Result<HashMap<Sha256, Blob>, ObjectError> {
+        let mut blobs = HashMap::new();
+        let insert = |sha256, blob| {
+            blobs.insert(sha256, blob);
+        };
+        self.each_blob(project, insert).await?;
+        Ok(blobs)
+    }
+
+    /// The same one by one.
+    pub async fn each_blob(
+        &self,
+        project: &ProjectId,
+        mut each: impl FnMut(Sha256, Blob) + Send,
+    ) -> Result<(), ObjectError> {
+        let each = |object: Listed| {
+            if let Some(sha256) = object.key.rsplit('/').next().and_then(|hex| Sha256::parse(hex).ok()) {
+                each(sha256, Blob { size: object.size, written: object.modified });
+            }
+        };
+        self.objects.list_each(&self.settings.staging_bucket(), &format!("blobs/{project}/"), each).await
+    }
+
+    /// The sizes of those contents that a new request may count on, and the site that it is compared with. Other contents
+    /// may be about to go; see [`crate::model::contents`].
+    pub async fn lasting_blobs(
+        &self,
+        project: &Project,
+        moment: Moment,
+    ) -> Result<(HashMap<Sha256, u64>, Manifest), ObjectError> {
+        let (blobs, base) = tokio::try_join!(
+            self.stored_blobs(&project.project_id),
+            self.site_of(&project.project_id, project.current_release.as_ref())
+        )?;
+        let (now, ages) = (Time::now(), self.settings.publish.ages);
+        let needed: HashSet<Sha256> = base.entries().iter().map(|entry| entry.sha256).collect();
+        let lasts = |sha256: &Sha256, blob: &Blob| needed.contains(sha256) || ages.is_fresh(blob.written, moment, now);
+        let lasting = blobs.into_iter().filter(|(sha256, blob)| lasts(sha256, blob));
+        Ok((lasting.map(|(sha256, blob)| (sha256, blob.size)).collect(), base))
+    }
+
+    /// The hashes of a project's lists of files, and when each was written last.
+    pub async fn lists(&self, project: &ProjectId) -> Result<Vec<(Sha256, Time)>, ObjectError> {
+        let listing = self.objects.list(&self.settings.staging_bucket(), &format!("manifests/{project}/")).await?;
+        let hash = |key: &str| Sha256::parse(key.rsplit('/').next()?.strip_suffix(".json")?).ok();
+        Ok(listing.iter().filter_map(|object| Some((hash(&object.key)?, object.modified))).collect())
     }
 
     /// Stores a file's content under its hash.
     pub async fn write_blob(&self, project: &ProjectId, sha256: Sha256, bytes: Bytes) -> Result<(), ObjectError> {
         let bucket = self.settings.staging_bucket();
         self.objects.put(&bucket, &blob_key(project, sha256), bytes, sha256, &Headers::default()).await
+    }
+
+    /// Removes what goes by its age alone; how many objects.
+    pub async fn remove_passing(&self) -> Result<u64, ObjectError> {
+        let (bucket, now) = (self.settings.staging_bucket(), Time::now());
+        let mut removed = 0;
+        for (prefix, days) in PASSING {
+            let mut old = Vec::new();
+            let age = u64::from(days) * 24 * 3600;
+            let collect = |object: Listed| {
+                if object.modified.plus_seconds(age) <= now {
+                    old.push(object.key);
+                }
+            };
+            self.objects.list_each(&bucket, prefix, collect).await?;
+            for key in old {
+                self.objects.delete(&bucket, &key).await?;
+                removed += 1;
+            }
+        }
+        Ok(removed)
     }
 
     async fn write_document(&self, key: &str, text: String) -> Result<(), ObjectError> {

@@ -41,6 +41,53 @@ impl Sha256 {
     }
 }
 
+/// What a storage says of an object that came in parts: the SHA-256 of the SHA-256s of its parts, and how many there
+/// are. Another object of which it says the same has the same bytes, but they cannot be found out from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct PartsDigest {
+    sha256: Sha256,
+    parts: usize,
+}
+
+impl PartsDigest {
+    /// Of the parts in their order.
+    pub fn of(parts: impl IntoIterator<Item = Sha256>) -> Self {
+        let (mut all, mut count) = (sha2::Sha256::new(), 0);
+        for part in parts {
+            all.update(part.0);
+            count += 1;
+        }
+        Self { sha256: Sha256(all.finalize().into()), parts: count }
+    }
+
+    /// Reads the form of the `x-amz-checksum-sha256` header.
+    pub fn from_base64(text: &str) -> Result<Self, InvalidDigest> {
+        let (sha256, parts) = text.rsplit_once('-').ok_or(InvalidDigest)?;
+        Ok(Self { sha256: Sha256::from_base64(sha256)?, parts: parts.parse().map_err(|_| InvalidDigest)? })
+    }
+}
+
+impl fmt::Display for PartsDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.sha256, self.parts)
+    }
+}
+
+impl TryFrom<String> for PartsDigest {
+    type Error = InvalidDigest;
+    fn try_from(text: String) -> Result<Self, InvalidDigest> {
+        let (sha256, parts) = text.rsplit_once('-').ok_or(InvalidDigest)?;
+        Ok(Self { sha256: Sha256::parse(sha256)?, parts: parts.parse().map_err(|_| InvalidDigest)? })
+    }
+}
+
+impl From<PartsDigest> for String {
+    fn from(digest: PartsDigest) -> String {
+        digest.to_string()
+    }
+}
+
 /// Hashes a stream piece by piece.
 #[derive(Default)]
 pub struct Hasher {
@@ -120,6 +167,22 @@ mod tests {
             second.update(&bytes[at..]);
             assert_eq!(second.finish(), (Sha256::of(&bytes), 1000), "paused at {at}");
         }
+    }
+
+    /// As `openssl dgst -sha256` over the parts' digests says.
+    #[test]
+    fn the_digest_of_parts_has_two_forms() {
+        let digest = PartsDigest::of([Sha256::of(b"one"), Sha256::of(b"two")]);
+        let mut both = Sha256::of(b"one").0.to_vec();
+        both.extend(Sha256::of(b"two").0);
+        assert_eq!(digest.to_string(), format!("{}-2", Sha256::of(&both)));
+        assert_eq!(PartsDigest::try_from(digest.to_string()), Ok(digest));
+        assert_eq!(PartsDigest::from_base64(&format!("{}-2", Sha256::of(&both).to_base64())), Ok(digest));
+        let whole = Sha256::of(b"one").to_base64();
+        for other in [whole.as_str(), "", "-1", "x-2", &format!("{whole}-"), &format!("{whole}-x")] {
+            assert_eq!(PartsDigest::from_base64(other), Err(InvalidDigest), "{other}");
+        }
+        assert_eq!(Sha256::from_base64(&format!("{whole}-1")), Err(InvalidDigest), "never taken for a whole");
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub mod caller;
 pub mod canonical;
 pub mod changeset;
 pub mod commit;
+pub mod contents;
 pub mod digest;
 pub mod error;
 pub mod failure;

@@ -21,6 +21,7 @@ mod credentials;
 mod endings;
 mod gate;
 pub mod installation;
+mod kept;
 mod main_line;
 mod profiles;
 mod refused;

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use bouncer::flow::app::PublishSettings;
 use bouncer::flow::frontend::{confirm, presigned};
 use bouncer::model::caller::Role;
+use bouncer::model::digest::Sha256;
 use bouncer::model::ids::RequestId;
 use http::Method;
 use serde_json::{Value, json};
@@ -48,6 +50,95 @@ async fn ask(world: &World, bouncer: &Bouncer, site: &Site) -> RequestId {
 async fn assert_nothing_is_moving(world: &World) {
     let moving = world.objects.list(STAGING, "moving/").await.unwrap();
     assert!(moving.is_empty(), "{moving:?}");
+}
+
+fn of(bytes: &[u8]) -> Vec<u8> {
+    BASE64_STANDARD.decode(Sha256::of(bytes).to_base64()).unwrap()
+}
+
+/// What S3 says of a file that came in these parts.
+fn of_parts(bytes: &[u8]) -> Fault {
+    let parts: Vec<Vec<u8>> = bytes.chunks(PART as usize).map(|part| of(part)).collect();
+    Fault::SayChecksum(format!("{}-{}", BASE64_STANDARD.encode(of(&parts.concat())), parts.len()))
+}
+
+/// Deploys the site with the film, and then without.
+async fn with_film_and_then_without(world: &World, bouncer: Bouncer, settings: PublishSettings) -> (Bouncer, Value) {
+    bouncer.keep(1, 0).await;
+    let id = ask(world, &bouncer, &site_with_film()).await;
+    bouncer.approve(&id).await;
+    bouncer.ended(&id).await.assert_completed(&site_with_film());
+    bouncer.kill().await;
+    let hurried = world.bouncer(settings).at_work().await;
+    world.proxy.forget();
+    let ended = hurried.deploy(&new_site()).await;
+    ended.assert_completed(&new_site());
+    (hurried, ended.answer["result"].clone())
+}
+
+#[tokio::test]
+async fn a_file_that_came_in_parts_is_known_by_them() {
+    let (world, bouncer) = World::with_shop_and(in_parts()).await;
+    let film = site_with_film().file(FILM).bytes.clone();
+    world.proxy.always(Method::HEAD, BUCKET, FILM, of_parts(&film));
+    let (bouncer, result) = with_film_and_then_without(&world, bouncer, in_parts()).await;
+    assert_eq!(result["removed_count"], 1, "{result:#}");
+    assert!(world.find(BUCKET, FILM).await.is_none());
+    assert!(!world.proxy.keys(Method::GET, BUCKET).contains(&FILM.to_owned()), "it is not read");
+
+    // Left in the bucket by a release that is kept, it does not travel again.
+    bouncer.keep(5, 24).await;
+    let id = ask(&world, &bouncer, &site_with_film()).await;
+    bouncer.approve(&id).await;
+    let first = bouncer.ended(&id).await;
+    bouncer.deploys(&world, &new_site()).await;
+    world.proxy.forget();
+    let id = bouncer.ask_back(&first.release()).await;
+    bouncer.approve(&id).await;
+    bouncer.ended(&id).await.assert_completed(&site_with_film());
+    world.assert_holds(BUCKET, &site_with_film()).await;
+    assert!(world.puts(BUCKET).is_empty(), "all of it was there: {:?}", world.puts(BUCKET));
+}
+
+/// Others' parts, and parts that nobody noted, prove nothing: the file is read.
+#[tokio::test]
+async fn a_file_with_unknown_parts_is_read() {
+    let film = site_with_film().file(FILM).bytes.clone();
+    for (is_foreign, removed) in [(false, 1), (true, 0)] {
+        let (world, bouncer) = World::with_shop_and(in_parts()).await;
+        let mut theirs = film.clone();
+        theirs[7] ^= u8::from(is_foreign);
+        world.proxy.always(Method::PUT, STAGING, "parts/*", Fault::ACCESS_DENIED);
+        world.proxy.always(Method::HEAD, BUCKET, FILM, of_parts(&theirs));
+        bouncer.keep(1, 0).await;
+        let id = ask(&world, &bouncer, &site_with_film()).await;
+        bouncer.approve(&id).await;
+        bouncer.ended(&id).await.assert_completed(&site_with_film());
+        world.plant(BUCKET, FILM, theirs.clone()).await;
+        world.proxy.forget();
+        let ended = bouncer.deploy(&new_site()).await;
+        let result = &ended.answer["result"];
+        assert_eq!(result["removed_count"], removed, "{result:#}");
+        assert_eq!(world.proxy.keys(Method::GET, BUCKET).iter().filter(|key| *key == FILM).count(), 1);
+        let found = world.find(BUCKET, FILM).await.map(|(bytes, ..)| bytes);
+        assert_eq!(found.is_some_and(|bytes| bytes == theirs), is_foreign);
+    }
+}
+
+/// A file that takes longer than a slice has is left alone, and those after it are not kept waiting.
+#[tokio::test]
+async fn a_file_that_cannot_be_read_in_time_stays() {
+    let (world, bouncer) = World::with_shop_and(in_parts()).await;
+    let film = site_with_film().file(FILM).bytes.clone();
+    world.proxy.always(Method::PUT, STAGING, "parts/*", Fault::ACCESS_DENIED);
+    world.proxy.always(Method::HEAD, BUCKET, FILM, of_parts(&film));
+    world.proxy.always(Method::GET, BUCKET, FILM, Fault::Hold(CancellationToken::new()));
+    let hurried = PublishSettings { slice: Duration::from_millis(200), ..in_parts() };
+    let (_, result) = with_film_and_then_without(&world, bouncer, hurried).await;
+    assert_eq!((&result["removed_count"], &result["not_removed_count"]), (&json!(0), &json!(1)), "{result:#}");
+    assert_eq!(result["not_removed"][0]["filename"], FILM, "{result:#}");
+    assert!(result["not_removed"][0]["reason"].as_str().unwrap().contains("too large"), "{result:#}");
+    assert!(world.find(BUCKET, FILM).await.is_some());
 }
 
 #[tokio::test]

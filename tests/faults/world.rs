@@ -156,6 +156,11 @@ impl World {
         puts
     }
 
+    /// Makes what is staged under a prefix look as if it had been written so many days earlier.
+    pub fn make_older(&self, prefix: &str, days: u32) {
+        crate::support::make_older(self._folder.path(), STAGING, prefix, days);
+    }
+
     /// The objects, without the proxy, as any S3 client sees them.
     pub fn storage(&self) -> crate::support::Storage {
         crate::support::Storage::of(self._folder.path())

@@ -36,6 +36,8 @@ pub enum Fault {
     CutAnswer,
     /// Forwarded a while later.
     Delay(Duration),
+    /// Forwarded, and answered with another checksum: as a storage does that knows no other of what came in parts.
+    SayChecksum(String),
     /// Forwarded once the gate is open; what leaves before that is never forwarded.
     Hold(CancellationToken),
 }
@@ -201,6 +203,11 @@ async fn answer(request: Request<Incoming>, shared: &Shared, socket: &TcpStream)
         Some(Fault::Delay(time)) => {
             tokio::time::sleep(time).await;
             forward(request, shared.upstream).await
+        }
+        Some(Fault::SayChecksum(checksum)) => {
+            let mut answer = forward(request, shared.upstream).await?;
+            answer.headers_mut().insert("x-amz-checksum-sha256", checksum.parse().expect("a header"));
+            Ok(answer)
         }
         Some(Fault::Hold(gate)) => {
             gate.cancelled().await;

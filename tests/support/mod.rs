@@ -40,6 +40,6 @@ pub use process::{Finished, run_program};
 pub use redact::{Sheet, redact};
 pub use server::{Credentials, Options, Role, Server};
 pub use site::{Site, SiteFile};
-pub use storage::{Storage, Stored};
+pub use storage::{Storage, Stored, make_older};
 pub use telegram::{BOT_TOKEN, ChatMessage, Mishap as BotMishap, Telegram};
 pub use wait::{DEADLINE, wait_until};

@@ -38,6 +38,17 @@ impl Server {
     }
 }
 
+/// Makes the objects of a data folder under `prefix` look as if they had been written so many days earlier.
+pub fn make_older(data_dir: &Path, bucket: &str, prefix: &str, days: u32) {
+    let index = rusqlite::Connection::open(data_dir.join("objects/index.db")).expect("the index is there");
+    let older =
+        "UPDATE objects SET modified = modified - ?1 WHERE bucket = ?2 AND substr(key, 1, ?3) = CAST(?4 AS BLOB)";
+    let milliseconds = i64::from(days) * 24 * 3600 * 1000;
+    let length = i64::try_from(prefix.len()).expect("a short prefix");
+    let changed = index.execute(older, rusqlite::params![milliseconds, bucket, length, prefix]);
+    assert!(changed.expect("the index can be written") > 0, "there is nothing under {prefix}");
+}
+
 impl Storage {
     /// The objects of a data folder.
     pub fn of(data_dir: &Path) -> Self {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{
     Answer, NOT_ACCEPTABLE, accepted, assert_expires_in, assert_nothing_pending, put, refused, refused_naming,
 };
-use crate::support::{Role, Server, text};
+use crate::support::{DEADLINE, Role, Server, make_older, text, wait_until};
 
 #[tokio::test]
 async fn one_file_needs_no_approval() {
@@ -286,4 +286,41 @@ fn assert_inside(key: &str, id: &str) {
     let path = path.unwrap_or_else(|| panic!("{key:?} is outside {id}"));
     assert!(path.split('/').all(|part| !["", ".", ".."].contains(&part)), "{key:?}");
     assert!(!path.contains('\\') && !path.to_lowercase().contains("%2e%2e"), "{key:?}");
+}
+
+/// What nobody came back to goes after days; on AWS the bucket's rules see to it.
+#[tokio::test]
+async fn old_uploads_go() {
+    const BUCKET: &str = "bouncer-uploads-000000000000";
+    let mut server = Server::start().await;
+    let old = accepted(batch_of(&server, &["a.txt"]).await);
+    let key = text(&old["files"][0]["s3_key"]).to_owned();
+    put(&old["files"][0], b"kept until somebody removes it".to_vec()).await;
+    for name in ["staged/req-1/index.html", "moving/req-1/film.json"] {
+        server.storage().put(BUCKET, name, b"of a request that nobody confirmed").await;
+    }
+    server.stop();
+    for (prefix, days) in [("staged/", 2), ("moving/", 2), ("issued/", 8)] {
+        make_older(&server.data_dir(), BUCKET, prefix, days);
+    }
+    server.restart().await;
+    let gone = async || {
+        let left: Vec<String> = server.storage().list(BUCKET, "").await.into_iter().map(|(key, _)| key).collect();
+        (left == [key.as_str()]).then_some(())
+    };
+    wait_until("old uploads to go", DEADLINE, gone).await;
+
+    // A day less, and they stay.
+    let young = accepted(batch_of(&server, &["a.txt"]).await);
+    server.storage().put(BUCKET, "staged/req-1/index.html", b"of a request that nobody confirmed yet").await;
+    server.storage().put(BUCKET, "staged/req-2/index.html", b"of one that nobody will").await;
+    server.stop();
+    make_older(&server.data_dir(), BUCKET, "staged/", 1);
+    make_older(&server.data_dir(), BUCKET, "staged/req-2/", 1);
+    make_older(&server.data_dir(), BUCKET, "issued/", 7);
+    server.restart().await;
+    let gone = async || server.storage().list(BUCKET, "staged/req-2/").await.is_empty().then_some(());
+    wait_until("the oldest one to go", DEADLINE, gone).await;
+    assert_eq!(server.storage().list(BUCKET, "staged/").await.len(), 1);
+    accepted(confirm(&server, &json!({ "batch_id": young["batch_id"] })).await);
 }

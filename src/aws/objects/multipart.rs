@@ -2,7 +2,7 @@
 //! completed.
 
 use super::{Headers, ObjectError, Objects, sort};
-use crate::model::digest::Sha256;
+use crate::model::digest::{PartsDigest, Sha256};
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
 use bytes::Bytes;
@@ -29,6 +29,13 @@ pub struct Upload {
 pub struct Part {
     etag: String,
     sha256: Sha256,
+}
+
+impl Part {
+    /// What the storage will say of an object that is made of these parts.
+    pub fn digest(parts: &[Part]) -> PartsDigest {
+        PartsDigest::of(parts.iter().map(|part| part.sha256))
+    }
 }
 
 impl Objects {

@@ -10,6 +10,7 @@ use crate::flow::projects::deployable;
 use crate::flow::staging::{blob_key, staged_key};
 use crate::flow::wording::Wording;
 use crate::model::caller::Caller;
+use crate::model::contents::Moment;
 use crate::model::digest::Sha256;
 use crate::model::error::UserError;
 use crate::model::ids::{ProjectId, RequestId};
@@ -69,11 +70,13 @@ pub async fn confirm(app: &App, caller: &Caller, args: ConfirmDeploy) -> Result<
     }
     must_be_ready(&request)?;
     let checked = files::check_uploads(&args.files, &app.settings.limits)?;
-    let arrived = arrivals(app, &project.project_id, &request.request_id, checked).await?;
+    let (blobs, base) = app.lasting_blobs(&project, Moment::Confirmation).await?;
+    let arrived = arrivals(app, &project.project_id, &request.request_id, &blobs, checked).await?;
     let manifest = files::manifest(&project, arrived)?;
     let proposal = Proposal {
         project: &project,
         target,
+        base,
         manifest: &manifest,
         restores: None,
         allow_mass_delete: args.allow_mass_delete.unwrap_or(false),
@@ -89,10 +92,10 @@ async fn arrivals(
     app: &App,
     project: &ProjectId,
     request: &RequestId,
+    blobs: &HashMap<Sha256, u64>,
     files: Vec<CheckedFile>,
 ) -> Result<Vec<(CheckedFile, Sha256, u64)>, UserError> {
     let bucket = app.settings.staging_bucket();
-    let blobs = app.stored_blobs(project).await?;
     let staged: HashMap<String, u64> = if files.iter().all(|file| file.sha256.is_some()) {
         HashMap::new()
     } else {
@@ -167,7 +170,8 @@ fn wrong_size(file: &CheckedFile, size: u64) -> UserError {
 fn not_arrived(missing: Vec<String>) -> UserError {
     UserError::validation(
         format!("{} of the files have not arrived, such as '{}'.", missing.len(), missing[0]),
-        "Upload the files listed in missing, then confirm again.",
+        "Upload the files listed in missing, then confirm again. If there were no addresses for them, because they were \
+         stored then, request new ones.",
     )
     .with("missing_count", json!(missing.len()))
     .with("missing", json!(&missing[..missing.len().min(MISSING_SHOWN)]))

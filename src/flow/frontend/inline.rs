@@ -7,6 +7,7 @@ use crate::flow::app::App;
 use crate::flow::projects::deployable;
 use crate::flow::wording::Wording;
 use crate::model::caller::Caller;
+use crate::model::contents::Moment;
 use crate::model::error::UserError;
 use futures::{StreamExt as _, TryStreamExt as _};
 use schemars::JsonSchema;
@@ -50,7 +51,7 @@ pub async fn deploy(app: &App, caller: &Caller, args: DeployFrontend) -> Result<
     let (project, target) = deployable(app, &args.project).await?;
     let decoded = files::decode(args.files, &app.settings.limits)?;
 
-    let stored = app.stored_blobs(&project.project_id).await?;
+    let (stored, base) = app.lasting_blobs(&project, Moment::Request).await?;
     let mut checked = Vec::with_capacity(decoded.len());
     let mut missing = Vec::new();
     for (file, bytes) in decoded {
@@ -72,6 +73,7 @@ pub async fn deploy(app: &App, caller: &Caller, args: DeployFrontend) -> Result<
     let proposal = Proposal {
         project: &project,
         target,
+        base,
         manifest: &manifest,
         restores: None,
         allow_mass_delete,

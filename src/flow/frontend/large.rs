@@ -166,6 +166,11 @@ impl Large<'_> {
         if hasher.finish() != (self.entry.sha256, self.entry.size) {
             return Err(self.wrong_bytes());
         }
+        // Before the object is there, so that it is never there unknown.
+        let digest = Part::digest(&moving.parts);
+        if let Err(error) = self.app.note_parts(self.project, self.entry.sha256, digest).await {
+            tracing::warn!(%error, path = %self.entry.path, "the file will have to be read to be known again");
+        }
         self.site.complete_upload(&moving.upload, &moving.parts).await?;
         tally.under_way.store(0, Ordering::Relaxed);
         remove(self.app, &self.document()).await;

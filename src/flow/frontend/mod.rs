@@ -1,5 +1,6 @@
 //! A frontend deploy: asked for inline or with presigned uploads, planned, published, and recorded.
 
+mod compare;
 pub mod confirm;
 pub mod diff;
 mod files;
@@ -15,6 +16,7 @@ pub mod releases;
 mod report;
 pub mod rollback;
 mod slice;
+mod sweep;
 mod transfer;
 mod wipe;
 
@@ -26,3 +28,4 @@ pub use plan::PendingAnswer;
 pub use prune::{prune, withdraw};
 pub use publish::publish;
 pub use report::{DeployOutcome, FailedFile, InvalidationView};
+pub use sweep::sweep;

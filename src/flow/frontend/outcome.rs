@@ -40,7 +40,11 @@ pub struct FrontendResult {
     /// The first of them, and why.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_removed: Vec<FailedFile>,
-    /// Why no more files were removed. The site is live all the same; a later deploy tries again.
+    /// Contents and lists of files that were kept for earlier releases and requests, and removed because nothing needs them
+    /// any more.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub contents_removed_count: u64,
+    /// Why no more files or contents were removed. The site is live all the same; a later deploy tries again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prune_error: Option<String>,
     /// The release; absent when none went live.
@@ -86,7 +90,7 @@ pub async fn complete(app: &App, id: &RequestId, state: &Value) -> Result<Value,
     let made = report.as_ref().and_then(|report| report.invalidation.clone());
     let failed = cause_of(state, "/invalidation_error").filter(|_| made.is_none());
     let removed = report.as_ref().map(|report| report.removed.clone()).unwrap_or_default();
-    let stopped = cause_of(state, "/withdraw_error").or_else(|| cause_of(state, "/prune_error"));
+    let stopped = ["/withdraw_error", "/prune_error", "/sweep_error"].iter().find_map(|at| cause_of(state, at));
     let distribution = request.frontend_plan().and_then(|plan| plan.target.distribution_id.clone()).unwrap_or_default();
     let result = FrontendResult {
         deploy_status: DeployOutcome::Deployed,
@@ -97,6 +101,7 @@ pub async fn complete(app: &App, id: &RequestId, state: &Value) -> Result<Value,
         removed_count: removed.count,
         not_removed_count: removed.kept_count,
         not_removed: removed.kept,
+        contents_removed_count: removed.contents,
         prune_error: removed.stopped.or(stopped),
         release_id,
         cf_invalidation_failed: failed.is_some(),
@@ -147,6 +152,7 @@ pub async fn fail(app: &App, id: &RequestId, state: &Value) -> Result<Value, Tas
         removed_count: 0,
         not_removed_count: 0,
         not_removed: vec![],
+        contents_removed_count: 0,
         prune_error: None,
         release_id: None,
         cf_invalidation: SKIPPED,

@@ -1,5 +1,6 @@
 //! From checked files to a request that waits for a decision: the plan, its hash, one conditional write, one start.
 
+use super::rollback::must_be_kept;
 use crate::flow::app::App;
 use crate::flow::asking::ask;
 use crate::flow::execution::ask_and_start;
@@ -49,6 +50,8 @@ pub struct PendingAnswer {
 pub(super) struct Proposal<'a> {
     pub project: &'a Project,
     pub target: FrontendTarget,
+    /// What visitors get now.
+    pub base: Manifest,
     /// The files.
     pub manifest: &'a Manifest,
     /// The earlier release that they are of, when a site goes back to one.
@@ -62,8 +65,7 @@ pub(super) struct Proposal<'a> {
 
 /// Stores the plan and asks for its approval.
 pub(super) async fn submit(app: &App, caller: &Caller, proposal: Proposal<'_>) -> Result<PendingAnswer, UserError> {
-    let Proposal { project, target, manifest, restores, allow_mass_delete, wording, ready } = proposal;
-    let base = app.site_of(&project.project_id, project.current_release.as_ref()).await?;
+    let Proposal { project, target, base, manifest, restores, allow_mass_delete, wording, ready } = proposal;
     let changes = ChangeCounts::from(&manifest.changes_since(&base));
     let mass_delete = MassDelete::of(&base, manifest);
     if let Some(too_much) = mass_delete.filter(|_| !allow_mass_delete) {
@@ -75,11 +77,16 @@ pub(super) async fn submit(app: &App, caller: &Caller, proposal: Proposal<'_>) -
         .with("changes", json!(changes)));
     }
     let mass_delete = mass_delete.is_some();
+    let list = app.write_manifest(&project.project_id, manifest).await?;
+    if let Some(release) = &restores {
+        // From now on the list keeps its contents; until now the release did.
+        must_be_kept(app, &project.project_id, release).await?;
+    }
     let plan = FrontendPlan {
         version: FrontendPlan::VERSION,
         project: project.project_id.clone(),
         target,
-        manifest: app.write_manifest(&project.project_id, manifest).await?,
+        manifest: list,
         base_release: project.current_release.clone(),
         restores,
         mass_delete,

@@ -9,10 +9,12 @@ use crate::flow::wording::Wording;
 use crate::model::audit::Actor;
 use crate::model::caller::Caller;
 use crate::model::canonical;
+use crate::model::contents::Moment;
 use crate::model::digest::Sha256;
 use crate::model::error::{ErrorCode, UserError};
 use crate::model::headers;
 use crate::model::ids::{ProjectId, RequestId};
+use crate::model::project::Project;
 use crate::model::request::{Action, Lifetime, Request, Status};
 use crate::model::time::Time;
 use schemars::JsonSchema;
@@ -133,7 +135,7 @@ pub async fn request(
         (Some(_), None) => return Err(UserError::missing("cursor")),
     };
     must_be_ready(&request)?;
-    let page = sign(app, &project.project_id, &request, &checked[first..], host).await?;
+    let page = sign(app, &project, &request, &checked[first..], host).await?;
     if first == 0 {
         app.store.create_request(&request, Actor::from(caller), None).await?;
     }
@@ -166,15 +168,15 @@ struct Page {
     covered: usize,
 }
 
-/// Signs an upload for each of the files that is not stored yet, as many as go into one answer; at least one.
+/// Signs an upload for each of the files that is not stored for sure, as many as go into one answer; at least one.
 async fn sign(
     app: &App,
-    project: &ProjectId,
+    project: &Project,
     request: &Request,
     files: &[CheckedFile],
     host: Option<&str>,
 ) -> Result<Page, UserError> {
-    let stored = app.stored_blobs(project).await?;
+    let (stored, _) = app.lasting_blobs(project, Moment::Request).await?;
     let bucket = app.settings.staging_bucket();
     let valid_for = Duration::from_secs(request.expires_at.seconds_left(Time::now()).max(1));
     let mut page = Page { uploads: Vec::new(), skipped: Vec::new(), covered: 0 };
@@ -184,7 +186,7 @@ async fn sign(
         let upload = if file.sha256.is_some_and(is_stored) {
             None
         } else {
-            let key = upload_key(project, &request.request_id, file);
+            let key = upload_key(&project.project_id, &request.request_id, file);
             let terms = UploadTerms {
                 content_type: Some(file.content_type.clone().unwrap_or_else(|| headers::content_type(&file.path))),
                 sha256: file.sha256,

@@ -40,7 +40,7 @@ struct Cursor {
     after: Option<SitePath>,
 }
 
-fn done() -> Value {
+pub(super) fn done() -> Value {
     json!({ "outcome": "done", "cursor": null })
 }
 
@@ -49,15 +49,15 @@ fn again(cursor: &Cursor) -> Value {
 }
 
 /// A deploy whose release is the one that visitors get.
-struct Live {
-    request: Request,
-    plan: FrontendPlan,
-    release: ReleaseId,
-    report: Report,
+pub(super) struct Live {
+    pub request: Request,
+    pub plan: FrontendPlan,
+    pub release: ReleaseId,
+    pub report: Report,
 }
 
 impl Live {
-    async fn of(app: &App, id: &RequestId) -> Result<Option<Self>, TaskError> {
+    pub(super) async fn of(app: &App, id: &RequestId) -> Result<Option<Self>, TaskError> {
         let request = load(app, id).await?;
         let plan = request.frontend_plan().cloned().filter(|_| request.status == Status::Running);
         let (Some(plan), Some(release), Some(report)) = (plan, release_of(&request), report_of(&request)) else {
@@ -67,7 +67,7 @@ impl Live {
     }
 
     /// The project, if it still shows this release. Asked while the lease is held, so it stays so as long as it is.
-    async fn project(&self, app: &App) -> Result<Option<Project>, TaskError> {
+    pub(super) async fn project(&self, app: &App) -> Result<Option<Project>, TaskError> {
         hold(app, &self.request, &self.plan).await?;
         let project = app.store.project(&self.plan.project).await?;
         Ok(project.filter(|project| {

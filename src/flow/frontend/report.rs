@@ -54,6 +54,9 @@ pub(super) struct Removed {
     pub kept_count: u64,
     /// Why nothing more was removed.
     pub stopped: Option<String>,
+    /// Contents and lists of files removed that were kept beside the bucket.
+    #[serde(default)]
+    pub contents: u64,
 }
 
 impl Removed {

@@ -7,6 +7,7 @@ use crate::flow::projects::deployable;
 use crate::flow::wording::Wording;
 use crate::model::caller::Caller;
 use crate::model::error::{ErrorCode, UserError};
+use crate::model::ids::{ProjectId, ReleaseId};
 use crate::model::manifest::Manifest;
 use crate::model::project::Project;
 use crate::model::release::{LiveRelease, before_current};
@@ -49,10 +50,12 @@ pub async fn rollback(app: &App, caller: &Caller, args: RollbackFrontend) -> Res
     let (project, target) = deployable(app, &args.project).await?;
     let release = chosen(&project, args.release.as_deref())?.release_id.clone();
     let manifest = app.read_release(&project.project_id, &release).await?.manifest;
+    let base = app.site_of(&project.project_id, project.current_release.as_ref()).await?;
     refuse_lost_contents(app, &project, &release.to_string(), &manifest).await?;
     let proposal = Proposal {
         project: &project,
         target,
+        base,
         manifest: &manifest,
         restores: Some(release),
         allow_mass_delete: args.allow_mass_delete.unwrap_or(false),
@@ -91,6 +94,19 @@ fn chosen<'a>(project: &'a Project, named: Option<&str>) -> Result<&'a LiveRelea
     })
 }
 
+/// Refuses a release that was given up while it was asked for: its contents may be about to go.
+pub(super) async fn must_be_kept(app: &App, project: &ProjectId, release: &ReleaseId) -> Result<(), UserError> {
+    let now = app.store.project(project).await?;
+    if now.is_some_and(|now| now.releases.iter().any(|kept| kept.release_id == *release)) {
+        return Ok(());
+    }
+    Err(UserError::new(
+        ErrorCode::Conflict,
+        format!("The release {release} was given up at this moment."),
+        "Name one that is kept; bouncer_frontend_releases lists them.",
+    ))
+}
+
 /// A release is kept together with its contents. Should one be lost all the same, nobody is asked in vain.
 async fn refuse_lost_contents(
     app: &App,
@@ -99,7 +115,8 @@ async fn refuse_lost_contents(
     manifest: &Manifest,
 ) -> Result<(), UserError> {
     let stored = app.stored_blobs(&project.project_id).await?;
-    let lost = manifest.entries().iter().filter(|entry| stored.get(&entry.sha256) != Some(&entry.size));
+    let lost =
+        manifest.entries().iter().filter(|entry| stored.get(&entry.sha256).is_none_or(|blob| blob.size != entry.size));
     let lost: Vec<&str> = lost.map(|entry| entry.path.as_str()).collect();
     let Some(first) = lost.first() else { return Ok(()) };
     Err(UserError::new(

@@ -19,7 +19,7 @@ use crate::model::request::Request;
 use crate::model::time::Time;
 use crate::store::StoreError;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -28,7 +28,7 @@ use tokio::time::Instant;
 const TICK: Duration = Duration::from_secs(1);
 
 /// A file's place in the order of a publish: phase by phase, and in each the small ones first.
-type Place = (Phase, u64, SitePath);
+pub(super) type Place = (Phase, u64, SitePath);
 
 /// Where the next slice goes on. Small, because it travels through the state machine.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,16 +54,6 @@ pub(super) const DEPLOYED: Slice = Slice { outcome: "deployed", cursor: None };
 /// The outcome of a slice that wrote its report and gives up.
 pub(super) const FAILED_WORD: &str = "failed";
 pub(super) const FAILED: Slice = Slice { outcome: FAILED_WORD, cursor: None };
-
-/// What a slice finds to do.
-struct Todo<'a> {
-    /// The files still to write, in publish order.
-    files: Vec<(Phase, &'a Entry)>,
-    /// Whether some of them are files of the current release that the bucket does not hold as it should.
-    repairs: bool,
-    /// Releases that began and never went live, whose files this slice looked out for.
-    unsettled: BTreeSet<ReleaseId>,
-}
 
 /// One slice's surroundings.
 pub(super) struct Work<'a> {
@@ -143,70 +133,6 @@ impl Work<'_> {
         }
         self.write_progress(Step::Finishing, &tally, total).await?;
         self.settle(tally.files.load(Ordering::Relaxed), unchanged, &todo.unsettled).await
-    }
-
-    /// The files still to write: all but those that are in the bucket for sure, and those that earlier slices wrote.
-    async fn todo(&self, project: &Project, reached: Option<&Place>) -> Result<Todo<'_>, ObjectError> {
-        let mut sizes: HashMap<&str, Option<u64>> =
-            self.manifest.entries().iter().map(|entry| (entry.path.as_str(), None)).collect();
-        // Of a bucket with a million foreign keys only those of the manifest are kept in mind.
-        let listing = self.site.list_each(&self.plan.target.bucket, "", |object| {
-            if let Some(size) = sizes.get_mut(object.key.as_str()) {
-                *size = Some(object.size);
-            }
-        });
-        let base = self.app.site_of(&self.plan.project, project.current_release.as_ref());
-        let (_, base, unsettled) = tokio::try_join!(listing, base, self.unsettled())?;
-        let doubtful = self.doubtful(&base, &unsettled).await?;
-        let known: HashMap<&SitePath, &Entry> = base.entries().iter().map(|entry| (&entry.path, entry)).collect();
-        let is_there = |entry: &Entry| {
-            known.get(&entry.path) == Some(&entry)
-                && sizes.get(entry.path.as_str()) == Some(&Some(entry.size))
-                && !doubtful.contains(&entry.path)
-        };
-        let is_written = |phase: Phase, entry: &Entry| {
-            reached.is_some_and(|(at, size, path)| (*at, *size, path) >= (phase, entry.size, &entry.path))
-        };
-        let files: Vec<(Phase, &Entry)> = self
-            .manifest
-            .in_publish_order(&base)
-            .into_iter()
-            .filter(|(phase, entry)| !is_written(*phase, entry) && !is_there(entry))
-            .collect();
-        let repairs = files.iter().any(|(_, entry)| known.get(&entry.path) == Some(entry));
-        Ok(Todo { files, repairs, unsettled })
-    }
-
-    async fn unsettled(&self) -> Result<BTreeSet<ReleaseId>, ObjectError> {
-        let mut unsettled = self.app.store.unsettled_releases(&self.plan.project).await.map_err(|error| {
-            ObjectError::Unavailable { bucket: self.plan.target.bucket.clone(), reason: error.to_string() }
-        })?;
-        unsettled.remove(self.release_id);
-        Ok(unsettled)
-    }
-
-    /// Files that a release which never went live may have overwritten, unnoticed if the size is the same.
-    async fn doubtful(
-        &self,
-        base: &Manifest,
-        unsettled: &BTreeSet<ReleaseId>,
-    ) -> Result<HashSet<SitePath>, ObjectError> {
-        let mut doubtful = HashSet::new();
-        for release in unsettled {
-            match self.app.read_release(&self.plan.project, release).await {
-                Ok(release) => {
-                    let changes = release.manifest.changes_since(base);
-                    doubtful.extend(changes.added);
-                    doubtful.extend(changes.changed);
-                }
-                // What it wrote is not known any more, so nothing is sure.
-                Err(ObjectError::NotFound { .. }) => {
-                    doubtful.extend(self.manifest.entries().iter().map(|entry| entry.path.clone()));
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(doubtful)
     }
 
     /// All files are in the bucket: the report is written, and the pointer moves.

@@ -1,6 +1,7 @@
 //! `bouncer_request_show`: what an approver needs to decide.
 
 use super::WhichRequest;
+use crate::aws::objects::ObjectError;
 use crate::flow::app::App;
 use crate::flow::approval::find;
 use crate::flow::prompts::site_content;
@@ -49,6 +50,9 @@ pub struct RequestDetails {
     pub files_total: usize,
     /// Files that would be gone, the first 100.
     pub removed: Vec<String>,
+    /// Why no files are listed, though some would change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<&'static str>,
     /// Of a backend: where it comes from and goes to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backend: Option<BackendDetails>,
@@ -188,14 +192,22 @@ impl From<FileLine> for FileChange {
     }
 }
 
+/// Said of a request whose files cannot be named any more.
+const NOT_KEPT: &str = "The lists of its files are not kept any more; changes still counts them.";
+
 /// Shows what a request would do, file by file.
 pub async fn show(app: &App, caller: &Caller, args: WhichRequest) -> Result<RequestDetails, UserError> {
     let mut request = find(app, caller, &args.request_id).await?;
-    let (mut files, mut files_total, mut removed) = (Vec::new(), 0, Vec::new());
+    let (mut files, mut files_total, mut removed, mut note) = (Vec::new(), 0, Vec::new(), None);
     if let Some(plan) = request.frontend_plan() {
-        let site = site_content(app, &request, plan).await?;
-        files = site.files.into_iter().map(FileChange::from).collect();
-        (files_total, removed) = (site.files_total, site.removed);
+        match site_content(app, &request, plan).await {
+            Ok(site) => {
+                files = site.files.into_iter().map(FileChange::from).collect();
+                (files_total, removed) = (site.files_total, site.removed);
+            }
+            Err(ObjectError::NotFound { .. }) => note = Some(NOT_KEPT),
+            Err(error) => return Err(error.into()),
+        }
     }
     let mut review = request.review.take();
     if caller.role < Role::Approver
@@ -230,6 +242,7 @@ pub async fn show(app: &App, caller: &Caller, args: WhichRequest) -> Result<Requ
         files,
         files_total,
         removed,
+        note,
         plan_hash: request.plan_hash.map(|hash| hash.to_string()),
         created_at: request.created_at,
         expires_at: request.expires_at,

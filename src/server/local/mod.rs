@@ -2,6 +2,7 @@
 
 mod credentials;
 mod files;
+mod housekeeping;
 mod sites;
 
 pub use credentials::{Credentials, CredentialsError};
@@ -170,6 +171,7 @@ async fn serve_over(
 
     let bot = entrance.map(|entrance| Arc::new(entrance.open(app.clone())));
     let work_stop = CancellationToken::new();
+    let housekeeping = tokio::spawn(work_stop.clone().run_until_cancelled_owned(housekeeping::run(app.clone())));
     let work = tokio::spawn(engine.run(Arc::new(TaskRunner::new(app.clone())), work_stop.clone()));
     approval::recover(&app).await.map_err(ServeError::Recovery)?;
 
@@ -202,6 +204,9 @@ async fn serve_over(
         && let Err(error) = intake.await
     {
         tracing::error!(%error, "Telegram's updates were not taken in to the end");
+    }
+    if let Err(error) = housekeeping.await {
+        tracing::error!(%error, "the housekeeping did not stop in order");
     }
     if let Err(error) = work.await {
         tracing::error!(%error, "the workflow engine did not stop in order");

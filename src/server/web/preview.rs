@@ -211,6 +211,9 @@ fn find<'a>(manifest: &'a Manifest, path: &str) -> Option<&'a Entry> {
 }
 
 fn unreadable(error: &ObjectError) -> Response {
+    if let ObjectError::NotFound { .. } = error {
+        return plain(StatusCode::NOT_FOUND, "This is not kept any more: the request ended long ago.\n");
+    }
     tracing::warn!(%error, "a staged site's file could not be read");
     plain(StatusCode::BAD_GATEWAY, "The staged site cannot be read right now.\n")
 }
