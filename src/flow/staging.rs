@@ -228,11 +228,11 @@ impl App {
     pub async fn each_blob(
         &self,
         project: &ProjectId,
-        mut each: impl FnMut(Sha256, Blob) + Send,
+        mut visit: impl FnMut(Sha256, Blob) + Send,
     ) -> Result<(), ObjectError> {
         let each = |object: Listed| {
             if let Some(sha256) = object.key.rsplit('/').next().and_then(|hex| Sha256::parse(hex).ok()) {
-                each(sha256, Blob { size: object.size, written: object.modified });
+                visit(sha256, Blob { size: object.size, written: object.modified });
             }
         };
         self.objects.list_each(&self.settings.staging_bucket(), &format!("blobs/{project}/"), each).await

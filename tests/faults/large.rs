@@ -58,7 +58,7 @@ fn of(bytes: &[u8]) -> Vec<u8> {
 
 /// What S3 says of a file that came in these parts.
 fn of_parts(bytes: &[u8]) -> Fault {
-    let parts: Vec<Vec<u8>> = bytes.chunks(PART as usize).map(|part| of(part)).collect();
+    let parts: Vec<Vec<u8>> = bytes.chunks(PART as usize).map(of).collect();
     Fault::SayChecksum(format!("{}-{}", BASE64_STANDARD.encode(of(&parts.concat())), parts.len()))
 }
 

@@ -93,6 +93,7 @@ async fn a_bucket_that_changes_during_a_slice_settles_nothing() {
         assert_eq!(bouncer.project().await.current_release, None);
         bouncer.assert_free().await;
         let bucket = if back_again { BUCKET } else { OTHER };
+        look_alikes(&world, bucket, &old).await;
         deploys_all(&world, &bouncer, bucket, &old).await;
     }
 }
