@@ -53,6 +53,11 @@ pub fn moving_key(request: &RequestId, path: &SitePath) -> String {
     format!("moving/{request}/{}.json", Sha256::of(path.as_str().as_bytes()))
 }
 
+/// Where it stands what an adoption has read so far.
+pub fn adopting_key(request: &RequestId, name: &str) -> String {
+    format!("adopting/{request}/{name}.json")
+}
+
 /// An immutable release: what the bucket held once it was current.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Release {
@@ -75,8 +80,9 @@ pub struct Release {
 
 impl App {
     /// Stores a manifest under its hash, which is returned.
-    pub async fn write_manifest(&self, project: &ProjectId, manifest: &Manifest) -> Result<Sha256, UserError> {
-        let text = canonical::to_string(manifest)?;
+    pub async fn write_manifest(&self, project: &ProjectId, manifest: &Manifest) -> Result<Sha256, ObjectError> {
+        let text = canonical::to_string(manifest)
+            .map_err(|error| unreadable(&self.settings.staging_bucket(), &format!("manifests/{project}/"), error))?;
         let sha256 = Sha256::of(text.as_bytes());
         self.write_document(&manifest_key(project, sha256), text).await?;
         Ok(sha256)
@@ -157,6 +163,47 @@ impl App {
     pub async fn movings(&self, request: &RequestId) -> Result<Vec<String>, ObjectError> {
         let listing = self.objects.list(&self.settings.staging_bucket(), &format!("moving/{request}/")).await?;
         Ok(listing.into_iter().map(|object| object.key).collect())
+    }
+
+    /// Stores a part of what an adoption has read.
+    pub async fn write_adopting<T: Serialize>(
+        &self,
+        request: &RequestId,
+        name: &str,
+        part: &T,
+    ) -> Result<(), ObjectError> {
+        let key = adopting_key(request, name);
+        let text =
+            canonical::to_string(part).map_err(|error| unreadable(&self.settings.staging_bucket(), &key, error))?;
+        self.write_document(&key, text).await
+    }
+
+    /// Reads a part of what an adoption has read; `None` when there is none of that name.
+    pub async fn read_adopting<T: DeserializeOwned>(
+        &self,
+        request: &RequestId,
+        name: &str,
+    ) -> Result<Option<T>, ObjectError> {
+        match self.read_document(&adopting_key(request, name)).await {
+            Err(ObjectError::NotFound { .. }) => Ok(None),
+            other => other.map(Some),
+        }
+    }
+
+    /// The names of all parts that an adoption has stored, in their order.
+    pub async fn adopting(&self, request: &RequestId) -> Result<Vec<String>, ObjectError> {
+        let folder = format!("adopting/{request}/");
+        let listing = self.objects.list(&self.settings.staging_bucket(), &folder).await?;
+        let name = |key: &str| key.strip_prefix(&folder)?.strip_suffix(".json").map(str::to_owned);
+        Ok(listing.iter().filter_map(|object| name(&object.key)).collect())
+    }
+
+    /// Removes what an adoption has stored of its way.
+    pub async fn forget_adopting(&self, request: &RequestId) -> Result<(), ObjectError> {
+        for name in self.adopting(request).await? {
+            self.objects.delete(&self.settings.staging_bucket(), &adopting_key(request, &name)).await?;
+        }
+        Ok(())
     }
 
     /// The sizes of a project's stored blobs, from one listing.

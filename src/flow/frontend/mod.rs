@@ -16,6 +16,7 @@ mod report;
 pub mod rollback;
 mod slice;
 mod transfer;
+pub mod upkeep;
 mod wipe;
 
 pub use files::FileToDiff;
@@ -26,3 +27,4 @@ pub use plan::PendingAnswer;
 pub use prune::{prune, withdraw};
 pub use publish::publish;
 pub use report::{DeployOutcome, FailedFile, InvalidationView};
+pub use upkeep::adopt::adopt;

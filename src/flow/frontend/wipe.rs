@@ -6,8 +6,9 @@ use crate::aws::roles::RoleError;
 use crate::flow::app::App;
 use crate::flow::errors::UNAVAILABLE;
 use crate::flow::ports::TaskError;
+use crate::model::ids::ProjectId;
 use crate::model::paths::SitePath;
-use crate::model::plan::FrontendPlan;
+use crate::model::project::FrontendTarget;
 use crate::model::removal::Written;
 use crate::model::request::Request;
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -38,11 +39,12 @@ enum Fate {
     Refused(ObjectError),
 }
 
-/// One site's bucket, on behalf of one deploy.
+/// One site's bucket, on behalf of one request.
 pub(super) struct Wipe<'a> {
     pub app: &'a App,
     pub request: &'a Request,
-    pub plan: &'a FrontendPlan,
+    pub project: &'a ProjectId,
+    pub target: &'a FrontendTarget,
 }
 
 impl Wipe<'_> {
@@ -55,7 +57,7 @@ impl Wipe<'_> {
         deadline: Instant,
     ) -> Result<End, TaskError> {
         let id = &self.request.request_id;
-        let site = match self.app.sites.open(&self.plan.target, id).await {
+        let site = match self.app.sites.open(self.target, id).await {
             Ok(site) => site.objects,
             Err(RoleError::Unavailable { role, .. }) => {
                 return Err(TaskError { name: UNAVAILABLE, cause: format!("The role {role} cannot be assumed yet.") });
@@ -72,13 +74,13 @@ impl Wipe<'_> {
                 futures::stream::iter(removing).buffered(CONCURRENCY).try_collect().await;
             let fates = fates.inspect_err(|error| {
                 if matches!(error, ObjectError::Expired { .. }) {
-                    self.app.sites.forget(&self.plan.target, id);
+                    self.app.sites.forget(self.target, id);
                 }
             })?;
             let denied = fates.iter().any(|(_, fate)| matches!(fate, Fate::Refused(ObjectError::AccessDenied { .. })));
             let removed = fates.iter().filter(|(_, fate)| matches!(fate, Fate::Removed)).count();
             report.removed.count += removed as u64;
-            tracing::info!(request_id = %id, project = %self.plan.project, phase = "prune", removed, "files were removed");
+            tracing::info!(request_id = %id, project = %self.project, phase = "prune", removed, "files were removed");
             for (path, fate) in fates {
                 match fate {
                     Fate::Removed | Fate::Gone => {}
@@ -93,7 +95,7 @@ impl Wipe<'_> {
                 }
             }
             if denied {
-                report.removed.stopped = Some(denial(self.plan));
+                report.removed.stopped = Some(denial(self.target));
             }
             self.write(report).await?;
             if denied {
@@ -123,7 +125,7 @@ impl Wipe<'_> {
     }
 
     async fn try_remove(&self, site: &Objects, key: &str, written: &[Written]) -> Result<Fate, ObjectError> {
-        let bucket = &self.plan.target.bucket;
+        let bucket = &self.target.bucket;
         let Some(found) = site.identify(bucket, key).await? else { return Ok(Fate::Gone) };
         if !written.iter().any(|written| written.size == found.size) {
             return Ok(Fate::Foreign);
@@ -149,9 +151,9 @@ impl Wipe<'_> {
     }
 }
 
-fn denial(plan: &FrontendPlan) -> String {
-    let bucket = &plan.target.bucket;
-    match &plan.target.deploy_role_arn {
+fn denial(target: &FrontendTarget) -> String {
+    let bucket = &target.bucket;
+    match &target.deploy_role_arn {
         Some(role) => format!(
             "The role {role} may not read and remove files of the bucket '{bucket}'; update it from infra/deploy-role.yaml."
         ),
