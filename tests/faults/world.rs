@@ -108,6 +108,7 @@ impl World {
             engine: engine.clone(),
             channels,
             turns: Default::default(),
+            waiting: Default::default(),
             settings,
             transfer_room,
         });

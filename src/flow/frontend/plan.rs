@@ -63,7 +63,11 @@ pub(super) struct Proposal<'a> {
 /// Stores the plan and asks for its approval.
 pub(super) async fn submit(app: &App, caller: &Caller, proposal: Proposal<'_>) -> Result<PendingAnswer, UserError> {
     let Proposal { project, target, manifest, restores, allow_mass_delete, wording, ready } = proposal;
-    let base = app.site_of(&project.project_id, project.current_release.as_ref()).await?;
+    // A manifest that nobody asks about in the end is removed like any other that nothing needs.
+    let (base, sha256) = tokio::try_join!(
+        async { Ok(app.site_of(&project.project_id, project.current_release.as_ref()).await?) },
+        app.write_manifest(&project.project_id, manifest)
+    )?;
     let changes = ChangeCounts::from(&manifest.changes_since(&base));
     let mass_delete = MassDelete::of(&base, manifest);
     if let Some(too_much) = mass_delete.filter(|_| !allow_mass_delete) {
@@ -79,7 +83,7 @@ pub(super) async fn submit(app: &App, caller: &Caller, proposal: Proposal<'_>) -
         version: FrontendPlan::VERSION,
         project: project.project_id.clone(),
         target,
-        manifest: app.write_manifest(&project.project_id, manifest).await?,
+        manifest: sha256,
         base_release: project.current_release.clone(),
         restores,
         mass_delete,
