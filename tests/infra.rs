@@ -6,7 +6,7 @@ mod permissions;
 mod target;
 
 use bouncer::flow::app::PublishSettings;
-use bouncer::flow::staging::{blob_key, manifest_key, moving_key, parts_key, staged_key};
+use bouncer::flow::staging::{adopting_key, blob_key, manifest_key, moving_key, parts_key, staged_key};
 use bouncer::model::digest::{PartsDigest, Sha256};
 use bouncer::model::ids::{ProjectId, RequestId};
 use bouncer::model::paths::SitePath;
@@ -188,7 +188,7 @@ fn the_staging_bucket_is_the_one_the_program_uses_and_keeps_what_sites_are_made_
     let template = template("infra/template.yaml");
     let bucket = &template["Resources"]["StagingBucket"];
     assert_eq!(named(&bucket["Properties"]["BucketName"]), "bouncer-uploads-123456789012");
-    assert_eq!(expiring(bucket), BTreeSet::from(["20", "issued/", "moving/", "staged/"]));
+    assert_eq!(expiring(bucket), BTreeSet::from(["20", "adopting/", "issued/", "moving/", "staged/"]));
     // Where no bucket sees to it the program does, after the same days.
     let rules = bucket["Properties"]["LifecycleConfiguration"]["Rules"].as_array().unwrap();
     for (prefix, days) in bouncer::flow::staging::PASSING {
@@ -414,10 +414,14 @@ fn the_roles_reach_the_keys_the_program_uses() {
     assert!(api_puts.contains(&staged) && !task_gets.contains(&staged), "{staged}");
     assert!(folders("TaskRole", "s3:PutObject").contains("releases/*") && !api_puts.contains("releases/*"));
     let moving = folder(moving_key(&RequestId::random(), &SitePath::parse("film.mp4").unwrap()));
+    let adopting = folder(adopting_key(&RequestId::random(), "files"));
     let parts = folder(parts_key(&ProjectId::parse("shop").unwrap(), Sha256::of(b""), PartsDigest::of([])));
     for action in ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"] {
-        assert!(folders("TaskRole", action).is_superset(&[moving.clone(), parts.clone()].into()), "{action}");
+        let all = [moving.clone(), adopting.clone(), parts.clone()].into();
+        assert!(folders("TaskRole", action).is_superset(&all), "{action}");
     }
+    assert!(folders("TaskRole", "s3:PutObject").contains(&blob), "what is adopted is kept: {blob}");
+    assert!(folders("TaskRole", "s3:AbortMultipartUpload").contains(&blob), "large files in parts: {blob}");
     let list = folder(manifest_key(&ProjectId::parse("shop").unwrap(), Sha256::of(b"")));
     assert!(folders("TaskRole", "s3:DeleteObject").is_superset(&[blob, list].into()));
     assert!(folders("ApiRole", "s3:DeleteObject").is_empty(), "answering a call removes nothing");

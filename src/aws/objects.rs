@@ -15,6 +15,7 @@ use aws_sdk_s3::primitives::{ByteStream, DateTime};
 use aws_sdk_s3::types::{ChecksumMode, StorageClass};
 use bytes::{Bytes, BytesMut};
 use std::collections::{BTreeMap, HashMap};
+use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -102,7 +103,9 @@ pub struct Listed {
     pub key: String,
     /// Bytes.
     pub size: u64,
-    /// When it was written, by the storage's clock.
+    /// The storage's mark of the content. It means other things in other storages, so only a difference counts.
+    pub mark: Option<String>,
+    /// When it was last written, by the storage's clock.
     pub modified: Time,
 }
 
@@ -144,6 +147,8 @@ pub struct Opened {
     pub size: u64,
     /// As stored.
     pub headers: Headers,
+    /// A header that the object is served with and [`Headers`] has no place for.
+    pub other_header: Option<&'static str>,
     body: ByteStream,
 }
 
@@ -269,8 +274,17 @@ impl Objects {
     async fn open_range(&self, bucket: &str, key: &str, range: Option<String>) -> Result<Opened, ObjectError> {
         let request = self.client.get_object().bucket(bucket).key(key).set_range(range);
         let answer = request.send().await.map_err(|error| sort(bucket, key, error))?;
+        // Some programs leave the word by which they signed their upload, or one that says nothing.
+        let encoding = answer.content_encoding.filter(|word| !matches!(word.trim(), "aws-chunked" | "identity"));
+        let others = [
+            ("Content-Encoding", encoding),
+            ("Content-Disposition", answer.content_disposition),
+            ("x-amz-website-redirect-location", answer.website_redirect_location),
+        ];
+        let mut others = others.into_iter().filter(|(_, value)| value.as_ref().is_some_and(|it| !it.trim().is_empty()));
         Ok(Opened {
             size: answer.content_length.and_then(|size| u64::try_from(size).ok()).unwrap_or(0),
+            other_header: others.next().map(|(name, _)| name),
             headers: Headers { content_type: answer.content_type, cache_control: answer.cache_control },
             body: answer.body,
         })
@@ -325,24 +339,30 @@ impl Objects {
     /// Every object under a prefix, in the order of the keys.
     pub async fn list(&self, bucket: &str, prefix: &str) -> Result<Vec<Listed>, ObjectError> {
         let mut objects = Vec::new();
-        self.list_each(bucket, prefix, |object| objects.push(object)).await?;
+        let keep = |object| {
+            objects.push(object);
+            ControlFlow::Continue(())
+        };
+        self.list_each(bucket, prefix, keep).await?;
         Ok(objects)
     }
 
-    /// The same one by one, for buckets that may hold much that nobody asks for.
+    /// The same one by one, for buckets that may hold much that nobody asks for, until it is enough.
     pub async fn list_each(
         &self,
         bucket: &str,
         prefix: &str,
-        mut each: impl FnMut(Listed) + Send,
+        mut each: impl FnMut(Listed) -> ControlFlow<()> + Send,
     ) -> Result<(), ObjectError> {
         let mut pages = self.client.list_objects_v2().bucket(bucket).prefix(prefix).into_paginator().send();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| sort(bucket, prefix, error))?;
             for object in page.contents.unwrap_or_default() {
                 let size = u64::try_from(object.size.unwrap_or(0)).unwrap_or(0);
-                if let Some(key) = object.key {
-                    each(Listed { key, size, modified: written(object.last_modified) });
+                let modified = written(object.last_modified);
+                let Some(key) = object.key else { continue };
+                if each(Listed { key, size, mark: object.e_tag, modified }).is_break() {
+                    return Ok(());
                 }
             }
         }

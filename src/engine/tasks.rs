@@ -27,6 +27,8 @@ enum Payload {
     Publish { request_id: RequestId, cursor: Value },
     #[serde(rename = "frontend.withdraw")]
     Withdraw { request_id: RequestId, cursor: Value },
+    #[serde(rename = "frontend.adopt")]
+    Adopt { request_id: RequestId, cursor: Value },
     #[serde(rename = "frontend.prune")]
     Prune { request_id: RequestId, cursor: Value },
     #[serde(rename = "frontend.sweep")]
@@ -109,6 +111,9 @@ impl TaskRunner {
             }
             Payload::Withdraw { request_id, cursor } => {
                 boxed(|| frontend::withdraw(app, &request_id, cursor, deadline)).await
+            }
+            Payload::Adopt { request_id, cursor } => {
+                boxed(|| frontend::adopt(app, &request_id, cursor, deadline)).await
             }
             Payload::Prune { request_id, cursor } => {
                 boxed(|| frontend::prune(app, &request_id, cursor, deadline)).await

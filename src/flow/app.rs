@@ -3,11 +3,13 @@
 use super::backend::Backend;
 use super::ports::Engine;
 use super::prompts::Turns;
+use super::status::Joint;
 use crate::aws::objects::Objects;
 use crate::aws::sites::Sites;
 use crate::channel::Channel;
 use crate::model::asking::AskLimits;
 use crate::model::contents::Ages;
+use crate::model::request::Request;
 use crate::store::Store;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +31,8 @@ pub struct App {
     pub channels: Vec<Arc<dyn Channel>>,
     /// Whose turn it is to change a prompt.
     pub turns: Turns,
+    /// What waits for a decision, read for many at once.
+    pub waiting: Joint<Vec<Request>>,
     /// What the installation is configured to do.
     pub settings: Settings,
     /// Room for file content on its way, in KiB, shared by every publish of this process.
@@ -124,7 +128,7 @@ impl Default for Limits {
 }
 
 /// KiB of file content that may be on their way at once, over all publishes of a process.
-pub const TRANSFER_ROOM_KIB: usize = 24 << 10;
+pub const TRANSFER_ROOM_KIB: usize = 16 << 10;
 
 /// How a publish works.
 #[derive(Debug, Clone)]
@@ -150,7 +154,7 @@ impl Default for PublishSettings {
             slice: Duration::from_secs(60),
             lease_seconds: 60,
             large_bytes: 256 << 20,
-            part_bytes: 6 << 20,
+            part_bytes: 5 << 20,
             ages: Ages::default(),
         }
     }

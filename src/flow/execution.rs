@@ -22,7 +22,9 @@ pub(super) struct Execution<'a> {
 /// Where a request's execution is; `None` for what needs none.
 pub(super) fn of(request: &Request) -> Option<Execution<'_>> {
     match request.action {
-        Action::FrontendDeploy => Some(Execution { machine: Machine::FrontendDeploy, name: &request.request_id }),
+        Action::FrontendDeploy | Action::FrontendAdopt | Action::FrontendPrune => {
+            Some(Execution { machine: Machine::FrontendDeploy, name: &request.request_id })
+        }
         Action::BackendDeploy => Some(Execution { machine: Machine::Deploy, name: &request.request_id }),
         // The deploy that stops for it goes on when it is decided.
         Action::InfrastructureChange => {
@@ -34,19 +36,18 @@ pub(super) fn of(request: &Request) -> Option<Execution<'_>> {
 
 /// Starts the request's execution; one that runs already is left alone.
 pub(super) async fn ensure_started(app: &App, request: &Request) -> Result<(), UserError> {
-    let (machine, ask) = match request.action {
-        Action::FrontendDeploy => (Machine::FrontendDeploy, None),
-        Action::BackendDeploy => {
-            (Machine::Deploy, Some(request.backend_plan().is_none_or(|plan| plan.gate == Gate::Ask)))
-        }
-        Action::InfrastructureChange | Action::Upload => return Ok(()),
+    let Some(Execution { machine, .. }) = of(request).filter(|_| request.action != Action::InfrastructureChange) else {
+        return Ok(());
     };
     let mut input = json!({
         "request_id": request.request_id,
         "window_seconds": first_wait(request.expires_at.seconds_since(request.created_at)),
     });
-    if let Some(ask) = ask {
-        input["ask"] = json!(ask);
+    if request.action == Action::BackendDeploy {
+        input["ask"] = json!(request.backend_plan().is_none_or(|plan| plan.gate == Gate::Ask));
+    }
+    if let Some(plan) = request.upkeep_plan() {
+        input["work"] = json!(plan.upkeep);
     }
     match app.engine.start(machine, request.request_id.as_str(), input).await {
         // The name is the request's own, so whatever input an earlier version gave it, it is this request's execution.
@@ -99,7 +100,9 @@ pub async fn settle(app: &App, id: &RequestId) -> Result<Value, TaskError> {
 /// Closes a request whose execution has ended without closing it.
 pub(super) async fn close_orphan(app: &App, request: &Request) -> Result<(), TaskError> {
     match request.action {
-        Action::FrontendDeploy => frontend::close_orphan(app, request).await,
+        Action::FrontendDeploy | Action::FrontendAdopt | Action::FrontendPrune => {
+            frontend::close_orphan(app, request).await
+        }
         Action::BackendDeploy => backend::close_orphan(app, request).await,
         // The deploy that waits for it closes it, or has.
         Action::InfrastructureChange | Action::Upload => Ok(()),

@@ -15,13 +15,14 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
+use std::ops::ControlFlow;
 
 /// The largest document read: a manifest of 20,000 files is about 6 MB.
 const MAX_DOCUMENT_BYTES: u64 = 64 << 20;
 
 /// What goes by its age alone, and after how many days: nobody comes back to it. On AWS the bucket's lifecycle rules see
 /// to it, elsewhere [`App::remove_passing`].
-pub const PASSING: [(&str, u32); 3] = [("staged/", 2), ("moving/", 2), ("issued/", 8)];
+pub const PASSING: [(&str, u32); 4] = [("staged/", 2), ("moving/", 2), ("adopting/", 2), ("issued/", 8)];
 
 /// The longest key that S3 takes.
 const MAX_KEY_BYTES: usize = 1024;
@@ -74,6 +75,11 @@ pub struct Blob {
     pub written: Time,
 }
 
+/// Where it stands what an adoption has read so far.
+pub fn adopting_key(request: &RequestId, name: &str) -> String {
+    format!("adopting/{request}/{name}.json")
+}
+
 /// An immutable release: what the bucket held once it was current.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Release {
@@ -96,8 +102,9 @@ pub struct Release {
 
 impl App {
     /// Stores a manifest under its hash, which is returned.
-    pub async fn write_manifest(&self, project: &ProjectId, manifest: &Manifest) -> Result<Sha256, UserError> {
-        let text = canonical::to_string(manifest)?;
+    pub async fn write_manifest(&self, project: &ProjectId, manifest: &Manifest) -> Result<Sha256, ObjectError> {
+        let text = canonical::to_string(manifest)
+            .map_err(|error| unreadable(&self.settings.staging_bucket(), &format!("manifests/{project}/"), error))?;
         let sha256 = Sha256::of(text.as_bytes());
         self.write_document(&manifest_key(project, sha256), text).await?;
         Ok(sha256)
@@ -180,6 +187,47 @@ impl App {
         Ok(listing.into_iter().map(|object| object.key).collect())
     }
 
+    /// Stores a part of what an adoption has read.
+    pub async fn write_adopting<T: Serialize>(
+        &self,
+        request: &RequestId,
+        name: &str,
+        part: &T,
+    ) -> Result<(), ObjectError> {
+        let key = adopting_key(request, name);
+        let text =
+            canonical::to_string(part).map_err(|error| unreadable(&self.settings.staging_bucket(), &key, error))?;
+        self.write_document(&key, text).await
+    }
+
+    /// Reads a part of what an adoption has read; `None` when there is none of that name.
+    pub async fn read_adopting<T: DeserializeOwned>(
+        &self,
+        request: &RequestId,
+        name: &str,
+    ) -> Result<Option<T>, ObjectError> {
+        match self.read_document(&adopting_key(request, name)).await {
+            Err(ObjectError::NotFound { .. }) => Ok(None),
+            other => other.map(Some),
+        }
+    }
+
+    /// The names of all parts that an adoption has stored, in their order.
+    pub async fn adopting(&self, request: &RequestId) -> Result<Vec<String>, ObjectError> {
+        let folder = format!("adopting/{request}/");
+        let listing = self.objects.list(&self.settings.staging_bucket(), &folder).await?;
+        let name = |key: &str| key.strip_prefix(&folder)?.strip_suffix(".json").map(str::to_owned);
+        Ok(listing.iter().filter_map(|object| name(&object.key)).collect())
+    }
+
+    /// Removes what an adoption has stored of its way.
+    pub async fn forget_adopting(&self, request: &RequestId) -> Result<(), ObjectError> {
+        for name in self.adopting(request).await? {
+            self.objects.delete(&self.settings.staging_bucket(), &adopting_key(request, &name)).await?;
+        }
+        Ok(())
+    }
+
     /// Notes by which checksum a content is known where it came in parts. Nobody but Bouncer writes such notes, and only of
     /// bytes that had both hashes on their way; what an object says of itself, as metadata, proves nothing, because
     /// whoever replaces the object may keep it.
@@ -234,6 +282,7 @@ impl App {
             if let Some(sha256) = object.key.rsplit('/').next().and_then(|hex| Sha256::parse(hex).ok()) {
                 visit(sha256, Blob { size: object.size, written: object.modified });
             }
+            ControlFlow::Continue(())
         };
         self.objects.list_each(&self.settings.staging_bucket(), &format!("blobs/{project}/"), each).await
     }
@@ -280,6 +329,7 @@ impl App {
                 if object.modified.plus_seconds(age) <= now {
                     old.push(object.key);
                 }
+                ControlFlow::Continue(())
             };
             self.objects.list_each(&bucket, prefix, collect).await?;
             for key in old {

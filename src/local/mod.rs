@@ -14,6 +14,8 @@
 //! power; object bodies and their index are written without waiting for the disk, so the last seconds of uploads may then
 //! be gone. A body that is shorter than its index says is refused, never served.
 
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod memory;
 mod objects;
 mod records;
 mod serve;
@@ -125,6 +127,8 @@ impl Endpoints {
 /// # Errors
 /// See [`LocalError`]; a folder in use by another server is refused.
 pub async fn start(data_dir: &Path, listen: IpAddr, shutdown: CancellationToken) -> Result<Endpoints, LocalError> {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    memory::give_back_large_buffers();
     create_private_dir(data_dir)?;
     let lock = Arc::new(lock(data_dir)?);
 

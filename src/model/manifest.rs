@@ -17,7 +17,7 @@ pub struct Entry {
     pub sha256: Sha256,
     /// The header it is served with.
     pub content_type: String,
-    /// The header it is served with.
+    /// The header it is served with. Blank when it has none, which only a file can be that was there before Bouncer.
     pub cache_control: String,
 }
 

@@ -1,5 +1,6 @@
 //! Types and rules. No I/O, no async, no AWS types; imports nothing else of ours.
 
+pub mod adoption;
 pub mod approver;
 pub mod asking;
 pub mod audit;
@@ -35,3 +36,4 @@ pub mod template;
 pub mod template_diff;
 pub mod text_diff;
 pub mod time;
+pub mod upkeep;

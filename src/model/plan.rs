@@ -5,6 +5,7 @@ use super::canonical;
 use super::digest::Sha256;
 use super::ids::{ProjectId, ReleaseId};
 use super::project::FrontendTarget;
+use super::upkeep::UpkeepPlan;
 use serde::{Deserialize, Serialize};
 
 /// What a request would do, by what is asked. Each kind has a field that no other has, so a stored plan says by itself
@@ -14,6 +15,8 @@ use serde::{Deserialize, Serialize};
 pub enum Plan {
     /// Publish a site.
     Frontend(FrontendPlan),
+    /// Look after a site without a deploy.
+    Upkeep(UpkeepPlan),
     /// Execute a change set.
     Infrastructure(InfrastructurePlan),
     /// Build a commit and change a stack.
@@ -30,6 +33,14 @@ impl Plan {
     pub fn frontend(&self) -> Option<&FrontendPlan> {
         match self {
             Plan::Frontend(plan) => Some(plan),
+            _ => None,
+        }
+    }
+
+    /// The plan, if it is a site's upkeep.
+    pub fn upkeep(&self) -> Option<&UpkeepPlan> {
+        match self {
+            Plan::Upkeep(plan) => Some(plan),
             _ => None,
         }
     }
@@ -85,7 +96,9 @@ impl FrontendPlan {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::upkeep::Upkeep;
     use proptest::prelude::*;
+    use std::collections::BTreeSet;
 
     fn plan() -> impl Strategy<Value = FrontendPlan> {
         let target = ("[ab]{1,2}", proptest::option::of("[ab]"), "[ab]", proptest::option::of("[ab]")).prop_map(
@@ -109,6 +122,34 @@ mod tests {
                 mass_delete,
             },
         )
+    }
+
+    #[test]
+    fn an_upkeep_is_read_back_as_what_it_is_and_bound_by_its_hash() {
+        let target =
+            FrontendTarget { bucket: "a".into(), distribution_id: None, region: "b".into(), deploy_role_arn: None };
+        let adoption = UpkeepPlan {
+            version: UpkeepPlan::VERSION,
+            project: ProjectId::parse("shop").unwrap(),
+            target,
+            upkeep: Upkeep::Adopt,
+            release: None,
+            dry_run: false,
+        };
+        let release = Some(ReleaseId::parse("rel-000000000001").unwrap());
+        let plans = [
+            adoption.clone(),
+            UpkeepPlan { dry_run: true, ..adoption.clone() },
+            UpkeepPlan { upkeep: Upkeep::Prune, ..adoption.clone() },
+            UpkeepPlan { upkeep: Upkeep::Prune, release, ..adoption },
+        ]
+        .map(Plan::Upkeep);
+        let mut hashes = BTreeSet::new();
+        for plan in plans {
+            let read_back: Plan = serde_json::from_str(&canonical::to_string(&plan).unwrap()).unwrap();
+            assert_eq!(read_back, plan);
+            assert!(hashes.insert(read_back.hash().unwrap().to_string()), "{plan:?}");
+        }
     }
 
     proptest! {

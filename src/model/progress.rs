@@ -16,6 +16,10 @@ pub enum Step {
     PublishingAssets,
     /// Pages.
     PublishingPages,
+    /// Reading what a bucket holds.
+    Adopting,
+    /// Removing what nothing needs any more.
+    Pruning,
     /// Everything is live; the records are being closed.
     Finishing,
 }
@@ -30,7 +34,7 @@ impl From<Phase> for Step {
 }
 
 /// How many steps a frontend deploy has.
-pub const FRONTEND_STEPS: u32 = 4;
+const FRONTEND_STEPS: u32 = 4;
 
 /// A snapshot of the work, written to the request at most once a second.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -50,13 +54,26 @@ pub struct Progress {
 impl Progress {
     /// Work that has not begun.
     pub fn starting() -> Self {
-        Self { step: Step::Starting, files_done: 0, files_total: 0, bytes_done: 0, bytes_total: 0 }
+        Self::at(Step::Starting)
     }
 
-    /// The step's number, counted from 1 to [`FRONTEND_STEPS`].
+    /// The beginning of a step.
+    pub fn at(step: Step) -> Self {
+        Self { step, files_done: 0, files_total: 0, bytes_done: 0, bytes_total: 0 }
+    }
+
+    /// How many steps there are.
+    pub fn steps(&self) -> u32 {
+        match self.step {
+            Step::Adopting | Step::Pruning => 1,
+            _ => FRONTEND_STEPS,
+        }
+    }
+
+    /// The step's number, counted from 1.
     pub fn step_number(&self) -> u32 {
         match self.step {
-            Step::Starting | Step::Comparing => 1,
+            Step::Starting | Step::Comparing | Step::Adopting | Step::Pruning => 1,
             Step::PublishingAssets => 2,
             Step::PublishingPages => 3,
             Step::Finishing => 4,
@@ -71,6 +88,9 @@ impl Progress {
             Step::Comparing => "Comparing the bucket with the approved files".into(),
             Step::PublishingAssets => format!("Publishing assets: {files}"),
             Step::PublishingPages => format!("Publishing pages: {files}"),
+            Step::Adopting if self.files_total == 0 => "Looking at what the bucket holds".into(),
+            Step::Adopting => format!("Reading the bucket: {files}"),
+            Step::Pruning => "Removing what nothing needs any more".into(),
             Step::Finishing => "Live; closing the records".into(),
         }
     }

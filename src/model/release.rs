@@ -28,6 +28,9 @@ pub struct LiveRelease {
     /// The earlier release whose files it has, if it went back to one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restores: Option<ReleaseId>,
+    /// Whether it was there before Bouncer, and nothing was published.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub adopted: bool,
 }
 
 /// What of earlier releases stays in a bucket.
@@ -113,6 +116,7 @@ mod tests {
             files: 1,
             bytes: 1,
             restores: None,
+            adopted: false,
         }
     }
 

@@ -12,6 +12,7 @@ use super::progress::Progress;
 use super::prompt::Delivery;
 use super::review::Review;
 use super::time::Time;
+use super::upkeep::UpkeepPlan;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -134,6 +135,10 @@ impl fmt::Display for Status {
 pub enum Action {
     /// Publish a site.
     FrontendDeploy,
+    /// Make what a bucket holds a site's first release; needs no approval.
+    FrontendAdopt,
+    /// Remove what a site no longer needs; needs no approval.
+    FrontendPrune,
     /// Build a commit and change a stack.
     BackendDeploy,
     /// Execute the change set of a backend deploy that goes on.
@@ -147,6 +152,8 @@ impl Action {
     pub fn as_str(self) -> &'static str {
         match self {
             Action::FrontendDeploy => "frontend_deploy",
+            Action::FrontendAdopt => "frontend_adopt",
+            Action::FrontendPrune => "frontend_prune",
             Action::BackendDeploy => "backend_deploy",
             Action::InfrastructureChange => "infrastructure_change",
             Action::Upload => "upload",
@@ -409,6 +416,11 @@ impl Request {
     /// The plan, if it is a frontend's.
     pub fn frontend_plan(&self) -> Option<&FrontendPlan> {
         self.plan.as_ref().and_then(Plan::frontend)
+    }
+
+    /// The plan, if it is a site's upkeep.
+    pub fn upkeep_plan(&self) -> Option<&UpkeepPlan> {
+        self.plan.as_ref().and_then(Plan::upkeep)
     }
 
     /// The plan, if it is a backend's.

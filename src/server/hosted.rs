@@ -95,6 +95,7 @@ impl Installation {
                 limits: limits(ANSWER_BYTES),
                 publish: PublishSettings::default(),
             },
+            waiting: Default::default(),
             transfer_room: Semaphore::new(TRANSFER_ROOM_KIB),
         };
         let app = Arc::new(app);

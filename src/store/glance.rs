@@ -7,6 +7,7 @@ use crate::model::ids::RequestId;
 use crate::model::plan::FrontendPlan;
 use crate::model::project::FrontendTarget;
 use crate::model::request::Request;
+use crate::model::upkeep::UpkeepPlan;
 use serde::de::value::Error;
 use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
 use std::collections::{BTreeSet, HashMap};
@@ -59,7 +60,12 @@ fn paths() -> Vec<String> {
         let closed = names.into_iter().filter(|name| !opened.contains(name));
         closed.map(|name| format!("{parent}{name}")).collect()
     };
-    let plans = [fields_of::<FrontendPlan>(), fields_of::<InfrastructurePlan>(), fields_of::<BackendPlan>()];
+    let plans = [
+        fields_of::<FrontendPlan>(),
+        fields_of::<UpkeepPlan>(),
+        fields_of::<InfrastructurePlan>(),
+        fields_of::<BackendPlan>(),
+    ];
     let targets = [fields_of::<FrontendTarget>(), fields_of::<BackendTarget>()];
     let mut paths = within("", &[fields_of::<Request>()], &["plan"]);
     paths.extend(within("plan.", &plans, &["target"]));
@@ -117,7 +123,16 @@ mod tests {
     #[test]
     fn all_is_read_but_the_bulk() {
         let paths = paths();
-        for path in ["status", "run", "result", "followers", "plan.commit", "plan.change_set_id", "plan.manifest"] {
+        for path in [
+            "status",
+            "run",
+            "result",
+            "followers",
+            "plan.commit",
+            "plan.change_set_id",
+            "plan.manifest",
+            "plan.upkeep",
+        ] {
             assert!(paths.iter().any(|known| known == path), "{path}: {paths:?}");
         }
         for path in ["plan.target.frontend_bucket", "plan.target.stack_name", "plan.target.deploy_mode"] {

@@ -27,5 +27,6 @@ mod profiles;
 mod refused;
 mod slices;
 mod telegram;
+mod upkeep;
 
 pub use installation::Installation;

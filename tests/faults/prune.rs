@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bouncer::flow::app::PublishSettings;
+use bouncer::model::error::ErrorCode;
 use bouncer::store::locks::Lane;
 use http::Method;
 use serde_json::json;
@@ -253,4 +254,71 @@ async fn a_copy_in_another_bucket_is_not_ours() {
     for file in old.files() {
         assert!(world.find("shop-elsewhere", &file.path).await.is_some(), "{} is gone", file.path);
     }
+}
+
+/// The grace is over, and nobody deploys: what nothing needs goes when it is asked for, and only then.
+#[tokio::test]
+async fn without_a_deploy() {
+    let (world, bouncer) = World::with_shop().await;
+    assert_eq!(bouncer.try_prune().await.unwrap_err().code, ErrorCode::Conflict, "nothing was released");
+    let (old, new) = (old_site(), smaller_site());
+    bouncer.deploys(&world, &old).await;
+    bouncer.deploys(&world, &new).await;
+    let removed = async |result: &str, times: u64| {
+        let ended = bouncer.prune().await;
+        assert_eq!(
+            (ended["status"].as_str(), ended["action"].as_str()),
+            (Some(result), Some("frontend_prune")),
+            "{ended:#}"
+        );
+        assert_eq!(ended["result"]["removed_count"], times, "{ended:#}");
+        ended["result"].clone()
+    };
+    removed("completed", 0).await;
+    bouncer.keep(1, 0).await;
+
+    // Trouble fails it, for there is nothing else that it has done; and it is told how far it came.
+    world.proxy.always(Method::HEAD, BUCKET, "*", Fault::ACCESS_DENIED);
+    let result = removed("failed", 0).await;
+    assert!(result["error_summary"].as_str().unwrap().contains("may not be read and removed"), "{result:#}");
+    world.proxy.heal();
+    let foreign = names(&old).into_iter().find(|name| name.starts_with("assets/")).unwrap();
+    world.plant(BUCKET, &foreign, b"somebody else's".to_vec()).await;
+    let result = removed("completed", 2).await;
+    assert_eq!(result["not_removed"][0]["filename"], foreign, "{result:#}");
+    assert_holds_only(&world, &new, &[&foreign]).await;
+    assert_eq!(bouncer.project().await.releases.len(), 1);
+    removed("completed", 0).await;
+    bouncer.assert_free().await;
+    bouncer.deploys(&world, &old).await;
+}
+
+#[tokio::test]
+async fn beside_a_deploy_that_runs_or_has_run() {
+    let (world, bouncer) = World::with_shop().await;
+    bouncer.keep(1, 0).await;
+    let (old, new) = (old_site(), smaller_site());
+    bouncer.deploys(&world, &old).await;
+    let gate = CancellationToken::new();
+    let held = world.proxy.always(Method::PUT, BUCKET, "index.html", Fault::Hold(gate.clone()));
+    let id = bouncer.start(&new).await;
+    wait_until("the deploy to hold the bucket", DEADLINE, async || (held.hits() > 0).then_some(())).await;
+    let refused = bouncer.try_prune().await.unwrap_err();
+    assert_eq!(refused.code, ErrorCode::Conflict);
+    assert!(refused.message.contains(id.as_str()), "{refused:?}");
+    gate.cancel();
+    bouncer.ended(&id).await.assert_completed(&new);
+    bouncer.kill().await;
+
+    // Asked for, then another release goes live before it begins.
+    let bouncer = world.bouncer(publish_settings());
+    let pruning = bouncer.try_prune().await.unwrap();
+    let deploy = bouncer.start(&old).await;
+    assert_eq!(bouncer.slice(&deploy).await.unwrap()["outcome"], "deployed");
+    bouncer.app.store.release(&shop(), Lane::Frontend, &deploy).await.unwrap();
+    world.proxy.forget();
+    let error = bouncer.task("frontend.prune", &pruning).await.unwrap_err();
+    assert_eq!(error.name, "Bouncer.Refused");
+    assert!(error.cause.contains("Another release went live"), "{error}");
+    assert!(world.proxy.keys(Method::DELETE, BUCKET).is_empty());
 }

@@ -108,6 +108,7 @@ impl World {
             engine: engine.clone(),
             channels,
             turns: Default::default(),
+            waiting: Default::default(),
             settings,
             transfer_room,
         });
@@ -469,7 +470,8 @@ pub fn caller(role: Role) -> Caller {
     Caller { id: KeyId::random(), name: format!("a test's {role}"), role }
 }
 
-fn headers(path: &str) -> (&'static str, &'static str) {
+/// What a published file is served as.
+pub fn headers(path: &str) -> (&'static str, &'static str) {
     let content_type = match path.rsplit('.').next().unwrap() {
         "html" => "text/html; charset=utf-8",
         "css" => "text/css; charset=utf-8",

@@ -102,6 +102,9 @@ class Aws:
     def s3_upload_file(self, file, bucket, key):
         self.client("s3").upload_file(file, bucket, key)
 
+    def s3_put(self, bucket, key, body, **headers):
+        self.client("s3").put_object(Bucket=bucket, Key=key, Body=base64.b64decode(body), **headers)
+
     def s3_read(self, bucket, key):
         """An object as a visitor's CDN would get it."""
         answer = self.client("s3").get_object(Bucket=bucket, Key=key)

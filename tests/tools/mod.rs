@@ -12,6 +12,7 @@ mod queries;
 mod races;
 mod releases;
 mod staging;
+mod upkeep;
 
 use std::time::Duration;
 

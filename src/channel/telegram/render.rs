@@ -84,6 +84,8 @@ impl Renderer {
     pub fn action(&self, action: Action) -> &'static str {
         match action {
             Action::FrontendDeploy => self.0.frontend_deploy,
+            Action::FrontendAdopt => self.0.frontend_adopt,
+            Action::FrontendPrune => self.0.frontend_prune,
             Action::BackendDeploy => self.0.backend_deploy,
             Action::InfrastructureChange => self.0.infrastructure_change,
             Action::Upload => self.0.upload,

@@ -49,6 +49,8 @@ macro_rules! catalogue {
 catalogue! {
     // What is asked.
     frontend_deploy: "frontend deploy", "前端部署";
+    frontend_adopt: "adoption of a bucket", "儲存桶納管";
+    frontend_prune: "removal of what a site no longer needs", "前端清理";
     backend_deploy: "backend deploy", "後端部署";
     infrastructure_change: "infrastructure change", "基礎設施變更";
     upload: "upload", "檔案上傳";

@@ -64,7 +64,9 @@ Examples:
 
 /// Runs a command.
 pub async fn run(context: &Context, command: DeployCommand) -> Result<Exit, CliError> {
-    let client = context.connection.client(Role::Agent)?;
+    // What an admin has started, such as the adoption of a bucket, is no agent's to see.
+    let is_look = matches!(command, DeployCommand::Status { .. });
+    let client = context.connection.client(if is_look { Role::Approver } else { Role::Agent })?;
     match command {
         DeployCommand::Start(args) => start::run(context, &client, args).await,
         DeployCommand::Status { id, watch: false, .. } => {

@@ -5,6 +5,7 @@ pub mod diff;
 pub mod hash;
 pub mod releases;
 pub mod rollback;
+pub mod upkeep;
 pub mod upload;
 pub mod walk;
 
@@ -32,6 +33,19 @@ pub enum FrontendCommand {
     /// the bucket do not travel.
     #[command(after_help = rollback::EXAMPLES)]
     Rollback(rollback::RollbackArgs),
+    /// Make what a bucket holds a project's first release, changing nothing
+    ///
+    /// For a bucket that was filled without Bouncer. Every file is read once and kept, so that one can go back to it; the
+    /// next deploy writes only what differs, and what it leaves out goes by the usual rules. What no release can hold stays
+    /// in the bucket and is named. Nobody is asked, because visitors get what they got; needs an admin's key.
+    #[command(after_help = upkeep::ADOPT_EXAMPLES)]
+    Adopt(upkeep::AdoptArgs),
+    /// Remove what earlier releases left and nothing needs any more, without a deploy
+    ///
+    /// Does what the end of a deploy does, by the project's retention: when a grace is over, for example. Only files that
+    /// releases of the project wrote, and that are still what was written, are removed. Needs an admin's key.
+    #[command(after_help = upkeep::PRUNE_EXAMPLES)]
+    Prune(upkeep::UpkeepArgs),
 }
 
 /// Runs a command.
@@ -41,5 +55,7 @@ pub async fn run(context: &Context, command: FrontendCommand) -> Result<Exit, Cl
         FrontendCommand::Diff(args) => diff::run(context, args).await,
         FrontendCommand::Releases(args) => releases::run(context, args).await,
         FrontendCommand::Rollback(args) => rollback::run(context, args).await,
+        FrontendCommand::Adopt(args) => upkeep::adopt(context, args).await,
+        FrontendCommand::Prune(args) => upkeep::prune(context, args).await,
     }
 }

@@ -52,6 +52,8 @@ struct Row {
     #[serde(default)]
     total_size: u64,
     restores: Option<String>,
+    #[serde(default)]
+    adopted: bool,
     triggered_by: Option<String>,
     reason: Option<String>,
 }
@@ -66,6 +68,7 @@ impl Render for Releases {
             let cell = |text: Option<&str>| shorten(&plain(text.unwrap_or("-")), CELL_LENGTH);
             let why = match &row.restores {
                 Some(release) => format!("back to {release}: {}", row.reason.as_deref().unwrap_or_default()),
+                None if row.adopted => format!("adopted: {}", row.reason.as_deref().unwrap_or_default()),
                 None => row.reason.clone().unwrap_or_else(|| "-".to_owned()),
             };
             rows.add_row([
@@ -89,11 +92,13 @@ mod tests {
 
     #[test]
     fn the_list() {
-        let list: Releases = serde_json::from_value(json!({"project": "shop", "count": 2, "releases": [
+        let list: Releases = serde_json::from_value(json!({"project": "shop", "count": 3, "releases": [
             {"release_id": "rel-0123456789ab", "current": true, "live_at": "2026-01-02T03:04:05.000Z", "file_count": 12,
              "total_size": 34567, "restores": "rel-00000000000a", "triggered_by": "ada", "reason": "The checkout is broken"},
             {"release_id": "rel-00000000000b", "current": false, "live_at": "2026-01-01T03:04:05.000Z", "file_count": 13,
              "total_size": 345_678, "triggered_by": "Build bot (release 7)", "reason": "New\u{1b}[2J checkout"},
+            {"release_id": "rel-00000000000a", "current": false, "live_at": "2025-12-01T03:04:05.000Z", "file_count": 3,
+             "total_size": 345, "adopted": true, "triggered_by": "ada", "reason": "Adopt the bucket shop-site"},
         ]}))
         .unwrap();
         insta::assert_snapshot!(text_of(&list));

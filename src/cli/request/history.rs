@@ -18,7 +18,7 @@ pub struct HistoryArgs {
     /// Only requests that stand so, such as completed, failed, denied or expired
     #[arg(long, value_name = "STATUS")]
     status: Option<String>,
-    /// Only requests for this: frontend_deploy, backend_deploy or infrastructure_change
+    /// Only requests for this: frontend_deploy, backend_deploy, infrastructure_change, frontend_adopt or frontend_prune
     #[arg(long, value_name = "ACTION")]
     action: Option<String>,
     /// Only requests of this key

@@ -16,6 +16,7 @@ use std::fmt::{self, Write};
 #[derive(Debug, Clone, Deserialize)]
 pub struct StatusView {
     status: String,
+    action: Option<String>,
     request_id: Option<String>,
     deploy_id: Option<String>,
     #[serde(alias = "project_id")]
@@ -96,6 +97,11 @@ impl StatusView {
         }
     }
 
+    /// Whether it is a site's upkeep, which nobody approves.
+    fn is_upkeep(&self) -> bool {
+        matches!(self.action.as_deref(), Some("frontend_adopt" | "frontend_prune"))
+    }
+
     /// Whether the server does not know what was asked for.
     pub fn is_unknown(&self) -> bool {
         self.status == "not_found"
@@ -148,11 +154,20 @@ impl StatusView {
     }
 
     fn headline(&self) -> (AnsiColor, &'static str) {
+        let (done, not_done) = match self.action.as_deref() {
+            Some("frontend_adopt") if self.result.as_ref().is_some_and(|result| result.dry_run) => {
+                ("Looked at; nothing was done", "Not looked at")
+            }
+            Some("frontend_adopt") => ("Adopted", "Not adopted"),
+            Some("frontend_prune") => ("Pruned", "Not pruned"),
+            _ => ("Deployed", "Not deployed"),
+        };
         match (self.state(), self.exit()) {
-            (Some(Status::Completed), Exit::Done) => (AnsiColor::Green, "Deployed"),
+            (Some(Status::Completed), Exit::Done) => (AnsiColor::Green, done),
             (_, Exit::Partial) => (AnsiColor::Yellow, "Partly deployed"),
             (Some(Status::Ready), _) => (AnsiColor::Cyan, "Waits for its files"),
             (Some(Status::PendingApproval), _) => (AnsiColor::Cyan, "Waits for an approval"),
+            (Some(Status::Approved), _) if self.is_upkeep() => (AnsiColor::Cyan, "About to start"),
             (Some(Status::Approved), _) => (AnsiColor::Cyan, "Approved, about to start"),
             (Some(Status::Running), _) => (AnsiColor::Cyan, "Running"),
             (Some(Status::Denied), _) | (Some(Status::Cancelled), Exit::Denied) => (AnsiColor::Red, "Denied"),
@@ -160,7 +175,7 @@ impl StatusView {
                 (AnsiColor::Yellow, "Expired: nobody decided in time")
             }
             (Some(Status::Cancelled), _) => (AnsiColor::Yellow, "Cancelled"),
-            (Some(Status::Failed | Status::Completed), _) => (AnsiColor::Red, "Not deployed"),
+            (Some(Status::Failed | Status::Completed), _) => (AnsiColor::Red, not_done),
             (None, _) => (AnsiColor::Yellow, "In a state that this version does not know"),
         }
     }
@@ -305,6 +320,40 @@ mod tests {
             },
         }));
         assert_eq!(view.exit(), Exit::Partial);
+        insta::assert_snapshot!(text_of(&view));
+    }
+
+    #[test]
+    fn a_bucket_that_was_adopted_and_one_that_was_not() {
+        let adopted = view(json!({
+            "status": "completed", "action": "frontend_adopt", "request_id": "req-0123456789abcdef", "project": "shop",
+            "duration_seconds": 3, "result": {
+                "adopted_count": 12, "adopted_bytes": 345_678, "release_id": "rel-0123456789ab", "not_adopted_count": 51,
+                "not_adopted": [{"filename": "pages/", "reason": "is the mark of a folder, not a file"}],
+            },
+        }));
+        assert_eq!(adopted.exit(), Exit::Done);
+        let failed = view(json!({
+            "status": "failed", "action": "frontend_adopt", "request_id": "req-0123456789abcdef", "project": "shop",
+            "result": {
+                "adopted_count": 0, "adopted_bytes": 0, "not_adopted_count": 0,
+                "error_summary": "The bucket holds more than 20000 files, which is more than a release may have. Nothing was changed.",
+            },
+        }));
+        assert_eq!(failed.exit(), Exit::Failed);
+        insta::assert_snapshot!(format!("{}\n{}", text_of(&adopted), text_of(&failed)));
+    }
+
+    #[test]
+    fn a_site_that_was_pruned() {
+        let view = view(json!({
+            "status": "completed", "action": "frontend_prune", "request_id": "req-0123456789abcdef", "project": "shop",
+            "result": {
+                "removed_count": 3, "not_removed_count": 1, "not_removed": [
+                    {"filename": "assets/old.js", "reason": "it is not the file that was published, so it was left alone"},
+                ],
+            },
+        }));
         insta::assert_snapshot!(text_of(&view));
     }
 

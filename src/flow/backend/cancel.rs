@@ -98,11 +98,18 @@ async fn withdraw(app: &App, caller: &Caller, request: &Request) -> Result<Strin
 
 async fn stop(app: &App, caller: &Caller, request: &Request) -> Result<String, UserError> {
     if request.action != Action::BackendDeploy {
-        return Err(UserError::new(
-            ErrorCode::Conflict,
-            "A site that is being published cannot be stopped half-way: visitors would get a mixture.",
-            "Wait the moments it takes, then deploy what should be there.",
-        ));
+        return Err(match request.upkeep_plan() {
+            Some(_) => UserError::new(
+                ErrorCode::Conflict,
+                "This changes nothing that visitors get, and cannot be stopped.",
+                "Wait until it has ended; bouncer_status tells.",
+            ),
+            None => UserError::new(
+                ErrorCode::Conflict,
+                "A site that is being published cannot be stopped half-way: visitors would get a mixture.",
+                "Wait the moments it takes, then deploy what should be there.",
+            ),
+        });
     }
     let wish = Cancellation { by: caller.id.clone(), by_name: caller.name.clone(), at: Time::now() };
     let stored = app.store.set_cancellation(&request.request_id, &wish).await;

@@ -9,6 +9,7 @@ use crate::model::paths::SitePath;
 use crate::model::project::Project;
 use futures::StreamExt as _;
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Files asked for at once.
@@ -34,6 +35,7 @@ impl Work<'_> {
             if let Some(size) = sizes.get_mut(object.key.as_str()) {
                 *size = Some(object.size);
             }
+            ControlFlow::Continue(())
         });
         let base = self.app.site_of(&self.plan.project, project.current_release.as_ref());
         let (_, base, unsettled) = tokio::try_join!(listing, base, self.unsettled())?;

@@ -1,12 +1,12 @@
 //! Moving a file that is too large for one request or one slice: part by part, in bounded memory, going on after a death
-//! where it was.
+//! where it was. A publish moves its approved content into the site's bucket, an adoption the other way round.
 //!
 //! What is done so far stands beside the blobs. The parts are hashed in their order on the way, and the object is made of
-//! them only when the whole has the approved SHA-256; until then the bucket shows nothing of it.
+//! them only when the whole has the SHA-256 that it must have; until then the bucket shows nothing of it.
 
 use super::transfer::{Tally, headers};
 use crate::aws::objects::multipart::{Part, Upload};
-use crate::aws::objects::{ObjectError, Objects};
+use crate::aws::objects::{Headers, ObjectError, Objects};
 use crate::flow::app::App;
 use crate::flow::staging::{blob_key, moving_key};
 use crate::model::digest::{Hasher, Unfinished};
@@ -51,9 +51,19 @@ struct Moving {
     hash: Unfinished,
 }
 
+/// Which way a file goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// From what is kept to the site.
+    ToSite,
+    /// From the site to what is kept.
+    ToKept,
+}
+
 /// One large file's way into its bucket.
 pub(super) struct Large<'a> {
     pub app: &'a App,
+    pub way: Way,
     pub site: &'a Objects,
     pub bucket: &'a str,
     pub project: &'a ProjectId,
@@ -90,12 +100,23 @@ impl Large<'_> {
         }
     }
 
+    /// Where its content is kept.
+    fn kept(&self) -> (String, String) {
+        (self.app.settings.staging_bucket(), blob_key(self.project, self.entry.sha256))
+    }
+
     fn document(&self) -> String {
         moving_key(self.request, &self.entry.path)
     }
 
     async fn begin(&self) -> Result<Moving, ObjectError> {
-        let upload = self.site.begin_upload(self.bucket, self.entry.path.as_str(), &headers(self.entry)).await?;
+        let upload = match self.way {
+            Way::ToSite => self.site.begin_upload(self.bucket, self.entry.path.as_str(), &headers(self.entry)).await?,
+            Way::ToKept => {
+                let (staging, key) = self.kept();
+                self.app.objects.begin_upload(&staging, &key, &Headers::default()).await?
+            }
+        };
         let part_bytes = self.app.settings.publish.part_bytes;
         let moving = Moving { upload, part_bytes, parts: vec![], hash: Hasher::default().suspend() };
         // Stored before the first part, so that an end by force leaves nothing that nobody knows of.
@@ -125,7 +146,10 @@ impl Large<'_> {
                         read += 1;
                         writes.push_back(async move {
                             let size = bytes.len() as u64;
-                            let written = self.site.put_part(upload, index, bytes).await;
+                            let written = match self.way {
+                                Way::ToSite => self.site.put_part(upload, index, bytes).await,
+                                Way::ToKept => self.app.objects.put_part(upload, index, bytes).await,
+                            };
                             drop(room);
                             written.map(|part| (part, hash, size))
                         });
@@ -166,12 +190,17 @@ impl Large<'_> {
         if hasher.finish() != (self.entry.sha256, self.entry.size) {
             return Err(self.wrong_bytes());
         }
-        // Before the object is there, so that it is never there unknown.
-        let digest = Part::digest(&moving.parts);
-        if let Err(error) = self.app.note_parts(self.project, self.entry.sha256, digest).await {
-            tracing::warn!(%error, path = %self.entry.path, "the file will have to be read to be known again");
+        match self.way {
+            Way::ToSite => {
+                // Before the object is there, so that it is never there unknown.
+                let digest = Part::digest(&moving.parts);
+                if let Err(error) = self.app.note_parts(self.project, self.entry.sha256, digest).await {
+                    tracing::warn!(%error, path = %self.entry.path, "the file will have to be read to be known again");
+                }
+                self.site.complete_upload(&moving.upload, &moving.parts).await?;
+            }
+            Way::ToKept => self.app.objects.complete_upload(&moving.upload, &moving.parts).await?,
         }
-        self.site.complete_upload(&moving.upload, &moving.parts).await?;
         tally.under_way.store(0, Ordering::Relaxed);
         remove(self.app, &self.document()).await;
         Ok(Moved::Whole)
@@ -183,10 +212,14 @@ impl Large<'_> {
         let range = start..self.entry.size.min(start + part_bytes);
         let permits = u32::try_from((range.end - range.start).div_ceil(1024)).unwrap_or(u32::MAX);
         let room = self.app.transfer_room.acquire_many(permits).await.ok();
-        let (staging, key) = (self.app.settings.staging_bucket(), blob_key(self.project, self.entry.sha256));
+        let (staging, key) = self.kept();
         let mut tries = 1;
         loop {
-            match self.app.objects.read_range(&staging, &key, range.clone()).await {
+            let read = match self.way {
+                Way::ToSite => self.app.objects.read_range(&staging, &key, range.clone()).await,
+                Way::ToKept => self.site.read_range(self.bucket, self.entry.path.as_str(), range.clone()).await,
+            };
+            match read {
                 Err(error) if error.is_transient() && tries < READ_TRIES => {
                     tracing::warn!(%error, path = %self.entry.path, "a part could not be read; trying again");
                     tokio::time::sleep(Duration::from_millis(200 << tries)).await;
@@ -209,7 +242,12 @@ fn is_gone(error: &ObjectError, upload: &Upload) -> bool {
 /// Ends an upload that leads to nothing, then removes what is stored of it. What cannot be ended now is left to the
 /// bucket's lifecycle rules: no deploy fails for it.
 async fn forget(app: &App, site: &Objects, upload: &Upload, document: &str) {
-    match site.abort_upload(upload).await {
+    let ended = if upload.bucket == app.settings.staging_bucket() {
+        app.objects.abort_upload(upload).await
+    } else {
+        site.abort_upload(upload).await
+    };
+    match ended {
         Ok(()) => remove(app, document).await,
         Err(error) => tracing::warn!(%error, "an unfinished upload could not be ended"),
     }
@@ -221,12 +259,13 @@ async fn remove(app: &App, document: &str) {
     }
 }
 
-/// Ends what a request's deploy has begun to upload and will not complete.
+/// Ends what a request has begun to upload and will not complete.
 pub(super) async fn abandon(app: &App, request: &Request) -> Result<(), ObjectError> {
-    let Some(plan) = request.frontend_plan() else { return Ok(()) };
+    let target = request.frontend_plan().map(|plan| &plan.target);
+    let Some(target) = target.or(request.upkeep_plan().map(|plan| &plan.target)) else { return Ok(()) };
     for document in app.movings(&request.request_id).await? {
         let moving: Moving = app.read_moving(&document).await?;
-        match app.sites.open(&plan.target, &request.request_id).await {
+        match app.sites.open(target, &request.request_id).await {
             Ok(site) => forget(app, &site.objects, &moving.upload, &document).await,
             Err(error) => tracing::warn!(%error, "an unfinished upload could not be ended"),
         }

@@ -18,6 +18,7 @@ pub mod rollback;
 mod slice;
 mod sweep;
 mod transfer;
+pub mod upkeep;
 mod wipe;
 
 pub use files::FileToDiff;
@@ -29,3 +30,4 @@ pub use prune::{prune, withdraw};
 pub use publish::publish;
 pub use report::{DeployOutcome, FailedFile, InvalidationView};
 pub use sweep::sweep;
+pub use upkeep::adopt::adopt;

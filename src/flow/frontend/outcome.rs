@@ -1,9 +1,10 @@
-//! How a deploy ends in the records: the tasks `frontend.complete` and `frontend.fail`. Both may run twice.
+//! How a deploy, and a site's upkeep, ends in the records: the tasks `frontend.complete` and `frontend.fail`. Both may run twice.
 
 use super::large;
 use super::publish::{history_row, load};
 use super::report::{DeployOutcome, FailedFile, InvalidationView, Report};
 use super::slice::FAILED_WORD;
+use super::upkeep;
 use crate::flow::app::App;
 use crate::flow::execution::cause_of;
 use crate::flow::ports::TaskError;
@@ -76,7 +77,7 @@ pub enum InvalidationOutcome {
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // What serde asks for.
-fn is_zero(count: &u64) -> bool {
+pub(super) fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
@@ -85,12 +86,15 @@ const SKIPPED: InvalidationOutcome = InvalidationOutcome::Not("skipped");
 /// Closes a deploy that is live. `state` is the execution's data, which tells of a failed invalidation.
 pub async fn complete(app: &App, id: &RequestId, state: &Value) -> Result<Value, TaskError> {
     let request = load(app, id).await?;
+    if let Some(plan) = request.upkeep_plan() {
+        return upkeep::close_done(app, &request, plan).await;
+    }
     let report = report_of(&request);
     let release_id = release_of(&request);
     let made = report.as_ref().and_then(|report| report.invalidation.clone());
     let failed = cause_of(state, "/invalidation_error").filter(|_| made.is_none());
     let removed = report.as_ref().map(|report| report.removed.clone()).unwrap_or_default();
-    let stopped = ["/withdraw_error", "/prune_error", "/sweep_error"].iter().find_map(|at| cause_of(state, at));
+    let stopped = ["/withdraw_error", "/prune_error"].iter().find_map(|at| cause_of(state, at));
     let distribution = request.frontend_plan().and_then(|plan| plan.target.distribution_id.clone()).unwrap_or_default();
     let result = FrontendResult {
         deploy_status: DeployOutcome::Deployed,
@@ -119,12 +123,15 @@ pub async fn complete(app: &App, id: &RequestId, state: &Value) -> Result<Value,
         urls: urls(app, &request),
         error_summary: None,
     };
-    close(app, &request, Event::Complete, DeployStatus::Success, result).await
+    close(app, &request, Event::Complete, DeployStatus::Success, &result).await
 }
 
 /// Closes a deploy that did not go live, or not wholly. `state` is the execution's data when it gave up.
 pub async fn fail(app: &App, id: &RequestId, state: &Value) -> Result<Value, TaskError> {
     let request = load(app, id).await?;
+    if let Some(plan) = request.upkeep_plan() {
+        return upkeep::close_undone(app, &request, plan, state).await;
+    }
     if is_live(app, &request).await? {
         // It gave up after the pointer had moved: what visitors get decides.
         return complete(app, id, state).await;
@@ -161,7 +168,7 @@ pub async fn fail(app: &App, id: &RequestId, state: &Value) -> Result<Value, Tas
         urls: urls(app, &request),
         error_summary: Some(report.error.unwrap_or_else(why)),
     };
-    close(app, &request, Event::Fail, DeployStatus::Failed, result).await
+    close(app, &request, Event::Fail, DeployStatus::Failed, &result).await
 }
 
 /// After a start: a request whose execution has ended without closing it is closed as what visitors get says.
@@ -185,17 +192,17 @@ async fn is_live(app: &App, request: &Request) -> Result<bool, TaskError> {
 }
 
 /// The request, then the history, then the lease: the record of the truth first. A repeated call does what is left.
-async fn close(
+pub(super) async fn close(
     app: &App,
     request: &Request,
     event: Event,
     status: DeployStatus,
-    result: FrontendResult,
+    result: &impl Serialize,
 ) -> Result<Value, TaskError> {
     let closed = if request.status.has_ended() {
         request.clone()
     } else {
-        let value = serde_json::to_value(&result)?;
+        let value = serde_json::to_value(result)?;
         app.store
             .transition(request, event, Actor::bouncer(), |row| {
                 row.finished_at = Some(Time::now());

@@ -1,6 +1,6 @@
 //! What a live site no longer needs is removed: the tasks `frontend.withdraw` and `frontend.prune`. Each is called again
 //! with the cursor it returned until it says `done`, and may be repeated from any point. The site is live by then, so
-//! nothing here fails a deploy.
+//! nothing here fails a deploy. What nothing needs is also removed without a deploy, by whoever asks for just that.
 //!
 //! A file goes only if releases of this project wrote it to this bucket, no site that is kept has a file of its name, and
 //! what lies there has the very bytes that were written. Whoever removes holds the project's lease and has seen the pointer
@@ -8,21 +8,23 @@
 //! on.
 
 use super::outcome::{release_of, report_of};
-use super::publish::{hold, keep_lease, load};
-use super::report::Report;
+use super::publish::{hold, keep_lease, load, refused};
+use super::report::{DeployOutcome, Report};
+use super::upkeep;
 use super::wipe::{End, Wipe};
 use crate::aws::objects::ObjectError;
 use crate::flow::app::App;
 use crate::flow::ports::TaskError;
 use crate::flow::staging::Release;
-use crate::model::ids::{ReleaseId, RequestId};
+use crate::model::ids::{ProjectId, ReleaseId, RequestId};
 use crate::model::manifest::Manifest;
 use crate::model::paths::SitePath;
-use crate::model::plan::FrontendPlan;
-use crate::model::project::Project;
+use crate::model::progress::Step;
+use crate::model::project::{FrontendTarget, Project};
 use crate::model::removal::{Part, Removals};
 use crate::model::request::{Request, Status};
 use crate::model::time::Time;
+use crate::model::upkeep::UpkeepPlan;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -48,10 +50,12 @@ fn again(cursor: &Cursor) -> Value {
     json!({ "outcome": "again", "cursor": cursor })
 }
 
-/// A deploy whose release is the one that visitors get.
+/// A release that visitors get, and the request on whose behalf files are removed: the deploy that made it, or one that
+/// asks for nothing else.
 pub(super) struct Live {
     pub request: Request,
-    pub plan: FrontendPlan,
+    pub project: ProjectId,
+    pub target: FrontendTarget,
     pub release: ReleaseId,
     pub report: Report,
 }
@@ -59,21 +63,44 @@ pub(super) struct Live {
 impl Live {
     pub(super) async fn of(app: &App, id: &RequestId) -> Result<Option<Self>, TaskError> {
         let request = load(app, id).await?;
+        if let Some(plan) = request.upkeep_plan().cloned() {
+            return Self::of_upkeep(app, request, plan).await;
+        }
         let plan = request.frontend_plan().cloned().filter(|_| request.status == Status::Running);
         let (Some(plan), Some(release), Some(report)) = (plan, release_of(&request), report_of(&request)) else {
             return Ok(None);
         };
-        Ok(Some(Self { request, plan, release, report }))
+        Ok(Some(Self { request, project: plan.project, target: plan.target, release, report }))
+    }
+
+    async fn of_upkeep(app: &App, request: Request, plan: UpkeepPlan) -> Result<Option<Self>, TaskError> {
+        let (Some(request), Some(release)) = (upkeep::begin(app, request, Step::Pruning).await?, plan.release) else {
+            return Ok(None);
+        };
+        // All the while visitors get the whole site.
+        let report = report_of(&request).unwrap_or_else(|| Report::new(DeployOutcome::Deployed, 0, 0));
+        Ok(Some(Self { request, project: plan.project, target: plan.target, release, report }))
     }
 
     /// The project, if it still shows this release. Asked while the lease is held, so it stays so as long as it is.
     pub(super) async fn project(&self, app: &App) -> Result<Option<Project>, TaskError> {
-        hold(app, &self.request, &self.plan).await?;
-        let project = app.store.project(&self.plan.project).await?;
+        hold(app, &self.request, &self.project).await?;
+        let project = app.store.project(&self.project).await?;
         Ok(project.filter(|project| {
-            project.current_release.as_ref() == Some(&self.release)
-                && project.frontend.as_ref() == Some(&self.plan.target)
+            project.current_release.as_ref() == Some(&self.release) && project.frontend.as_ref() == Some(&self.target)
         }))
+    }
+
+    /// The end of a request that no longer has a say. A deploy has done what it was asked for; where removing was all
+    /// that was asked, the record says why it was not done.
+    fn given_up(&self, why: Option<&str>) -> Result<Value, TaskError> {
+        match self.request.upkeep_plan() {
+            None => Ok(done()),
+            Some(_) => Err(refused(why.unwrap_or(
+                "Another release went live, or the project's bucket was changed, after this was asked for; a deploy \
+                 removes by itself what nothing needs any more.",
+            ))),
+        }
     }
 }
 
@@ -81,15 +108,16 @@ impl Live {
 pub async fn withdraw(app: &App, id: &RequestId, cursor: Value, deadline: Instant) -> Result<Value, TaskError> {
     let cursor = serde_json::from_value::<Option<Cursor>>(cursor)?.unwrap_or_default();
     let Some(mut live) = Live::of(app, id).await? else { return Ok(done()) };
+    let Some(plan) = live.request.frontend_plan().cloned() else { return Ok(done()) };
     let loses_files = live.request.changes.is_none_or(|changes| changes.removed > 0);
-    let Some(base) = live.plan.base_release.clone().filter(|_| loses_files) else { return Ok(done()) };
+    let Some(base) = plan.base_release.filter(|_| loses_files) else { return Ok(done()) };
     if live.project(app).await?.is_none() {
         return Ok(done());
     }
     let mut removals = Removals::default();
-    let Some(earlier) = release(app, &live.plan, &base).await? else { return Ok(done()) };
-    removals.keep(&app.read_manifest(&live.plan.project, live.plan.manifest).await?);
-    keep_unsettled(app, &live.plan, &mut removals).await?;
+    let Some(earlier) = release(app, &live.project, &base).await? else { return Ok(done()) };
+    removals.keep(&app.read_manifest(&live.project, plan.manifest).await?);
+    keep_unsettled(app, &live.project, &mut removals).await?;
     removals.give_up(&earlier.manifest, Part::Pages);
     match remove(app, &mut live, &removals, cursor.after, deadline).await? {
         End::All | End::Denied => Ok(done()),
@@ -103,7 +131,7 @@ pub async fn prune(app: &App, id: &RequestId, cursor: Value, deadline: Instant) 
     let Some(mut live) = Live::of(app, id).await? else { return Ok(done()) };
     let mut pages_are_gone = false;
     loop {
-        let Some(project) = live.project(app).await? else { return Ok(done()) };
+        let Some(project) = live.project(app).await? else { return live.given_up(None) };
         let batch = outlived(app, &live, &project).await?;
         if batch.releases.is_empty() && (batch.unfinished.is_empty() || pages_are_gone) {
             return Ok(done());
@@ -112,13 +140,13 @@ pub async fn prune(app: &App, id: &RequestId, cursor: Value, deadline: Instant) 
         let after = cursor.after.take().filter(|_| cursor.releases == ids);
         let mut removals = Removals::default();
         for kept in &batch.kept {
-            if let Some(kept) = release(app, &live.plan, kept).await? {
+            if let Some(kept) = release(app, &live.project, kept).await? {
                 removals.keep(&kept.manifest);
             }
         }
         batch.unfinished.iter().for_each(|release| removals.keep_assets(&release.manifest));
         // What was written to another bucket is not here.
-        let here = |release: &&Release| release.bucket.as_ref().is_none_or(|bucket| *bucket == live.plan.target.bucket);
+        let here = |release: &&Release| release.bucket.as_ref().is_none_or(|bucket| *bucket == live.target.bucket);
         for unfinished in batch.unfinished.iter().filter(here) {
             removals.give_up(&unfinished.manifest, Part::Pages);
         }
@@ -127,13 +155,13 @@ pub async fn prune(app: &App, id: &RequestId, cursor: Value, deadline: Instant) 
         }
         match remove(app, &mut live, &removals, after, deadline).await? {
             End::All => pages_are_gone = true,
-            End::Denied => return Ok(done()),
+            End::Denied => return live.given_up(live.report.removed.stopped.as_deref()),
             End::Until(after) => return Ok(again(&Cursor { releases: ids, after: Some(after) })),
         }
         for release in &ids {
-            app.remove_release(&live.plan.project, release).await?;
+            app.remove_release(&live.project, release).await?;
             tracing::info!(
-                request_id = %id, project = %live.plan.project, phase = "prune", %release,
+                request_id = %id, project = %live.project, phase = "prune", %release,
                 "a release that nothing needs any more was given up"
             );
         }
@@ -173,7 +201,7 @@ async fn outlived(app: &App, live: &Live, project: &Project) -> Result<Batch, Ta
             kept.insert(id);
             continue;
         }
-        match release(app, &live.plan, &id).await? {
+        match release(app, &live.project, &id).await? {
             Some(release) if retention.is_over(release.created_at, now) => releases.push(release),
             Some(release) => unfinished.push(release),
             None => {}
@@ -182,17 +210,17 @@ async fn outlived(app: &App, live: &Live, project: &Project) -> Result<Batch, Ta
     Ok(Batch { releases, unfinished, kept: kept.into_iter().collect() })
 }
 
-async fn release(app: &App, plan: &FrontendPlan, id: &ReleaseId) -> Result<Option<Release>, TaskError> {
-    match app.read_release(&plan.project, id).await {
+async fn release(app: &App, project: &ProjectId, id: &ReleaseId) -> Result<Option<Release>, TaskError> {
+    match app.read_release(project, id).await {
         Ok(release) => Ok(Some(release)),
         Err(ObjectError::NotFound { .. }) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }
 
-async fn keep_unsettled(app: &App, plan: &FrontendPlan, removals: &mut Removals) -> Result<(), TaskError> {
-    for id in app.store.unsettled_releases(&plan.project).await? {
-        let manifest = release(app, plan, &id).await?.map_or_else(Manifest::empty, |release| release.manifest);
+async fn keep_unsettled(app: &App, project: &ProjectId, removals: &mut Removals) -> Result<(), TaskError> {
+    for id in app.store.unsettled_releases(project).await? {
+        let manifest = release(app, project, &id).await?.map_or_else(Manifest::empty, |release| release.manifest);
         removals.keep(&manifest);
     }
     Ok(())
@@ -210,9 +238,9 @@ async fn remove(
     if files.is_empty() {
         return Ok(End::All);
     }
-    let wipe = Wipe { app, request: &live.request, plan: &live.plan };
+    let wipe = Wipe { app, request: &live.request, project: &live.project, target: &live.target };
     tokio::select! {
         end = wipe.run(&files, &mut live.report, deadline) => end,
-        lost = keep_lease(app, &live.request, &live.plan) => Err(lost),
+        lost = keep_lease(app, &live.request, &live.project) => Err(lost),
     }
 }

@@ -10,17 +10,19 @@ use crate::flow::approval::APPROVAL_AGE_SECONDS;
 use crate::flow::errors::UNAVAILABLE;
 use crate::flow::lease;
 use crate::flow::ports::TaskError;
+use crate::flow::prompts::refresh_progress;
 use crate::flow::staging::Release;
 use crate::flow::transition::transition;
 use crate::model::audit::Actor;
 use crate::model::history::{Deploy, DeployKind, DeployStatus};
-use crate::model::ids::{ReleaseId, RequestId};
+use crate::model::ids::{ProjectId, ReleaseId, RequestId};
 use crate::model::manifest::Manifest;
 use crate::model::plan::FrontendPlan;
 use crate::model::progress::Progress;
 use crate::model::project::Project;
 use crate::model::request::{Event, Request, Status, Verdict};
 use crate::model::time::Time;
+use crate::store::StoreError;
 use crate::store::locks::Lane;
 use serde_json::Value;
 use std::time::Duration;
@@ -49,7 +51,7 @@ pub async fn publish(app: &App, request_id: &RequestId, cursor: Value, deadline:
     if project.current_release.as_ref() == Some(&release_id) {
         return Ok(DEPLOYED);
     }
-    hold(app, &request, &plan).await?;
+    hold(app, &request, &plan.project).await?;
     let fresh = app
         .store
         .project(&plan.project)
@@ -66,7 +68,7 @@ pub async fn publish(app: &App, request_id: &RequestId, cursor: Value, deadline:
         Work { app, request: &request, plan: &plan, release_id: &release_id, manifest: &manifest, site, deadline };
     tokio::select! {
         outcome = work.run(&fresh, cursor) => outcome,
-        lost = keep_lease(app, &request, &plan) => Err(lost),
+        lost = keep_lease(app, &request, &plan.project) => Err(lost),
     }
 }
 
@@ -109,7 +111,8 @@ pub(super) fn history_row(request: &Request, status: DeployStatus) -> Option<Dep
         started_at: request.started_at.unwrap_or(request.created_at),
         finished_at: None,
         triggered_by: request.source.clone().unwrap_or_else(|| request.caller_name.clone()),
-        reason: request.reason.clone(),
+        // Of an upkeep nobody had to say why.
+        reason: request.reason.clone().or_else(|| request.upkeep_plan().map(|_| request.summary.clone())),
         release_id: None,
         commit_sha: None,
         commit_message: None,
@@ -130,9 +133,9 @@ fn approved_plan(request: &Request) -> Result<FrontendPlan, TaskError> {
     Ok(plan)
 }
 
-pub(super) async fn hold(app: &App, request: &Request, plan: &FrontendPlan) -> Result<(), TaskError> {
+pub(super) async fn hold(app: &App, request: &Request, project: &ProjectId) -> Result<(), TaskError> {
     let seconds = app.settings.publish.lease_seconds;
-    lease::hold(app, &plan.project, Lane::Frontend, &request.request_id, seconds).await
+    lease::hold(app, project, Lane::Frontend, &request.request_id, seconds).await
 }
 
 fn still_as_approved(project: &Project, plan: &FrontendPlan) -> Result<(), TaskError> {
@@ -153,8 +156,13 @@ fn still_as_approved(project: &Project, plan: &FrontendPlan) -> Result<(), TaskE
 }
 
 /// A refusal that no repetition can mend.
+pub(super) fn refused(cause: impl Into<String>) -> TaskError {
+    TaskError { name: "Bouncer.Refused", cause: cause.into() }
+}
+
+/// The same because something is no longer as it was when the deploy was asked for.
 pub(super) fn moved_on(reason: &str) -> TaskError {
-    TaskError { name: "Bouncer.Refused", cause: format!("{reason}; ask for the deploy anew.") }
+    refused(format!("{reason}; ask for the deploy anew."))
 }
 
 /// Without its role nothing more is written, and the report names it.
@@ -173,15 +181,31 @@ async fn no_role(app: &App, request: &Request, cursor: &Cursor, error: &RoleErro
     }
 }
 
+/// Writes how far the work is, for everybody who looks; an error forbids going on.
+pub(super) async fn note_progress(app: &App, request: &Request, progress: &Progress) -> Result<(), TaskError> {
+    match app.store.set_progress(&request.request_id, progress).await {
+        Err(StoreError::Conflict) => Err(moved_on("The request was ended meanwhile")),
+        // Progress is for the eye; the work does not stop for it.
+        Err(error) => {
+            tracing::warn!(%error, "progress could not be written");
+            Ok(())
+        }
+        Ok(()) => {
+            refresh_progress(app, request).await;
+            Ok(())
+        }
+    }
+}
+
 /// Renews the lease while a slice runs. Ends when it is another's, and before it could become another's.
-pub(super) async fn keep_lease(app: &App, request: &Request, plan: &FrontendPlan) -> TaskError {
+pub(super) async fn keep_lease(app: &App, request: &Request, project: &ProjectId) -> TaskError {
     let lease = Duration::from_secs(app.settings.publish.lease_seconds);
     let period = (lease / 6).max(Duration::from_millis(100));
     let mut renewed = Instant::now();
     let mut ticks = tokio::time::interval_at(renewed + period, period);
     loop {
         ticks.tick().await;
-        match hold(app, request, plan).await {
+        match hold(app, request, project).await {
             Ok(()) => renewed = Instant::now(),
             Err(error) if error.name == UNAVAILABLE && renewed.elapsed() < lease / 2 => {}
             Err(error) => return error,

@@ -51,6 +51,9 @@ pub struct ReleaseView {
     /// The earlier release whose files these are, if it went back to one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restores: Option<ReleaseId>,
+    /// Whether it was in the bucket before Bouncer, which only took note of it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub adopted: bool,
     /// The deploy that made it.
     pub deploy_id: DeployId,
     /// Who asked for it.
@@ -89,6 +92,7 @@ async fn view(app: &App, current: Option<&ReleaseId>, live: LiveRelease) -> Resu
         file_count: live.files,
         total_size: live.bytes,
         restores: live.restores,
+        adopted: live.adopted,
         deploy_id,
         triggered_by: deploy.as_ref().map(|deploy| deploy.triggered_by.clone()),
         decided_by,

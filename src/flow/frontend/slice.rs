@@ -1,18 +1,17 @@
 //! One slice of a publish: what is left to write, written phase by phase, and the pointer moved when nothing is left.
 
-use super::publish::{announce, moved_on};
+use super::publish::{announce, moved_on, note_progress};
 use super::report::{DeployOutcome, Report, reason};
 use super::transfer::{Tally, Transfer};
 use crate::aws::objects::{ObjectError, Objects};
 use crate::flow::app::App;
 use crate::flow::errors::UNAVAILABLE;
 use crate::flow::ports::TaskError;
-use crate::flow::prompts::refresh_progress;
 use crate::model::ids::ReleaseId;
 use crate::model::manifest::{Entry, Manifest, Phase};
 use crate::model::paths::SitePath;
 use crate::model::plan::FrontendPlan;
-use crate::model::progress::{Progress, Step};
+use crate::model::progress::Step;
 use crate::model::project::Project;
 use crate::model::release::LiveRelease;
 use crate::model::request::Request;
@@ -25,7 +24,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// How often progress is written.
-const TICK: Duration = Duration::from_secs(1);
+pub(super) const TICK: Duration = Duration::from_secs(1);
 
 /// A file's place in the order of a publish: phase by phase, and in each the small ones first.
 pub(super) type Place = (Phase, u64, SitePath);
@@ -148,6 +147,7 @@ impl Work<'_> {
             files: self.manifest.entries().len(),
             bytes: self.manifest.total_size(),
             restores: self.plan.restores.clone(),
+            adopted: false,
         };
         match store.settle_release(project, bucket, base, &live, unsettled).await {
             Ok(()) => Ok(DEPLOYED),
@@ -208,25 +208,7 @@ impl Work<'_> {
     }
 
     async fn write_progress(&self, step: Step, tally: &Tally, total: (u64, u64)) -> Result<(), TaskError> {
-        let progress = Progress {
-            step,
-            files_done: tally.files.load(Ordering::Relaxed),
-            files_total: total.0,
-            bytes_done: tally.bytes.load(Ordering::Relaxed) + tally.under_way.load(Ordering::Relaxed),
-            bytes_total: total.1,
-        };
-        match self.app.store.set_progress(&self.request.request_id, &progress).await {
-            Err(StoreError::Conflict) => Err(moved_on("The request was ended meanwhile")),
-            // Progress is for the eye; the work does not stop for it.
-            Err(error) => {
-                tracing::warn!(%error, "progress could not be written");
-                Ok(())
-            }
-            Ok(()) => {
-                refresh_progress(self.app, self.request).await;
-                Ok(())
-            }
-        }
+        note_progress(self.app, self.request, &tally.progress(step, total)).await
     }
 }
 

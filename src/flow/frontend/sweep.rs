@@ -61,7 +61,7 @@ pub async fn sweep(app: &App, id: &RequestId, cursor: Value, deadline: Instant) 
     let sweep = Sweep { app, live: &live, project: &project };
     let (removed, end) = tokio::select! {
         end = sweep.run(cursor.after, deadline) => end?,
-        lost = keep_lease(app, &live.request, &live.plan) => return Err(lost),
+        lost = keep_lease(app, &live.request, &live.project) => return Err(lost),
     };
     if removed > 0 {
         tracing::info!(request_id = %id, project = %project.project_id, phase = "sweep", removed, "contents were removed");

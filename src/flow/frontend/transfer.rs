@@ -1,6 +1,6 @@
 //! Moving approved bytes from the staging bucket to the site's bucket: many at once, in bounded memory.
 
-use super::large::{Large, Moved};
+use super::large::{Large, Moved, Way};
 use crate::aws::objects::{Headers, ObjectError, Objects};
 use crate::flow::app::App;
 use crate::flow::staging::blob_key;
@@ -8,6 +8,7 @@ use crate::model::digest::Sha256;
 use crate::model::ids::{ProjectId, RequestId};
 use crate::model::manifest::Entry;
 use crate::model::paths::SitePath;
+use crate::model::progress::{Progress, Step};
 use bytes::Bytes;
 use futures::StreamExt as _;
 use std::collections::HashMap;
@@ -41,9 +42,21 @@ impl Tally {
         Self { files: files.into(), bytes: bytes.into(), under_way: 0.into() }
     }
 
-    fn count(&self, entry: &Entry) {
+    /// One file more.
+    pub(super) fn count(&self, size: u64) {
         self.files.fetch_add(1, Ordering::Relaxed);
-        self.bytes.fetch_add(entry.size, Ordering::Relaxed);
+        self.bytes.fetch_add(size, Ordering::Relaxed);
+    }
+
+    /// How far a step is that has so many files and bytes to do.
+    pub(super) fn progress(&self, step: Step, (files_total, bytes_total): (u64, u64)) -> Progress {
+        Progress {
+            step,
+            files_done: self.files.load(Ordering::Relaxed),
+            files_total,
+            bytes_done: self.bytes.load(Ordering::Relaxed) + self.under_way.load(Ordering::Relaxed),
+            bytes_total,
+        }
     }
 }
 
@@ -114,8 +127,8 @@ impl<'a> Transfer<'a> {
                 break;
             }
             let Self { app, site, bucket, project, request, .. } = *self;
-            match (Large { app, site, bucket, project, request, entry }).run(deadline, tally).await {
-                Ok(Moved::Whole) => tally.count(entry),
+            match (Large { app, way: Way::ToSite, site, bucket, project, request, entry }).run(deadline, tally).await {
+                Ok(Moved::Whole) => tally.count(entry.size),
                 Ok(Moved::InPart) => break,
                 Err(error) => batch.failures.push((entry.path.clone(), error)),
             }
@@ -140,7 +153,7 @@ impl<'a> Transfer<'a> {
             }
             let Some((entry, outcome)) = in_flight.next().await else { return batch };
             match outcome {
-                Ok(()) => tally.count(entry),
+                Ok(()) => tally.count(entry.size),
                 Err(error) => batch.failures.push((entry.path.clone(), error)),
             }
         }
@@ -188,5 +201,6 @@ impl<'a> Transfer<'a> {
 }
 
 pub(super) fn headers(entry: &Entry) -> Headers {
-    Headers { content_type: Some(entry.content_type.clone()), cache_control: Some(entry.cache_control.clone()) }
+    let cache_control = Some(entry.cache_control.clone()).filter(|value| !value.is_empty());
+    Headers { content_type: Some(entry.content_type.clone()), cache_control }
 }

@@ -7,8 +7,9 @@ use crate::flow::app::App;
 use crate::flow::errors::UNAVAILABLE;
 use crate::flow::ports::TaskError;
 use crate::model::digest::PartsDigest;
+use crate::model::ids::ProjectId;
 use crate::model::paths::SitePath;
-use crate::model::plan::FrontendPlan;
+use crate::model::project::FrontendTarget;
 use crate::model::removal::Written;
 use crate::model::request::Request;
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -46,11 +47,12 @@ enum Fate {
 /// A file that may be removed, and what was written under its name.
 type Candidate<'f> = (&'f SitePath, &'f [Written]);
 
-/// One site's bucket, on behalf of one deploy.
+/// One site's bucket, on behalf of one request.
 pub(super) struct Wipe<'a> {
     pub app: &'a App,
     pub request: &'a Request,
-    pub plan: &'a FrontendPlan,
+    pub project: &'a ProjectId,
+    pub target: &'a FrontendTarget,
 }
 
 impl Wipe<'_> {
@@ -63,7 +65,7 @@ impl Wipe<'_> {
         deadline: Instant,
     ) -> Result<End, TaskError> {
         let id = &self.request.request_id;
-        let site = match self.app.sites.open(&self.plan.target, id).await {
+        let site = match self.app.sites.open(self.target, id).await {
             Ok(site) => site.objects,
             Err(RoleError::Unavailable { role, .. }) => {
                 return Err(TaskError { name: UNAVAILABLE, cause: format!("The role {role} cannot be assumed yet.") });
@@ -78,13 +80,13 @@ impl Wipe<'_> {
         for chunk in files.chunks(CHUNK) {
             let fates = self.remove_all(&site, chunk, reached.is_none(), deadline).await.inspect_err(|error| {
                 if matches!(error, ObjectError::Expired { .. }) {
-                    self.app.sites.forget(&self.plan.target, id);
+                    self.app.sites.forget(self.target, id);
                 }
             })?;
             let denied = fates.iter().any(|fate| matches!(fate, Fate::Refused(ObjectError::AccessDenied { .. })));
             self.note(chunk, &fates, report);
             if denied {
-                report.removed.stopped = Some(denial(self.plan));
+                report.removed.stopped = Some(denial(self.target));
             }
             self.write(report).await?;
             if denied {
@@ -132,7 +134,7 @@ impl Wipe<'_> {
         let id = &self.request.request_id;
         let removed = fates.iter().filter(|fate| matches!(fate, Fate::Removed)).count();
         report.removed.count += removed as u64;
-        tracing::info!(request_id = %id, project = %self.plan.project, phase = "prune", removed, "files were removed");
+        tracing::info!(request_id = %id, project = %self.project, phase = "prune", removed, "files were removed");
         for ((path, _), fate) in chunk.iter().zip(fates) {
             match fate {
                 Fate::Removed | Fate::Gone | Fate::Unknown => {}
@@ -154,7 +156,7 @@ impl Wipe<'_> {
 
     /// Removes one file, if the storage says that it is one of those that were written.
     async fn remove(&self, site: &Objects, (path, written): &Candidate<'_>) -> Result<Fate, ObjectError> {
-        let (bucket, key) = (&self.plan.target.bucket, path.as_str());
+        let (bucket, key) = (&self.target.bucket, path.as_str());
         let Some(found) = site.identify(bucket, key).await? else { return Ok(Fate::Gone) };
         if !written.iter().any(|written| written.size == found.size) {
             return Ok(Fate::Foreign);
@@ -170,7 +172,7 @@ impl Wipe<'_> {
 
     /// The same after reading it.
     async fn read_and_remove(&self, site: &Objects, (path, written): &Candidate<'_>) -> Result<Fate, ObjectError> {
-        let (bucket, key) = (&self.plan.target.bucket, path.as_str());
+        let (bucket, key) = (&self.target.bucket, path.as_str());
         let (sha256, size) = match site.open(bucket, key).await {
             Ok(opened) => opened.digest(bucket).await?,
             Err(ObjectError::NotFound { .. }) => return Ok(Fate::Gone),
@@ -183,14 +185,14 @@ impl Wipe<'_> {
         if !is_ours {
             return Ok(Fate::Foreign);
         }
-        site.delete(&self.plan.target.bucket, key).await?;
+        site.delete(&self.target.bucket, key).await?;
         Ok(Fate::Removed)
     }
 
     /// Whether one of the contents is known by the checksum of its parts.
     async fn knows(&self, written: &[Written], size: u64, digest: PartsDigest) -> Result<bool, ObjectError> {
         for content in written.iter().filter(|content| content.size == size) {
-            match self.app.knows_parts(&self.plan.project, content.sha256, digest).await {
+            match self.app.knows_parts(self.project, content.sha256, digest).await {
                 Ok(true) => return Ok(true),
                 Err(error) if error.is_transient() => return Err(error),
                 // What cannot be looked up is read.
@@ -213,9 +215,9 @@ async fn settled(fate: impl Future<Output = Result<Fate, ObjectError>>) -> Resul
     }
 }
 
-fn denial(plan: &FrontendPlan) -> String {
-    let bucket = &plan.target.bucket;
-    match &plan.target.deploy_role_arn {
+fn denial(target: &FrontendTarget) -> String {
+    let bucket = &target.bucket;
+    match &target.deploy_role_arn {
         Some(role) => format!(
             "The role {role} may not read and remove files of the bucket '{bucket}'; update it from infra/deploy-role.yaml."
         ),

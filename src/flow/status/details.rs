@@ -96,6 +96,18 @@ pub struct TargetView {
     pub deploy_role_arn: Option<String>,
 }
 
+impl TargetView {
+    fn of(request: &Request) -> Option<Self> {
+        let target = request.frontend_plan().map(|plan| &plan.target);
+        target.or_else(|| request.upkeep_plan().map(|plan| &plan.target)).map(|target| Self {
+            bucket: target.bucket.clone(),
+            distribution_id: target.distribution_id.clone(),
+            region: target.region.clone(),
+            deploy_role_arn: target.deploy_role_arn.clone(),
+        })
+    }
+}
+
 /// Where a backend comes from and goes to.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct BackendDetails {
@@ -222,12 +234,7 @@ pub async fn show(app: &App, caller: &Caller, args: WhichRequest) -> Result<Requ
         action: request.action,
         status: request.status_at(now),
         project: request.project.as_ref().map(ToString::to_string),
-        target: request.frontend_plan().map(|plan| TargetView {
-            bucket: plan.target.bucket.clone(),
-            distribution_id: plan.target.distribution_id.clone(),
-            region: plan.target.region.clone(),
-            deploy_role_arn: plan.target.deploy_role_arn.clone(),
-        }),
+        target: TargetView::of(&request),
         restores: request.frontend_plan().and_then(|plan| plan.restores.clone()),
         warning: request
             .frontend_plan()

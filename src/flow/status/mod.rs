@@ -4,6 +4,7 @@ mod deploy;
 mod details;
 mod health;
 mod history;
+mod joint;
 mod past;
 mod pending;
 mod request;
@@ -13,6 +14,7 @@ pub use deploy::{BackendView, DeployState, DeployView, WhichDeploy, deploy_statu
 pub use details::{CallerView, FileChange, RequestDetails, TargetView, show};
 pub use health::{Check, Health, health};
 pub use history::{DeployHistory, DeployItem, WhichHistory, history};
+pub use joint::Joint;
 pub use past::{PastRequest, PastRequests, RequestHistory, Stats, WhichStats, count, handled, past, stats};
 pub use pending::{ListPending, PendingItem, PendingList, list_pending, waiting};
 pub use request::{ProgressView, RequestStatus, StepName, WhichRequest, status};

@@ -8,6 +8,7 @@ use crate::model::request::{Action, Request, Status};
 use crate::model::time::Time;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// Arguments of `bouncer_list_pending`.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -54,30 +55,33 @@ pub async fn list_pending(app: &App, caller: &Caller, args: ListPending) -> Resu
     let now = Time::now();
     let requests: Vec<PendingItem> = waiting(app)
         .await?
-        .into_iter()
+        .iter()
         .filter(|request| request.is_visible_to(caller))
         .filter(|request| args.source.is_none() || args.source == request.source)
         .take(limit)
         .map(|request| PendingItem {
             action: request.action,
-            summary: request.summary,
-            source: request.source,
-            project: request.project.map(String::from),
-            reason: request.reason,
+            summary: request.summary.clone(),
+            source: request.source.clone(),
+            project: request.project.as_ref().map(ToString::to_string),
+            reason: request.reason.clone(),
             age_seconds: now.seconds_since(request.created_at),
             expires_at: request.expires_at,
-            request_id: request.request_id.into(),
+            request_id: request.request_id.to_string(),
         })
         .collect();
     Ok(PendingList { count: requests.len(), requests })
 }
 
 /// All that waits for a decision: undecided and unexpired, soonest expiry first.
-pub async fn waiting(app: &App) -> Result<Vec<Request>, UserError> {
+pub async fn waiting(app: &App) -> Result<Arc<Vec<Request>>, UserError> {
     const CONSIDERED: usize = 10_000;
-    let now = Time::now();
-    let mut waiting = app.store.requests_in(Status::PendingApproval, CONSIDERED).await?;
-    waiting.retain(|request| request.status_at(now) == Status::PendingApproval);
-    waiting.sort_by(|a, b| (a.expires_at, &a.request_id).cmp(&(b.expires_at, &b.request_id)));
-    Ok(waiting)
+    let look = async || {
+        let now = Time::now();
+        let mut waiting = app.store.requests_in(Status::PendingApproval, CONSIDERED).await?;
+        waiting.retain(|request| request.status_at(now) == Status::PendingApproval);
+        waiting.sort_by(|a, b| (a.expires_at, &a.request_id).cmp(&(b.expires_at, &b.request_id)));
+        Ok(waiting)
+    };
+    app.waiting.read(look).await
 }

@@ -8,7 +8,7 @@ use crate::model::caller::Caller;
 use crate::model::error::UserError;
 use crate::model::ids::{DeployId, RequestId};
 use crate::model::manifest::ChangeCounts;
-use crate::model::progress::{FRONTEND_STEPS, Progress, Step};
+use crate::model::progress::{Progress, Step};
 use crate::model::request::{Action, Request, Status};
 use crate::model::stack_progress::ResourceLine;
 use crate::model::time::Time;
@@ -157,7 +157,7 @@ impl From<&Progress> for ProgressView {
     fn from(progress: &Progress) -> Self {
         Self {
             step: progress.step_number(),
-            steps: FRONTEND_STEPS,
+            steps: progress.steps(),
             step_name: StepName::Frontend(progress.step),
             done: progress.files_done,
             total: progress.files_total,
@@ -183,6 +183,7 @@ pub async fn status(app: &App, caller: &Caller, args: WhichRequest) -> Result<Re
 pub(in crate::flow) fn hint(request: &Request, now: Time) -> Option<String> {
     match request.status_at(now) {
         Status::PendingApproval => Some("Waiting for approval".to_owned()),
+        Status::Approved if request.upkeep_plan().is_some() => Some("Starting".to_owned()),
         Status::Approved => Some(Progress::starting().hint()),
         Status::Running => {
             let run = request.run.as_ref().map(BackendRun::hint);

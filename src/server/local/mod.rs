@@ -164,6 +164,7 @@ async fn serve_over(
             limits: limits(Limits::default().answer_bytes),
             publish: PublishSettings::default(),
         },
+        waiting: Default::default(),
         transfer_room: Semaphore::new(TRANSFER_ROOM_KIB),
     });
     app.objects.create_bucket(&app.settings.staging_bucket()).await?;

@@ -38,10 +38,10 @@ impl Topic {
         })
     }
 
-    async fn read(&self, app: &App) -> Result<Vec<Request>, UserError> {
+    async fn read(&self, app: &App) -> Result<Arc<Vec<Request>>, UserError> {
         match self {
             Topic::Waiting => waiting(app).await,
-            Topic::Request(id) => Ok(look::request(app, id).await?.into_iter().collect()),
+            Topic::Request(id) => Ok(Arc::new(look::request(app, id).await?.into_iter().collect())),
         }
     }
 }
@@ -98,9 +98,9 @@ async fn keep_reading(
         // What cannot be read has been logged; the next look may succeed.
         if let Ok(rows) = topic.read(&app).await {
             sender.send_if_modified(|seen| {
-                let differs = seen.as_deref() != Some(&rows);
+                let differs = seen.as_ref() != Some(&rows);
                 if differs {
-                    *seen = Some(Arc::new(rows));
+                    *seen = Some(rows);
                 }
                 differs
             });

@@ -10,7 +10,7 @@ use crate::flow::status::ProgressView;
 use crate::model::error::{ErrorCode, UserError};
 use crate::model::pass::Pass;
 use crate::model::prompt::{Outcome, Stage};
-use crate::model::request::{Request, Verdict};
+use crate::model::request::{Action, Request, Verdict};
 use crate::model::stack_progress::ResourceLine;
 use crate::model::time::Time;
 use axum::extract::{Path, State};
@@ -104,7 +104,7 @@ pub(super) fn part(standing: &Standing, session: &Pass) -> Markup {
                     @if let Some(at) = status.started_at { p.quiet { "Began " (time(at)) } }
                 }
                 Stage::Ended { outcome, decided_by, detail } => {
-                    p.hint data-say { (sentence(*outcome)) }
+                    p.hint data-say { (sentence(*outcome, status.action)) }
                     (decided(decided_by.as_deref(), who_word(*outcome)))
                     @if let Some(detail) = detail {
                         p.detail { @if detail.starts_with("rel-") { "Release " } (detail) }
@@ -140,8 +140,11 @@ fn who_word(outcome: Outcome) -> &'static str {
     }
 }
 
-fn sentence(outcome: Outcome) -> &'static str {
+fn sentence(outcome: Outcome, action: Action) -> &'static str {
     match outcome {
+        Outcome::Completed if matches!(action, Action::FrontendAdopt | Action::FrontendPrune) => {
+            "Done. Visitors get what they got before."
+        }
         Outcome::Completed => "Done. What was shown is in place.",
         Outcome::Failed => "It failed.",
         Outcome::PartlyDeployed => "It failed on the way: visitors may get some of the new files.",

@@ -195,7 +195,7 @@ async fn serve(web: &Web, site: &StagedSite, path: &str) -> Response {
     match web.app.objects.open(&bucket, &blob_key(&site.project, entry.sha256)).await {
         Ok(mut opened) => {
             opened.headers.content_type = Some(entry.content_type.clone());
-            opened.headers.cache_control = Some(entry.cache_control.clone());
+            opened.headers.cache_control = Some(entry.cache_control.clone()).filter(|value| !value.is_empty());
             stream_body(opened, bucket)
         }
         Err(error) => unreadable(&error),

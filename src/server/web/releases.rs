@@ -46,6 +46,7 @@ fn item(release: &ReleaseView) -> Markup {
                     span { (changes.added) " added, " (changes.changed) " changed, " (changes.removed) " removed" }
                 }
                 @if let Some(earlier) = &release.restores { span { "went back to " span.code { (earlier) } } }
+                @if release.adopted { span { "was there before Bouncer" } }
                 @if let Some(by) = &release.triggered_by { span { "asked by " (by) } }
                 @if let Some(by) = &release.decided_by { span { "decided by " (by) } }
                 span { (time(release.live_at)) }

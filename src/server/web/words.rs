@@ -90,6 +90,8 @@ pub(super) fn until(at: Time) -> Markup {
 pub(super) fn title(action: Action, project: Option<&str>) -> String {
     let what = match action {
         Action::FrontendDeploy => "Publish the site",
+        Action::FrontendAdopt => "Adopt the bucket",
+        Action::FrontendPrune => "Prune the bucket",
         Action::BackendDeploy => "Deploy the backend",
         Action::InfrastructureChange => "Change the infrastructure",
         Action::Upload => "Upload files",
@@ -103,7 +105,7 @@ pub(super) fn title(action: Action, project: Option<&str>) -> String {
 /// What is asked for, in a word.
 pub(super) fn kind(action: Action) -> &'static str {
     match action {
-        Action::FrontendDeploy => "Site",
+        Action::FrontendDeploy | Action::FrontendAdopt | Action::FrontendPrune => "Site",
         Action::BackendDeploy => "Backend",
         Action::InfrastructureChange => "Infrastructure",
         Action::Upload => "Upload",
