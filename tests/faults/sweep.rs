@@ -96,6 +96,26 @@ async fn nothing_goes_before_it_is_old() {
     assert_eq!(stored(&world, "blobs/").await, contents(&[&second]));
 }
 
+/// The same without a deploy, on behalf of whoever asks for just that; there trouble fails it.
+#[tokio::test]
+async fn a_prune_of_its_own_looks_for_contents_too() {
+    let (world, bouncer) = World::with_shop().await;
+    let (first, second) = (site(&["a"]), site(&["b"]));
+    bouncer.deploys(&world, &first).await;
+    bouncer.deploys(&world, &second).await;
+    make_old(&world);
+    bouncer.keep(1, 0).await;
+    let denied = world.proxy.always(Method::DELETE, STAGING, "blobs/*", Fault::ACCESS_DENIED);
+    let failed = bouncer.prune().await;
+    assert_eq!((&failed["status"], denied.hits()), (&json!("failed"), 1), "{failed:#}");
+    assert!(text(&failed["result"]["error_summary"]).contains("were not removed"), "{failed:#}");
+    world.proxy.heal();
+    let pruned = bouncer.prune().await;
+    assert_eq!(pruned["result"]["contents_removed_count"], 1, "{pruned:#}");
+    assert_eq!(stored(&world, "blobs/").await, contents(&[&second]));
+    bouncer.assert_free().await;
+}
+
 /// What a failed deploy announced is needed as long as its release has a document.
 #[tokio::test]
 async fn contents_of_a_release_that_began_stay() {

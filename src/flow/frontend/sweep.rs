@@ -58,7 +58,7 @@ pub async fn sweep(app: &App, id: &RequestId, cursor: Value, deadline: Instant) 
     let cursor = serde_json::from_value::<Option<Cursor>>(cursor)?.unwrap_or_default();
     let Some(mut live) = Live::of(app, id).await? else { return Ok(done()) };
     let Some(project) = live.project(app).await? else { return Ok(done()) };
-    let sweep = Sweep { app, live: &live, project: &project };
+    let sweep = Sweep { app, live: &live, project: &project, begun: Time::now() };
     let (removed, end) = tokio::select! {
         end = sweep.run(cursor.after, deadline) => end?,
         lost = keep_lease(app, &live.request, &live.project) => return Err(lost),
@@ -80,6 +80,8 @@ struct Sweep<'a> {
     app: &'a App,
     live: &'a Live,
     project: &'a Project,
+    /// What is old is old by then: whatever was written since never is, however long it takes until it is looked at again.
+    begun: Time,
 }
 
 impl Sweep<'_> {
@@ -109,7 +111,7 @@ impl Sweep<'_> {
     /// nothing is left over.
     async fn leftovers(&self, after: Option<Leftover>) -> Result<(Leftovers, BTreeSet<Leftover>), ObjectError> {
         let (app, project) = (self.app, &self.project.project_id);
-        let (now, ages) = (Time::now(), app.settings.publish.ages);
+        let (now, ages) = (self.begun, app.settings.publish.ages);
         let (lists, parts) = tokio::try_join!(app.lists(project), app.parts_digests(project))?;
         let (mut old, mut without_content) =
             (Vec::new(), BTreeSet::from_iter(parts.iter().map(|(sha256, ..)| *sha256)));
@@ -154,7 +156,7 @@ impl Sweep<'_> {
     async fn remove(&self, leftover: Leftover) -> Result<bool, ObjectError> {
         let (bucket, key) = (self.app.settings.staging_bucket(), leftover.key(&self.project.project_id));
         let Some(found) = self.app.objects.identify(&bucket, &key).await? else { return Ok(false) };
-        let (now, ages) = (Time::now(), self.app.settings.publish.ages);
+        let (now, ages) = (self.begun, self.app.settings.publish.ages);
         let is_old = match leftover {
             Leftover::Content(_) | Leftover::Parts(..) => ages.is_old_content(found.modified, now),
             Leftover::List(_) => ages.is_old_list(found.modified, now),
