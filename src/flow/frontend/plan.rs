@@ -65,7 +65,7 @@ pub(super) async fn submit(app: &App, caller: &Caller, proposal: Proposal<'_>) -
     let Proposal { project, target, manifest, restores, allow_mass_delete, wording, ready } = proposal;
     // A manifest that nobody asks about in the end is removed like any other that nothing needs.
     let (base, sha256) = tokio::try_join!(
-        async { Ok(app.site_of(&project.project_id, project.current_release.as_ref()).await?) },
+        app.site_of(&project.project_id, project.current_release.as_ref()),
         app.write_manifest(&project.project_id, manifest)
     )?;
     let changes = ChangeCounts::from(&manifest.changes_since(&base));
