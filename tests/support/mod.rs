@@ -32,7 +32,7 @@ pub use cloudformation::{Change, CloudFormation};
 pub use codebuild::{CodeBuild, Outcome};
 pub use faults::{Fault, FaultProxy};
 pub use github::{Github, REPOSITORY, TOKEN};
-pub use http::{answer, text};
+pub use http::{answer, listen, text};
 pub use mcporter::{Mcporter, Transport};
 pub use ministack::{Ministack, kill};
 pub use node::{Forwarder, run_node_tool};
