@@ -5,6 +5,7 @@ mod interleavings;
 mod limits;
 mod people;
 mod secrets;
+mod tampering;
 
 use serde_json::{Value, json};
 
