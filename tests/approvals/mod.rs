@@ -4,6 +4,7 @@ mod audit;
 mod interleavings;
 mod limits;
 mod people;
+mod schedules;
 mod secrets;
 mod tampering;
 
