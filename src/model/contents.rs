@@ -331,7 +331,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(3000))]
+        #![proptest_config(ProptestConfig::with_cases(500))]
         /// In whatever order people ask, upload, confirm, go back and approve while contents are removed: what is published
         /// has all of them.
         #[test]
