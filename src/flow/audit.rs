@@ -16,12 +16,15 @@ const ROWS: usize = 1000;
 /// Events that one listing looks at, at most.
 const LOOKED_AT: usize = 100_000;
 
+/// How much the clocks of two processes may differ, in seconds.
+const CLOCKS_APART: u32 = 3600;
+
 /// Arguments of `bouncer_audit_list`.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct ListAudit {
     /// Only events of this project.
     pub project: Option<String>,
-    /// Only events of this request.
+    /// Only events of this request. Older events than the request are not looked at.
     pub request_id: Option<String>,
     /// Only events of the last so many hours.
     pub hours: Option<u64>,
@@ -38,7 +41,7 @@ pub struct AuditList {
     pub events: Vec<AuditItem>,
     /// How many are listed.
     pub count: usize,
-    /// Continue with this, if there may be more.
+    /// Continue with this, if there may be more: after so many events as were asked for, or 100,000 that were looked at.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<u64>,
 }
@@ -76,6 +79,11 @@ pub async fn list(app: &App, caller: &Caller, args: ListAudit) -> Result<AuditLi
     let since = args
         .hours
         .map(|hours| Time::now().minus_seconds(u32::try_from(hours.saturating_mul(3600)).unwrap_or(u32::MAX)));
+    let asked = match &request {
+        Some(id) => app.store.glance(id).await?.map(|request| request.created_at.minus_seconds(CLOCKS_APART)),
+        None => None,
+    };
+    let since = since.max(asked);
     let is_wanted = |entry: &Entry| {
         project.as_ref().is_none_or(|project| entry.project.as_ref() == Some(project))
             && request.as_ref().is_none_or(|request| entry.request_id == *request)

@@ -7,6 +7,7 @@ use super::execution;
 use super::transition::transition;
 use crate::model::approver::Approver;
 use crate::model::audit::{Actor, Entry, EventKind};
+use crate::model::decision::{Context, Objection, objection};
 use crate::model::error::{ErrorCode, UserError};
 use crate::model::ids::RequestId;
 use crate::model::request::{Decision, Event, Request, Status, Verdict};
@@ -51,24 +52,23 @@ pub async fn decide(
     channel: &str,
 ) -> Result<Decided, UserError> {
     if !approver.may_decide {
+        // Who may not decide is told nothing of a request, not even that there is none.
         if let Ok(id) = RequestId::parse(id)
             && let Some(request) = app.store.request(&id).await?
         {
-            refuse(app, approver, channel, &request, "not_an_approver").await;
+            refuse(app, approver, channel, &request, Objection::NotAnApprover).await;
         }
-        return Err(no_permission(
-            "Only an approver decides.",
-            "Have an approver decide it, or an admin make you one.",
-        ));
+        return Err(not_an_approver());
     }
     for _ in 0..ATTEMPTS {
         let request = find_any(app, id).await?;
-        if let Err((why, error)) = may_decide(app, approver, &request, verdict).await? {
-            if why == "second_press" {
+        let (context, now) = (context(app, &request).await?, Time::now());
+        if let Some(why) = objection(approver, &request, &context, verdict, now) {
+            if why == Objection::SecondPress {
                 repeat(app, approver, &request, verdict).await;
             }
             refuse(app, approver, channel, &request, why).await;
-            return Err(error);
+            return Err(refusal(why, &request, now));
         }
         // Nobody would carry the decision out without an execution; starting one that runs changes nothing.
         execution::ensure_started(app, &request).await?;
@@ -90,74 +90,49 @@ pub async fn decide(
     Err(StoreError::Conflict.into())
 }
 
-/// Why a press does not count: a word for the record, and what the approver is told.
-type Refusal = (&'static str, UserError);
-
-async fn may_decide(
-    app: &App,
-    approver: &Approver,
-    request: &Request,
-    verdict: Verdict,
-) -> Result<Result<(), Refusal>, UserError> {
-    if approver.is_holder_of(&request.caller) {
-        let error = no_permission("Nobody decides a request of their own.", "Have another approver decide it.");
-        return Ok(Err(("own_request", error)));
-    }
+/// What a decision about a request depends on beside the request itself.
+pub(super) async fn context(app: &App, request: &Request) -> Result<Context, UserError> {
     let project = match &request.project {
         Some(project) => app.store.project(project).await?,
         None => None,
     };
-    if let Some(project) = project.filter(|project| !project.is_decided_by(approver)) {
-        let sentence = format!("You are not among those who decide about the project {}.", project.project_id);
-        return Ok(Err((
-            "not_an_approver_of_the_project",
-            no_permission(&sentence, "Have one of its approvers decide it."),
-        )));
-    }
-    let now = Time::now();
-    match request.status_at(now) {
-        Status::PendingApproval => {}
-        Status::Ready => {
-            let error = UserError::new(
-                ErrorCode::Conflict,
-                "This request waits for its files and cannot be decided yet.",
-                "Wait until it is confirmed.",
-            );
-            return Ok(Err(("not_asked_yet", error)));
+    let deploy = match request.infrastructure_plan() {
+        Some(plan) => app.store.request(&plan.parent).await?,
+        None => None,
+    };
+    Ok(Context { project, deploy })
+}
+
+/// What an approver is told whose press does not count.
+pub(super) fn refusal(why: Objection, request: &Request, now: Time) -> UserError {
+    let conflict = |sentence: &str, way_out: &str| UserError::new(ErrorCode::Conflict, sentence, way_out);
+    match why {
+        Objection::NotAnApprover => not_an_approver(),
+        Objection::OwnRequest => {
+            no_permission("Nobody decides a request of their own.", "Have another approver decide it.")
         }
-        Status::Expired => return Ok(Err(("late", already_handled(request, now)))),
-        _ => return Ok(Err(("second_press", already_handled(request, now)))),
-    }
-    if !request.offered.contains(&verdict) {
-        let error = UserError::new(
-            ErrorCode::Conflict,
+        Objection::NotOfTheProject => {
+            let project = request.project.as_ref().map(ToString::to_string).unwrap_or_default();
+            let sentence = format!("You are not among those who decide about the project {project}.");
+            no_permission(&sentence, "Have one of its approvers decide it.")
+        }
+        Objection::NotAskedYet => {
+            conflict("This request waits for its files and cannot be decided yet.", "Wait until it is confirmed.")
+        }
+        Objection::Late | Objection::SecondPress => already_handled(request, now),
+        Objection::NotOffered => conflict(
             "This decision was not offered for this request.",
             "Decide it in one of the ways that its prompt offers.",
-        );
-        return Ok(Err(("not_offered", error)));
-    }
-    let approved_before = request.first_approval.as_ref().is_some_and(|first| first.is_by(approver));
-    if verdict == Verdict::Approve && approved_before {
-        let error = UserError::new(
-            ErrorCode::Conflict,
+        ),
+        Objection::SamePerson => conflict(
             "You have approved this already; another approver must approve it as well.",
             "Have another approver decide it.",
-        );
-        return Ok(Err(("same_person", error)));
+        ),
+        Objection::DeployHasEnded => conflict(
+            "The deploy that asks this has ended; nothing will be done.",
+            "Look at it with bouncer_deploy_status.",
+        ),
     }
-    if let Some(plan) = request.infrastructure_plan() {
-        let deploy = app.store.request(&plan.parent).await?;
-        let goes_on = deploy.is_some_and(|deploy| deploy.status == Status::Running && deploy.cancellation.is_none());
-        if !goes_on {
-            let error = UserError::new(
-                ErrorCode::Conflict,
-                "The deploy that asks this has ended; nothing will be done.",
-                "Look at it with bouncer_deploy_status.",
-            );
-            return Ok(Err(("deploy_has_ended", error)));
-        }
-    }
-    Ok(Ok(()))
 }
 
 /// Stores the press; nothing when the request has moved on since it was read.
@@ -214,12 +189,17 @@ async fn repeat(app: &App, approver: &Approver, request: &Request, verdict: Verd
 }
 
 /// Records a press that does not count. The refusal stands whether or not it could be recorded.
-async fn refuse(app: &App, approver: &Approver, channel: &str, request: &Request, why: &'static str) {
+async fn refuse(app: &App, approver: &Approver, channel: &str, request: &Request, why: Objection) {
+    let why = why.as_str();
     tracing::warn!(request_id = %request.request_id, by = %approver.id, channel, why, "a press does not count");
     let entry = Entry::new(EventKind::Refused, Actor::approver(approver, channel), request).because(why);
     if let Err(error) = app.store.record(entry).await {
         tracing::error!(request_id = %request.request_id, %error, "a refusal could not be recorded");
     }
+}
+
+fn not_an_approver() -> UserError {
+    no_permission("Only an approver decides.", "Have an approver decide it, or an admin make you one.")
 }
 
 fn no_permission(sentence: &str, way_out: &str) -> UserError {

@@ -1,19 +1,22 @@
 //! Looking at a request before deciding: what it is, where it stands, and the whole of what it would change.
 
+mod deploy;
+mod standing;
+
+pub use deploy::{DeployLook, deploy, deploy_and_question};
+pub use standing::{Standing, context_of, risks, standing, standing_of};
+
 use super::app::App;
 use super::approval::find;
-use super::prompts::{Sites, in_one_line, prompt_between, prompt_of, stage};
+use super::prompts::{Sites, in_one_line, prompt_between, prompt_of};
 use super::staging::blob_key;
-use super::status::{RequestStatus, status_of};
 use crate::aws::objects::ObjectError;
 use crate::model::caller::{Caller, Role};
-use crate::model::digest::Sha256;
 use crate::model::error::UserError;
 use crate::model::ids::{ProjectId, RequestId};
 use crate::model::manifest::{Entry, Manifest};
-use crate::model::prompt::{Content, Prompt, Stage};
+use crate::model::prompt::{Content, Prompt};
 use crate::model::request::Request;
-use crate::model::review::Review;
 use crate::model::text_diff::{Difference, compare};
 use crate::model::time::Time;
 
@@ -32,22 +35,6 @@ pub struct Look {
     pub standing: Standing,
     /// Of a site: what would change.
     pub site: Option<SiteLook>,
-}
-
-/// What of a request changes while it is looked at.
-pub struct Standing {
-    /// In the words of `bouncer_status`.
-    pub status: RequestStatus,
-    /// What can be done with it.
-    pub stage: Stage,
-    /// Whether this caller's decision would be taken.
-    pub may_decide: bool,
-    /// Whether it is this caller's own, which nobody decides.
-    pub is_own: bool,
-    /// What must be confirmed before a yes, a sentence each.
-    pub risks: Vec<String>,
-    /// What an approval is bound to.
-    pub plan_hash: Option<Sha256>,
 }
 
 /// What a site's deploy would change.
@@ -103,7 +90,8 @@ pub async fn look(app: &App, caller: &Caller, id: &str, page: usize) -> Result<L
     {
         backend.review.hide_parameters();
     }
-    Ok(Look { prompt, standing: standing(request, caller, Time::now()), site })
+    let context = context_of(app, &request).await?;
+    Ok(Look { prompt, standing: standing(request, &context, caller, Time::now()), site })
 }
 
 /// A request that this caller may see, for those who look again and again.
@@ -114,28 +102,6 @@ pub async fn visible(app: &App, caller: &Caller, id: &str) -> Result<Request, Us
 /// The request of an id, whoever may see it.
 pub async fn request(app: &App, id: &RequestId) -> Result<Option<Request>, UserError> {
     Ok(app.store.request(id).await?)
-}
-
-/// Where a request stands for a caller who may see it.
-pub fn standing(request: Request, caller: &Caller, now: Time) -> Standing {
-    let is_own = request.caller == caller.id;
-    Standing {
-        stage: stage(&request, now),
-        may_decide: caller.role >= Role::Approver && !is_own,
-        is_own,
-        risks: risks(&request),
-        plan_hash: request.plan_hash,
-        status: status_of(request, now),
-    }
-}
-
-/// What must be confirmed before a yes, a sentence each.
-pub fn risks(request: &Request) -> Vec<String> {
-    let mut risks = request.review.as_ref().map(Review::risks).unwrap_or_default();
-    if request.frontend_plan().is_some_and(|plan| plan.mass_delete) {
-        risks.push("It takes away more than half of the site's files.".to_owned());
-    }
-    risks
 }
 
 async fn site_look(app: &App, project: &ProjectId, sites: &Sites, page: usize) -> Result<SiteLook, UserError> {
@@ -234,6 +200,7 @@ async fn text(app: &App, project: &ProjectId, entry: &Entry) -> Result<Option<St
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::digest::Sha256;
     use crate::model::paths::SitePath;
 
     fn entry(path: &str, content: &str) -> Entry {

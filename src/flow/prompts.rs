@@ -150,9 +150,7 @@ pub(super) fn stage(request: &Request, now: Time) -> Stage {
             approved_by: request.approved_by(),
             approvals_required: request.approvals_required,
         },
-        Status::Approved | Status::Running => {
-            Stage::Running { decided_by, hint: hint(request, now).unwrap_or_default() }
-        }
+        Status::Approved | Status::Running => Stage::Running { decided_by, hint: hint(request, now) },
         Status::Completed => ended(Outcome::Completed),
         Status::Failed if said(request, "deploy_status") == Some("partial_deploy") => ended(Outcome::PartlyDeployed),
         Status::Failed => ended(Outcome::Failed),

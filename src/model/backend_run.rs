@@ -3,6 +3,7 @@
 
 use super::changeset::ChangeClass;
 use super::digest::Sha256;
+use super::hint::{Doing, Hint, HowFar};
 use super::ids::RequestId;
 use super::stack_progress::{StackAction, StackProgress};
 use super::time::Time;
@@ -166,22 +167,21 @@ impl BackendRun {
     }
 
     /// The sentence of `progress_hint`.
-    pub fn hint(&self) -> String {
+    pub fn hint(&self) -> Hint {
         match self.step {
-            BackendStep::Starting => "Starting: the decision is stored".into(),
-            BackendStep::FetchingSource => "Fetching the source of the commit".into(),
+            BackendStep::Starting => Doing::Starting.into(),
+            BackendStep::FetchingSource => Doing::FetchingSource.into(),
             BackendStep::Building => match &self.build {
-                Some(build) => format!("Building: {} phase", build.phase),
-                None => "Starting the build".into(),
+                Some(build) => Doing::Building.at(HowFar::Phase(build.phase.clone())),
+                None => Doing::StartingBuild.into(),
             },
-            BackendStep::ComparingStack => "Comparing the stack with the template".into(),
-            BackendStep::AwaitingApproval => "Waiting for infrastructure approval".into(),
+            BackendStep::ComparingStack => Doing::ComparingStack.into(),
+            BackendStep::AwaitingApproval => Doing::AwaitingInfrastructure.into(),
             BackendStep::ChangingStack => match (&self.stack, self.change_set.as_ref().map(|set| set.kind)) {
                 (Some(stack), _) => stack.hint(),
-                (None, Some(ChangeSetKind::Create)) => "Creating stack".into(),
-                (None, _) => "Updating stack".into(),
+                (None, kind) => Doing::ChangingStack(kind.unwrap_or(ChangeSetKind::Update).into()).into(),
             },
-            BackendStep::Finishing => "Finishing: the stack is up to date".into(),
+            BackendStep::Finishing => Doing::Finishing.into(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! How far a running deploy is, in numbers and in one sentence that reads the same everywhere.
 
+use super::hint::{Doing, Hint, HowFar};
 use super::manifest::Phase;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -81,17 +82,17 @@ impl Progress {
     }
 
     /// The sentence of `progress_hint`.
-    pub fn hint(&self) -> String {
-        let files = format!("{} of {} files", self.files_done, self.files_total);
+    pub fn hint(&self) -> Hint {
+        let files = HowFar::Files(self.files_done, self.files_total);
         match self.step {
-            Step::Starting => "Starting: the decision is stored".into(),
-            Step::Comparing => "Comparing the bucket with the approved files".into(),
-            Step::PublishingAssets => format!("Publishing assets: {files}"),
-            Step::PublishingPages => format!("Publishing pages: {files}"),
-            Step::Adopting if self.files_total == 0 => "Looking at what the bucket holds".into(),
-            Step::Adopting => format!("Reading the bucket: {files}"),
-            Step::Pruning => "Removing what nothing needs any more".into(),
-            Step::Finishing => "Live; closing the records".into(),
+            Step::Starting => Doing::Starting.into(),
+            Step::Comparing => Doing::ComparingBucket.into(),
+            Step::PublishingAssets => Doing::PublishingAssets.at(files),
+            Step::PublishingPages => Doing::PublishingPages.at(files),
+            Step::Adopting if self.files_total == 0 => Doing::LookingAtBucket.into(),
+            Step::Adopting => Doing::ReadingBucket.at(files),
+            Step::Pruning => Doing::Pruning.into(),
+            Step::Finishing => Doing::ClosingRecords.into(),
         }
     }
 }

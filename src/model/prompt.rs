@@ -1,6 +1,7 @@
 //! What an approver is asked, in parts. A channel turns it into its own form; no part of it is markup.
 
 use super::commit::CommitSha;
+use super::hint::Hint;
 use super::ids::{DeployId, ProjectId, ReleaseId, RequestId};
 use super::manifest::ChangeCounts;
 use super::project::FrontendTarget;
@@ -136,7 +137,7 @@ pub enum Stage {
         /// Who decided.
         decided_by: Option<String>,
         /// The sentence of `progress_hint`.
-        hint: String,
+        hint: Option<Hint>,
     },
     /// Over.
     Ended {

@@ -86,6 +86,9 @@ pub struct MassDelete {
 }
 
 impl MassDelete {
+    /// What an approver of such a deploy is warned of, wherever they look at it.
+    pub const WARNING: &'static str = "More than half of the site would be gone.";
+
     /// Whether a site that takes the place of an earlier one leaves out more than half of its pages, or is less than half
     /// as many files. Names of other files say nothing: build tools change them all. Up to four files are never
     /// too many.

@@ -86,10 +86,11 @@ impl Store {
         let Ok(mut known) = tokio::time::timeout(PATIENCE, self.end.lock()).await else {
             return Err(crowded("Queue").into());
         };
+        let seen = known.clone();
         for attempt in 0..ATTEMPTS {
             let end = match known.take() {
                 Some(end) => Some(end),
-                None => self.audit_end().await?,
+                None => self.end_after(seen.as_ref()).await?,
             };
             let event = ChainedEvent::after(end.as_ref(), entry.clone())
                 .map_err(|error| StoreError::unreadable(&name, error))?;
@@ -118,6 +119,16 @@ impl Store {
             tokio::time::sleep(Duration::from_millis(rand::random_range(1..=10 * u64::from(attempt + 1)))).await;
         }
         Err(crowded("Contention").into())
+    }
+
+    /// The end as it is stored. It only ever grows, so one before what this process has seen means that events are gone.
+    async fn end_after(&self, seen: Option<&Link>) -> Result<Option<Link>, StoreError> {
+        let end = self.audit_end().await?;
+        let (now, before) = (end.as_ref().map_or(END, |end| end.number), seen.map_or(END, |seen| seen.number));
+        if now < before {
+            tracing::error!(before, now, "the audit chain's end has moved back: events are gone");
+        }
+        Ok(end)
     }
 
     async fn is_at_its_place(&self, link: &Link) -> Result<bool, StoreError> {

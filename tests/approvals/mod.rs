@@ -4,7 +4,9 @@ mod audit;
 mod interleavings;
 mod limits;
 mod people;
+mod schedules;
 mod secrets;
+mod tampering;
 
 use serde_json::{Value, json};
 

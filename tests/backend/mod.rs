@@ -8,6 +8,7 @@ mod faults;
 mod main_line;
 mod nested;
 mod stopping;
+mod telegram;
 mod world;
 
-pub use world::World;
+pub use world::{STACK, Scripted, World};

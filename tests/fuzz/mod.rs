@@ -7,12 +7,12 @@ mod names;
 mod values;
 
 /// How many cases a test tries that has so many usually.
-fn cases(usually: u32) -> u32 {
+pub fn cases(usually: u32) -> u32 {
     std::env::var("PROPTEST_CASES").map_or(usually, |text| text.parse().expect("PROPTEST_CASES is a number"))
 }
 
 /// The same in every run unless told otherwise.
-fn seed() -> u64 {
+pub fn seed() -> u64 {
     let seed = std::env::var("FUZZ_SEED").map_or(6, |text| text.parse().expect("FUZZ_SEED is a number"));
     println!("FUZZ_SEED={seed}");
     seed

@@ -67,7 +67,7 @@ impl Server {
 }
 
 /// Serves a stand-in on a port of its own until the test ends; gives its address.
-pub(super) async fn listen(router: axum::Router) -> String {
+pub async fn listen(router: axum::Router) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("its address"));
     tokio::spawn(async move { axum::serve(listener, router).await });

@@ -3,8 +3,9 @@
 use serde_json::json;
 
 use super::sessions::{approver_key, page_url, sign_in_link};
-use crate::backend::World;
-use crate::support::{Options, Role, Server, run_browser};
+use crate::backend::{STACK, Scripted, World};
+use crate::support::{Change, CloudFormation, Options, Role, Server, listen, run_browser};
+use crate::tools::accepted;
 
 /// Windows are short unless a request asks for a longer one, and the page has a second name.
 const ARGUMENTS: &[&str] = &["--approval-window", "3", "--allowed-host", "page.localhost"];
@@ -54,8 +55,76 @@ async fn a_change_set_that_loses_tables_is_red() {
     world.push("Take orders", &tables(&[("Orders", "orders"), ("Carts", "carts")]));
     assert_eq!(world.deploy().await["status"], "SUCCESS");
     world.push("Move the orders, drop the carts", &tables(&[("Orders", "orders-by-post")]));
-    world.asked().await;
+    let why = json!({
+        "project": "shop", "reason": "Orders by post for the winter; nobody fills carts any more",
+        "source": "Harbour bot (orders)",
+    });
+    accepted(world.server.tool(Role::Agent, "bouncer_deploy", why).await);
     let keys = json!({ "approver": world.server.key(Role::Approver) });
     let place = json!({ "url": page_url(&world.server), "keys": keys });
     run_browser("infrastructure.mjs", &world.server, place).await;
+}
+
+const FUNCTION: &str = "AWS::Lambda::Function";
+const TABLE: &str = "AWS::DynamoDB::Table";
+
+/// Everything that CloudFormation does, when the browser gives the cue for it.
+fn cues(cloudformation: &CloudFormation) -> axum::Router {
+    let (works, fails) = (cloudformation.clone(), cloudformation.clone());
+    let orders = CloudFormation::child(STACK, "Orders");
+    let shelf = CloudFormation::child(&orders, "Shelf");
+    let work = {
+        let (orders, shelf) = (orders.clone(), shelf.clone());
+        move || {
+            works.resource(STACK, "Front", FUNCTION, "UPDATE_IN_PROGRESS", "");
+            works.resource(STACK, "Front", FUNCTION, "UPDATE_COMPLETE", "");
+            works.nested(STACK, "Orders", "UPDATE_IN_PROGRESS", "");
+            works.stack(&orders, "UPDATE_IN_PROGRESS", "");
+            works.nested(&orders, "Shelf", "UPDATE_IN_PROGRESS", "");
+            works.stack(&shelf, "UPDATE_IN_PROGRESS", "");
+            works.resource(&shelf, "Archive", TABLE, "CREATE_IN_PROGRESS", "");
+            std::future::ready("")
+        }
+    };
+    let fail = move || {
+        let listing = |name: &str| format!("The following resource(s) failed to update: [{name}].");
+        let embedded = |stack: &str| {
+            format!(
+                "Embedded stack arn:aws:cloudformation:us-east-1:000000000000:stack/{stack}/1 was not successfully \
+                 updated. Currently in UPDATE_ROLLBACK_IN_PROGRESS with reason: {}",
+                listing("Archive")
+            )
+        };
+        fails.resource(
+            &shelf,
+            "Archive",
+            TABLE,
+            "CREATE_FAILED",
+            "User: shop is not authorized to perform: dynamodb:CreateTable",
+        );
+        fails.stack(&shelf, "UPDATE_ROLLBACK_IN_PROGRESS", "The following resource(s) failed to create: [Archive].");
+        fails.nested(&orders, "Shelf", "UPDATE_FAILED", &embedded(&shelf));
+        fails.resource(&orders, "Take", FUNCTION, "UPDATE_FAILED", "Resource update cancelled");
+        fails.stack(&orders, "UPDATE_ROLLBACK_IN_PROGRESS", &listing("Shelf"));
+        fails.nested(STACK, "Orders", "UPDATE_FAILED", &embedded(&orders));
+        fails.stack(STACK, "UPDATE_ROLLBACK_IN_PROGRESS", &listing("Orders"));
+        for stack in [shelf.as_str(), orders.as_str(), STACK] {
+            fails.stack(stack, "UPDATE_ROLLBACK_COMPLETE", "");
+        }
+        std::future::ready("")
+    };
+    axum::Router::new().route("/work", axum::routing::post(work)).route("/fail", axum::routing::post(fail))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deploys_page_follows_it_down_to_the_cause() {
+    let shop = Scripted::new().await;
+    let shelf = Change::nested("Shelf", vec![Change::of("Add", "Archive", TABLE)]);
+    shop.cloudformation.plan(vec![Change::code("Front"), Change::nested("Orders", vec![Change::code("Take"), shelf])]);
+    let deploy = shop.changes().await;
+    let server = &shop.world.server;
+    let cues = listen(cues(&shop.cloudformation)).await;
+    let keys = json!({ "approver": server.key(Role::Approver) });
+    let place = json!({ "url": page_url(server), "keys": keys, "deploy": deploy, "cues": cues });
+    run_browser("deploy.mjs", server, place).await;
 }

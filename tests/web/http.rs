@@ -213,7 +213,7 @@ async fn an_agent_sees_its_own_requests_alone() {
 
     assert!(mine.get(&server, "/").await.text().await.unwrap().contains(&id));
     let page = mine.get(&server, &format!("/requests/{id}")).await.text().await.unwrap();
-    assert!(page.contains("This is your own request") && !page.contains("value=\"approve\""), "{page}");
+    assert!(page.contains("Only an approver decides.") && !page.contains("value=\"approve\""), "{page}");
     assert!(!other.get(&server, "/").await.text().await.unwrap().contains(&id));
     for path in ["", "/live", "/events", "/preview"] {
         let answer = other.get(&server, &format!("/requests/{id}{path}")).await;

@@ -120,8 +120,8 @@ impl Renderer {
                     text = self.quoted(text.plain(" "), &approved_by.join(", "), NAME);
                 }
             }
-            Stage::Running { hint, .. } if !hint.is_empty() => {
-                text = text.and(self.field(words.progress, hint, SENTENCE));
+            Stage::Running { hint: Some(hint), .. } => {
+                text = text.and(self.field(words.progress, &words.hint(hint), SENTENCE));
             }
             Stage::Ended { detail: Some(detail), .. } => {
                 text = text.and(self.field(words.detail, detail, 2 * SENTENCE));

@@ -1,5 +1,8 @@
 //! The catalogue: everything Telegram's users read, in every language. A message exists in all of them or does not compile.
 
+use crate::model::hint::{Doing, Hint, HowFar};
+use crate::model::stack_progress::StackAction;
+
 /// A language of the messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Language {
@@ -110,6 +113,44 @@ catalogue! {
     change: "change", "變更";
     add: "add", "新增";
     import: "import", "匯入";
+    // What is going on while the work is done, and how far it is: the sentences of `progress_hint`.
+    awaiting_approval: "Waiting for approval", "等待核准";
+    starting: "Starting: the decision is stored", "開始執行：決定已儲存";
+    starting_upkeep: "Starting", "開始執行";
+    looking_at_bucket: "Looking at what the bucket holds", "正在查看儲存桶的內容";
+    reading_bucket: "Reading the bucket", "正在讀取儲存桶";
+    pruning: "Removing what nothing needs any more", "正在移除不再需要的檔案";
+    comparing_bucket: "Comparing the bucket with the approved files", "正在比對儲存桶與已核准的檔案";
+    publishing_assets: "Publishing assets", "正在發佈資源檔案";
+    publishing_pages: "Publishing pages", "正在發佈頁面";
+    closing_records: "Live; closing the records", "已上線，正在完成紀錄";
+    fetching_source: "Fetching the source of the commit", "正在取得提交的原始碼";
+    starting_build: "Starting the build", "正在啟動建置";
+    building: "Building", "正在建置";
+    comparing_stack: "Comparing the stack with the template", "正在比對堆疊與範本";
+    awaiting_infrastructure: "Waiting for infrastructure approval", "等待基礎設施變更的核准";
+    creating_stack: "Creating stack", "正在建立堆疊";
+    updating_stack: "Updating stack", "正在更新堆疊";
+    importing_into_stack: "Importing into stack", "正在匯入堆疊";
+    deleting_stack: "Deleting stack", "正在刪除堆疊";
+    stack_created: "Stack created", "堆疊已建立";
+    stack_updated: "Stack updated", "堆疊已更新";
+    stack_imported_into: "Stack imported into", "已匯入堆疊";
+    stack_deleted: "Stack deleted", "堆疊已刪除";
+    stack_not_created: "Stack not created: it failed and was left as it is", "堆疊未能建立：失敗後維持現狀";
+    stack_not_updated: "Stack not updated: it failed and was left as it is", "堆疊未能更新：失敗後維持現狀";
+    stack_not_imported_into: "Stack not imported into: it failed and was left as it is", "未能匯入堆疊：失敗後維持現狀";
+    stack_not_deleted: "Stack not deleted: it failed and was left as it is", "堆疊未能刪除：失敗後維持現狀";
+    cleaning_up: "Cleaning up after the update", "更新後正在清理";
+    rolling_back: "Rolling back", "正在復原";
+    rolled_back: "Rolled back: the change failed and was undone", "已復原：變更失敗，已還原";
+    rollback_failed: "Rollback failed: the stack needs a person", "復原失敗：堆疊需要人工處理";
+    finishing: "Finishing: the stack is up to date", "即將完成：堆疊已是最新狀態";
+    and_so_far: "{}: {}", "{}：{}";
+    in_phase: "{} phase", "{} 階段";
+    files_so_far: "{} of {} files", "{} / {} 個檔案";
+    resource_so_far: "{} of {} resource", "{} / {} 項資源";
+    resources_so_far: "{} of {} resources", "{} / {} 項資源";
     // Buttons.
     approve: "✅ Approve", "✅ 核准";
     reject: "❌ Reject", "❌ 拒絕";
@@ -147,6 +188,60 @@ catalogue! {
     unavailable: "This cannot be answered now; please try again.", "目前無法回覆，請再試一次。";
 }
 
+impl Words {
+    /// Where a deploy is right now, as `progress_hint` says it in English.
+    pub fn hint(&self, hint: &Hint) -> String {
+        let so_far = match &hint.how_far {
+            HowFar::Unsaid => return self.doing(hint.doing).to_owned(),
+            HowFar::Phase(phase) => fill(self.in_phase, &[phase]),
+            HowFar::Files(done, total) => fill(self.files_so_far, &[&done.to_string(), &total.to_string()]),
+            HowFar::Resources(done, total) => {
+                let words = if *total == 1 { self.resource_so_far } else { self.resources_so_far };
+                fill(words, &[&done.to_string(), &total.to_string()])
+            }
+        };
+        fill(self.and_so_far, &[self.doing(hint.doing), &so_far])
+    }
+
+    fn doing(&self, doing: Doing) -> &'static str {
+        use StackAction as A;
+        match doing {
+            Doing::AwaitingApproval => self.awaiting_approval,
+            Doing::Starting => self.starting,
+            Doing::StartingUpkeep => self.starting_upkeep,
+            Doing::LookingAtBucket => self.looking_at_bucket,
+            Doing::ReadingBucket => self.reading_bucket,
+            Doing::Pruning => self.pruning,
+            Doing::ComparingBucket => self.comparing_bucket,
+            Doing::PublishingAssets => self.publishing_assets,
+            Doing::PublishingPages => self.publishing_pages,
+            Doing::ClosingRecords => self.closing_records,
+            Doing::FetchingSource => self.fetching_source,
+            Doing::StartingBuild => self.starting_build,
+            Doing::Building => self.building,
+            Doing::ComparingStack => self.comparing_stack,
+            Doing::AwaitingInfrastructure => self.awaiting_infrastructure,
+            Doing::ChangingStack(A::Create) => self.creating_stack,
+            Doing::ChangingStack(A::Update) => self.updating_stack,
+            Doing::ChangingStack(A::Import) => self.importing_into_stack,
+            Doing::ChangingStack(A::Delete) => self.deleting_stack,
+            Doing::ChangedStack(A::Create) => self.stack_created,
+            Doing::ChangedStack(A::Update) => self.stack_updated,
+            Doing::ChangedStack(A::Import) => self.stack_imported_into,
+            Doing::ChangedStack(A::Delete) => self.stack_deleted,
+            Doing::FailedStack(A::Create) => self.stack_not_created,
+            Doing::FailedStack(A::Update) => self.stack_not_updated,
+            Doing::FailedStack(A::Import) => self.stack_not_imported_into,
+            Doing::FailedStack(A::Delete) => self.stack_not_deleted,
+            Doing::CleaningUp => self.cleaning_up,
+            Doing::RollingBack => self.rolling_back,
+            Doing::RolledBack => self.rolled_back,
+            Doing::RollbackFailed => self.rollback_failed,
+            Doing::Finishing => self.finishing,
+        }
+    }
+}
+
 /// Puts values in the places of a message.
 pub fn fill(message: &str, values: &[&str]) -> String {
     let mut values = values.iter();
@@ -158,6 +253,7 @@ pub fn fill(message: &str, values: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::removal::MassDelete;
     use std::collections::BTreeSet;
 
     #[test]
@@ -169,7 +265,8 @@ mod tests {
             let lines = |text: &str| text.lines().count();
             assert_eq!(lines(english), lines(chinese), "{name} has other lines");
             let is_translated = |c: char| ('\u{4E00}'..='\u{9FFF}').contains(&c);
-            assert!(chinese.chars().any(is_translated) || *name == "so_far", "{name} is not translated");
+            let has_no_words = ["so_far", "and_so_far"].contains(name);
+            assert!(chinese.chars().any(is_translated) || has_no_words, "{name} is not translated");
             assert!(!english.chars().any(is_translated), "{name} is not English");
             assert!(chinese.chars().count() <= 200 || *name == "help", "{name} does not fit an answer to a press");
         }
@@ -188,6 +285,34 @@ mod tests {
             let different: BTreeSet<&str> = labels.iter().copied().collect();
             assert_eq!(different.len(), labels.len());
         }
+    }
+
+    #[test]
+    fn a_warning_is_the_same_as_everywhere() {
+        assert!(ENGLISH.mass_delete.ends_with(MassDelete::WARNING));
+    }
+
+    /// A tool and a message say the same of a deploy, and no two things are said alike in any language.
+    #[test]
+    fn what_goes_on_is_said_as_everywhere() {
+        let how_far = [
+            HowFar::Unsaid,
+            HowFar::Phase("PRE_BUILD".to_owned()),
+            HowFar::Files(3, 12),
+            HowFar::Resources(0, 1),
+            HowFar::Resources(2, 5),
+        ];
+        let hints = Doing::all().into_iter().flat_map(|doing| how_far.clone().map(|how_far| doing.at(how_far)));
+        let hints: Vec<Hint> = hints.collect();
+        for hint in &hints {
+            assert_eq!(ENGLISH.hint(hint), hint.to_string());
+        }
+        for (language, _) in Language::ALL {
+            let said: BTreeSet<String> = hints.iter().map(|hint| language.words().hint(hint)).collect();
+            assert_eq!(said.len(), hints.len(), "{language:?}");
+        }
+        let assets = Doing::PublishingAssets.at(HowFar::Files(3, 12));
+        assert_eq!(TRADITIONAL_CHINESE.hint(&assets), "正在發佈資源檔案：3 / 12 個檔案");
     }
 
     #[test]

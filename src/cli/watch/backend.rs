@@ -1,7 +1,8 @@
 //! What a backend's status tells beside what that of any deploy tells: the commit, and the cause of a failure.
 
-use super::tree::{self, FailedResource};
+use super::tree;
 use crate::cli::output::{plain, shorten, write_field};
+use crate::model::failure::FailedResource;
 use serde::Deserialize;
 use std::fmt::{self, Write};
 

@@ -1,64 +1,20 @@
 //! The failed resources of a deploy as a tree: the cause first, nested stacks as branches.
 
 use crate::cli::output::{plain, shorten};
-use crate::model::failure::readable;
+use crate::model::failure::{Branch, FailedResource, readable, tree};
 use anstyle::{AnsiColor, Style};
-use serde::Deserialize;
 use std::fmt::{self, Write};
 
 /// How many resources are shown.
 const SHOWN: usize = 50;
 /// How many characters of a name or reason are shown.
 const TEXT_LENGTH: usize = 400;
-/// CloudFormation's type of a stack, nested or not.
-const STACK: &str = "AWS::CloudFormation::Stack";
-
-/// A resource that failed, as the tools tell of it.
-#[derive(Debug, Clone, Deserialize)]
-pub(super) struct FailedResource {
-    resource: String,
-    #[serde(rename = "type", default)]
-    resource_type: String,
-    #[serde(default)]
-    status: String,
-    #[serde(default)]
-    reason: String,
-    #[serde(default)]
-    stack: String,
-    #[serde(default)]
-    cascade: bool,
-}
-
-impl FailedResource {
-    /// Whether it is the row that a stack has of itself.
-    fn is_own_row(&self) -> bool {
-        self.resource == self.stack && matches!(self.resource_type.as_str(), "" | STACK)
-    }
-
-    /// Whether it stands, in its own stack, for another one. CloudFormation names a nested stack after both.
-    fn stands_for(&self, stack: &str) -> bool {
-        let of_parent = stack.strip_prefix(self.stack.as_str()).and_then(|rest| rest.strip_prefix('-'));
-        let named = of_parent.and_then(|rest| rest.strip_prefix(self.resource.as_str()));
-        self.resource_type == STACK && !self.is_own_row() && named.is_some_and(|rest| rest.starts_with('-'))
-    }
-}
-
-/// A line of the tree and what is below it.
-struct Node<'a> {
-    /// Where its first resource is in the list, which has the cause first.
-    first: usize,
-    /// The resource; a stack without a row of its own has none.
-    row: Option<&'a FailedResource>,
-    /// The stack's name, where there is no row.
-    name: &'a str,
-    below: Vec<Node<'a>>,
-}
 
 /// Writes the tree of a list that has the cause first.
 pub(super) fn render(resources: &[FailedResource], out: &mut dyn Write) -> fmt::Result {
     let shown = &resources[..resources.len().min(SHOWN)];
     let cause = shown.first();
-    for stack in stacks(shown) {
+    for stack in tree(shown) {
         line(&stack, "  ", cause, out)?;
         reason(stack.row, "    ", out)?;
         branches(&stack.below, "  ", cause, out)?;
@@ -67,64 +23,7 @@ pub(super) fn render(resources: &[FailedResource], out: &mut dyn Write) -> fmt::
     if more > 0 { writeln!(out, "  … and {more} more") } else { Ok(()) }
 }
 
-/// The row that stands for a nested stack in the stack around it. Names may fit several: the nearest is the longest.
-fn parent<'a>(stack: &str, resources: &'a [FailedResource]) -> Option<&'a FailedResource> {
-    let rows = resources.iter().filter(|row| row.stands_for(stack));
-    rows.max_by_key(|row| row.stack.len() + row.resource.len())
-}
-
-/// The names of the stacks that a list speaks of and whose parent is this row, each once.
-fn stacks_below<'a>(row: Option<&FailedResource>, resources: &'a [FailedResource]) -> Vec<&'a str> {
-    let mut names: Vec<&str> = Vec::new();
-    for name in resources.iter().map(|resource| resource.stack.as_str()) {
-        let is_below = match (parent(name, resources), row) {
-            (Some(parent), Some(row)) => std::ptr::eq(parent, row),
-            (parent, row) => parent.is_none() && row.is_none(),
-        };
-        if is_below && !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    names
-}
-
-/// The outermost stacks, that of the cause first.
-fn stacks(resources: &[FailedResource]) -> Vec<Node<'_>> {
-    let mut nodes: Vec<Node<'_>> =
-        stacks_below(None, resources).into_iter().map(|name| stack(name, resources)).collect();
-    nodes.sort_by_key(|node| node.first);
-    nodes
-}
-
-fn stack<'a>(name: &'a str, resources: &'a [FailedResource]) -> Node<'a> {
-    let own = resources.iter().position(|row| row.stack == name && row.is_own_row());
-    let below = rows_of(name, resources);
-    let first = below.iter().map(|node| node.first).chain(own).min().unwrap_or(usize::MAX);
-    Node { first, row: own.map(|at| &resources[at]), name, below }
-}
-
-/// The resources of a stack, each nested stack with its own below it. A nested stack's name is longer than that of the
-/// stack around it, so this ends.
-fn rows_of<'a>(name: &str, resources: &'a [FailedResource]) -> Vec<Node<'a>> {
-    let rows = resources.iter().enumerate().filter(|(_, row)| row.stack == name && !row.is_own_row());
-    let mut nodes: Vec<Node<'a>> = rows.map(|(at, row)| resource(at, row, resources)).collect();
-    nodes.sort_by_key(|node| node.first);
-    nodes
-}
-
-fn resource<'a>(at: usize, row: &'a FailedResource, resources: &'a [FailedResource]) -> Node<'a> {
-    let inside = stacks_below(Some(row), resources);
-    let mut below: Vec<Node<'a>> = inside.iter().flat_map(|stack| rows_of(stack, resources)).collect();
-    // What a nested stack says of itself is told by its row in the stack around it, unless it is a cause.
-    let own = resources.iter().enumerate().filter(|(_, row)| inside.contains(&row.stack.as_str()));
-    let own = own.filter(|(_, row)| row.is_own_row() && !row.cascade);
-    below.extend(own.map(|(first, row)| Node { first, row: Some(row), name: "", below: vec![] }));
-    below.sort_by_key(|node| node.first);
-    let first = below.first().map_or(at, |node| node.first.min(at));
-    Node { first, row: Some(row), name: "", below }
-}
-
-fn branches(nodes: &[Node<'_>], indent: &str, cause: Option<&FailedResource>, out: &mut dyn Write) -> fmt::Result {
+fn branches(nodes: &[Branch<'_>], indent: &str, cause: Option<&FailedResource>, out: &mut dyn Write) -> fmt::Result {
     for (at, node) in nodes.iter().enumerate() {
         let is_last = at + 1 == nodes.len();
         line(node, &format!("{indent}{}", if is_last { "└─ " } else { "├─ " }), cause, out)?;
@@ -136,7 +35,7 @@ fn branches(nodes: &[Node<'_>], indent: &str, cause: Option<&FailedResource>, ou
     Ok(())
 }
 
-fn line(node: &Node<'_>, indent: &str, cause: Option<&FailedResource>, out: &mut dyn Write) -> fmt::Result {
+fn line(node: &Branch<'_>, indent: &str, cause: Option<&FailedResource>, out: &mut dyn Write) -> fmt::Result {
     let Some(row) = node.row else {
         return writeln!(out, "{indent}{}", short(node.name));
     };
@@ -166,6 +65,7 @@ fn short(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::failure::STACK_TYPE as STACK;
     use serde_json::{Value, json};
 
     fn tree(rows: Value) -> String {

@@ -10,6 +10,7 @@ use crate::model::error::UserError;
 use crate::model::ids::{DeployId, ReleaseId};
 use crate::model::manifest::ChangeCounts;
 use crate::model::prompt::FileLine;
+use crate::model::removal::MassDelete;
 use crate::model::request::{Action, Request, Status, Verdict};
 use crate::model::review::Review;
 use crate::model::time::Time;
@@ -224,10 +225,7 @@ pub async fn show(app: &App, caller: &Caller, args: WhichRequest) -> Result<Requ
         project: request.project.as_ref().map(ToString::to_string),
         target: TargetView::of(&request),
         restores: request.frontend_plan().and_then(|plan| plan.restores.clone()),
-        warning: request
-            .frontend_plan()
-            .filter(|plan| plan.mass_delete)
-            .map(|_| "More than half of the site would be gone."),
+        warning: request.frontend_plan().filter(|plan| plan.mass_delete).map(|_| MassDelete::WARNING),
         source: request.source,
         caller: CallerView { key_id: request.caller.into(), name: request.caller_name },
         reason: request.reason,

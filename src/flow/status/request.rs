@@ -6,6 +6,7 @@ use crate::flow::approval::unknown;
 use crate::model::backend_run::{BackendRun, BackendStep};
 use crate::model::caller::Caller;
 use crate::model::error::UserError;
+use crate::model::hint::{Doing, Hint};
 use crate::model::ids::{DeployId, RequestId};
 use crate::model::manifest::ChangeCounts;
 use crate::model::progress::{Progress, Step};
@@ -180,10 +181,10 @@ pub async fn status(app: &App, caller: &Caller, args: WhichRequest) -> Result<Re
 }
 
 /// Where a request is right now, in the sentence of `progress_hint`.
-pub(in crate::flow) fn hint(request: &Request, now: Time) -> Option<String> {
+pub(in crate::flow) fn hint(request: &Request, now: Time) -> Option<Hint> {
     match request.status_at(now) {
-        Status::PendingApproval => Some("Waiting for approval".to_owned()),
-        Status::Approved if request.upkeep_plan().is_some() => Some("Starting".to_owned()),
+        Status::PendingApproval => Some(Doing::AwaitingApproval.into()),
+        Status::Approved if request.upkeep_plan().is_some() => Some(Doing::StartingUpkeep.into()),
         Status::Approved => Some(Progress::starting().hint()),
         Status::Running => {
             let run = request.run.as_ref().map(BackendRun::hint);
@@ -195,7 +196,7 @@ pub(in crate::flow) fn hint(request: &Request, now: Time) -> Option<String> {
 
 pub(in crate::flow) fn status_of(request: Request, now: Time) -> RequestStatus {
     let status = request.status_at(now);
-    let hint = hint(&request, now);
+    let hint = hint(&request, now).map(|hint| hint.to_string());
     let running = status == Status::Running;
     let progress = request.run.as_ref().map(ProgressView::from);
     let progress = progress.or_else(|| request.progress.as_ref().map(ProgressView::from));

@@ -29,7 +29,7 @@ pub struct StackEvent {
 }
 
 /// The type of stacks, nested or not.
-pub(super) const STACK_TYPE: &str = "AWS::CloudFormation::Stack";
+pub const STACK_TYPE: &str = "AWS::CloudFormation::Stack";
 
 impl StackEvent {
     /// When it happened, where the text is a time. Tests and old tables carry others.

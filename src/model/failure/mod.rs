@@ -7,14 +7,16 @@ mod hints;
 mod reasons;
 mod stack;
 mod summary;
+mod tree;
 
 pub use build::{Build, BuildFailure, Phase, PhaseContext, build_failure};
-pub use events::{StackEvent, of_operation};
+pub use events::{STACK_TYPE, StackEvent, of_operation};
 pub use execution::{Execution, ExecutionFailure, HistoryEvent, execution_failure};
 pub use hints::{CommonCause, hint};
 pub use reasons::only_follows;
 pub use stack::{FailedResource, StackFailure, stack_failure};
 pub use summary::{build_summary, error_summary, execution_summary, readable};
+pub use tree::{Branch, tree};
 
 #[cfg(test)]
 mod properties;

@@ -5,6 +5,7 @@ mod cursors;
 mod marks;
 
 use super::failure::{StackEvent, only_follows, readable};
+use super::hint::{Doing, Hint, HowFar};
 use cursors::{Cursors, Position};
 use marks::{Marks, State};
 use schemars::JsonSchema;
@@ -26,6 +27,12 @@ pub enum StackAction {
     Update,
     Import,
     Delete,
+}
+
+impl StackAction {
+    /// Everything that can be done.
+    pub const ALL: [StackAction; 4] =
+        [StackAction::Create, StackAction::Update, StackAction::Import, StackAction::Delete];
 }
 
 /// How a stack operation ended.
@@ -152,25 +159,18 @@ impl StackProgress {
     }
 
     /// The sentence of `progress_hint`.
-    pub fn hint(&self) -> String {
-        let counts =
-            format!("{} of {} {}", self.done, self.total, if self.total == 1 { "resource" } else { "resources" });
-        let (now, past) = match self.action {
-            StackAction::Create => ("Creating", "created"),
-            StackAction::Update => ("Updating", "updated"),
-            StackAction::Import => ("Importing into", "imported into"),
-            StackAction::Delete => ("Deleting", "deleted"),
-        };
+    pub fn hint(&self) -> Hint {
+        let counts = HowFar::Resources(self.done, self.total);
         match self.outcome() {
-            Some(StackOutcome::Succeeded) => format!("Stack {past}: {counts}"),
-            Some(StackOutcome::RolledBack) => "Rolled back: the change failed and was undone".into(),
-            Some(StackOutcome::Failed) => format!("Stack not {past}: it failed and was left as it is"),
-            Some(StackOutcome::RollbackFailed) => "Rollback failed: the stack needs a person".into(),
-            None if self.rolling_back => format!("Rolling back: {counts}"),
+            Some(StackOutcome::Succeeded) => Doing::ChangedStack(self.action).at(counts),
+            Some(StackOutcome::RolledBack) => Doing::RolledBack.into(),
+            Some(StackOutcome::Failed) => Doing::FailedStack(self.action).into(),
+            Some(StackOutcome::RollbackFailed) => Doing::RollbackFailed.into(),
+            None if self.rolling_back => Doing::RollingBack.at(counts),
             None if self.status.as_deref().is_some_and(|status| status.contains("CLEANUP")) => {
-                format!("Cleaning up after the update: {counts}")
+                Doing::CleaningUp.at(counts)
             }
-            None => format!("{now} stack: {counts}"),
+            None => Doing::ChangingStack(self.action).at(counts),
         }
     }
 

@@ -72,10 +72,14 @@ fn an_update_is_counted_to_its_end() {
         (7, "Stack updated: 3 of 3 resources", 0),
     ] {
         let progress = progress(&by(&events, second));
-        assert_eq!((progress.hint().as_str(), progress.in_progress.len()), (hint, named), "second {second}");
+        assert_eq!(
+            (progress.hint().to_string().as_str(), progress.in_progress.len()),
+            (hint, named),
+            "second {second}"
+        );
         assert_eq!(progress.outcome().is_some(), second == 7);
     }
-    assert_eq!(progress(&[]).hint(), "Updating stack: 0 of 3 resources");
+    assert_eq!(progress(&[]).hint().to_string(), "Updating stack: 0 of 3 resources");
 }
 
 #[test]
@@ -87,7 +91,7 @@ fn more_resources_than_planned_let_the_total_grow() {
         (ROOT, "B", "CREATE_COMPLETE", 1),
         (ROOT, "C", "CREATE_IN_PROGRESS", 1),
     ]));
-    assert_eq!(progress.hint(), "Creating stack: 2 of 3 resources");
+    assert_eq!(progress.hint().to_string(), "Creating stack: 2 of 3 resources");
     assert_eq!(progress.in_progress[0].resource, "C");
 }
 
@@ -106,9 +110,9 @@ fn a_rollback_counts_what_is_undone() {
         (ROOT, ".", "UPDATE_ROLLBACK_COMPLETE", 6),
     ]);
     let halfway = progress(&by(&events, 3));
-    assert_eq!(halfway.hint(), "Rolling back: 0 of 3 resources");
+    assert_eq!(halfway.hint().to_string(), "Rolling back: 0 of 3 resources");
     assert_eq!(halfway.in_progress.iter().map(|line| line.resource.as_str()).collect::<Vec<_>>(), ["A", "B"]);
-    assert_eq!(progress(&by(&events, 5)).hint(), "Rolling back: 1 of 3 resources");
+    assert_eq!(progress(&by(&events, 5)).hint().to_string(), "Rolling back: 1 of 3 resources");
     let ended = progress(&events);
     assert_eq!(ended.outcome(), Some(StackOutcome::RolledBack));
     assert_eq!(ended.failed.len(), 2);
@@ -161,7 +165,11 @@ fn nested_stacks_are_found_followed_and_left() {
         (CHILD, ".", "UPDATE_COMPLETE", 4),
     ]);
     progress.absorb(&child);
-    assert_eq!(progress.hint(), "Updating stack: 2 of 4 resources", "both A count, the child's own row does not");
+    assert_eq!(
+        progress.hint().to_string(),
+        "Updating stack: 2 of 4 resources",
+        "both A count, the child's own row does not"
+    );
     assert_eq!(progress.open_stacks(), [ROOT], "the child has ended");
     assert_eq!(progress.outcome(), None, "but the root has not");
 
@@ -202,7 +210,7 @@ fn five_hundred_resources_stay_small() {
     assert!(size < 8 * 1024, "{size} bytes");
     let rows: Vec<_> = names.iter().map(|name| (ROOT, name.as_str(), "CREATE_COMPLETE", 2)).collect();
     progress.absorb(&stream(&rows));
-    assert_eq!(progress.hint(), "Creating stack: 500 of 500 resources");
+    assert_eq!(progress.hint().to_string(), "Creating stack: 500 of 500 resources");
 }
 
 #[test]

@@ -2,54 +2,68 @@
 
 use super::Web;
 use super::frame::{self, Place};
-use super::live::bar;
+use super::hub::Topic;
+use super::live::{bar, stream_of};
 use super::session::Visitor;
 use super::words::{duration, pill, time, title};
-use crate::flow::status::{RequestStatus, WhichRequest, status};
-use crate::model::error::UserError;
-use crate::model::failure::FailedResource;
-use crate::model::ids::DeployId;
+use crate::flow::look::{self, DeployLook};
+use crate::flow::status::RequestStatus;
+use crate::model::failure::{Branch, FailedResource, tree};
 use crate::model::request::Status;
+use crate::model::time::Time;
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Response};
 use maud::{Markup, html};
 
 /// `GET /deploys/{deploy_id}`.
 pub(super) async fn page(State(web): State<Web>, visitor: Visitor, Path(id): Path<String>) -> Response {
-    match find(&web, &visitor, &id).await {
-        Ok((deploy, question)) => {
-            let heading = title(deploy.action, deploy.project.as_deref());
-            let content = content(&deploy, question.as_ref(), &heading);
-            frame::page(Some(&visitor), Place::Elsewhere, &heading, &content).into_response()
+    match look::deploy(&web.app, &visitor.caller, &id).await {
+        Ok(look) => {
+            let (path, has_ended) = (format!("/deploys/{id}"), look.deploy.status.has_ended());
+            let content = html! {
+                div #live data-live=[(!has_ended).then(|| format!("{path}/live"))]
+                    data-events=[(!has_ended && web.hub.is_open()).then(|| format!("{path}/events"))] data-pause="2" {
+                    (part(&look))
+                }
+            };
+            frame::page(Some(&visitor), Place::Elsewhere, &heading(&look), &content).into_response()
         }
         Err(error) => frame::failed(Some(&visitor), &error),
     }
 }
 
-/// The deploy, and the question about its infrastructure if there is one.
-async fn find(web: &Web, visitor: &Visitor, id: &str) -> Result<(RequestStatus, Option<RequestStatus>), UserError> {
-    let unknown = || {
-        let shown: String = id.chars().take(80).collect();
-        UserError::not_found(format!("There is no deploy '{shown}' that you may see."), "Check the id.")
-    };
-    let deploy_id = DeployId::parse(id).map_err(|_| unknown())?;
-    let which = |request_id: String| status(&web.app, &visitor.caller, WhichRequest { request_id });
-    let deploy = which(deploy_id.request_id().into()).await.map_err(|_| unknown())?;
-    if deploy.deploy_id.as_ref() != Some(&deploy_id) {
-        return Err(unknown());
+/// `GET /deploys/{deploy_id}/live`.
+pub(super) async fn fragment(State(web): State<Web>, visitor: Visitor, Path(id): Path<String>) -> Response {
+    match look::deploy(&web.app, &visitor.caller, &id).await {
+        Ok(look) => Html(part(&look).into_string()).into_response(),
+        Err(error) => frame::failed(Some(&visitor), &error),
     }
-    let question = match deploy.backend.as_ref().and_then(|backend| backend.infrastructure_request_id.clone()) {
-        Some(question) => Some(which(question.into()).await?),
-        None => None,
-    };
-    Ok((deploy, question))
 }
 
-fn content(deploy: &RequestStatus, question: Option<&RequestStatus>, heading: &str) -> Markup {
+/// `GET /deploys/{deploy_id}/events`.
+pub(super) async fn events(State(web): State<Web>, visitor: Visitor, Path(id): Path<String>) -> Response {
+    // Whoever may see it once may see it for as long as the stream lasts.
+    let request_id = match look::deploy(&web.app, &visitor.caller, &id).await {
+        Ok(look) => look.request_id,
+        Err(error) => return frame::failed(Some(&visitor), &error),
+    };
+    stream_of(&web, Topic::Deploy(request_id), |rows| match DeployLook::of(&rows.requests, Time::now()) {
+        Some(look) => (part(&look).into_string(), look.deploy.status.has_ended()),
+        None => (String::new(), true),
+    })
+}
+
+fn heading(look: &DeployLook) -> String {
+    title(look.deploy.action, look.deploy.project.as_deref())
+}
+
+/// All of the page, which changes while the deploy runs.
+fn part(look: &DeployLook) -> Markup {
+    let DeployLook { deploy, question, .. } = look;
     html! {
-        header.subject {
+        header.subject data-stage=(if deploy.status.has_ended() { "ended" } else { "running" }) {
             p.kind { "Deploy" }
-            h1 { (heading) }
+            h1 { (heading(look)) }
             p.meta {
                 (pill(deploy.status))
                 @if let Some(backend) = &deploy.backend { span.code { (backend.commit_short) } span { (backend.commit_message) } }
@@ -73,15 +87,15 @@ fn content(deploy: &RequestStatus, question: Option<&RequestStatus>, heading: &s
                 @if let Some(hint) = &deploy.progress_hint {
                     section aria-labelledby="now-title" {
                         h2 #now-title { "Now" }
-                        p.hint { (hint) }
+                        p.hint data-say { (hint) }
                         @if let Some(progress) = &deploy.progress { (bar(progress)) }
-                        @if let Some(question) = question.filter(|question| question.status == Status::PendingApproval) {
+                        @if let Some(question) = question.as_ref().filter(|question| question.status == Status::PendingApproval) {
                             p { a.button.primary href={ "/requests/" (question.request_id) } { "Decide the infrastructure change" } }
                         }
                     }
                 }
                 (failure(deploy))
-                (timeline(deploy, question))
+                (timeline(deploy, question.as_ref()))
             }
         }
     }
@@ -99,14 +113,24 @@ fn failure(deploy: &RequestStatus) -> Markup {
                 p.lead { (said("error_summary").unwrap_or("The record does not say why.")) }
                 @if let Some(suggestion) = backend.and_then(|backend| backend.suggestion.as_ref()) { p { (suggestion) } }
                 @if !lines.is_empty() { pre.lines tabindex="0" { (lines.join("\n")) } }
-                @if let Some((cause, others)) = resources.split_first() {
-                    ul.tree {
-                        li {
-                            (failed(cause, "Root cause"))
-                            @if !others.is_empty() {
-                                ul { @for other in others { li { (failed(other, if other.cascade { "Followed" } else { "Also failed" })) } } }
-                            }
+                (branches(&tree(resources), resources.first()))
+            }
+        }
+    }
+}
+
+/// What failed, nested as the stacks are.
+fn branches(nodes: &[Branch<'_>], cause: Option<&FailedResource>) -> Markup {
+    html! {
+        @if !nodes.is_empty() {
+            ul.tree {
+                @for node in nodes {
+                    li {
+                        @match node.row {
+                            Some(row) => (failed(row, cause.is_some_and(|cause| std::ptr::eq(cause, row)))),
+                            None => p.what { strong { (node.name) } },
                         }
+                        (branches(&node.below, cause))
                     }
                 }
             }
@@ -114,13 +138,21 @@ fn failure(deploy: &RequestStatus) -> Markup {
     }
 }
 
-fn failed(resource: &FailedResource, word: &str) -> Markup {
+fn failed(resource: &FailedResource, is_cause: bool) -> Markup {
+    let word = match (is_cause, resource.cascade) {
+        (true, _) => "Root cause",
+        (_, true) => "Followed",
+        _ => "Also failed",
+    };
     html! {
         p.what {
             strong { (resource.resource) } " "
             span class={ "pill " (if resource.cascade { "quiet" } else { "bad" }) } { (word) }
         }
-        p.meta { span.code { (resource.status) } span { (resource.resource_type) } span.quiet { (resource.stack) } }
+        p.meta {
+            span.code { (resource.status) }
+            @if !resource.is_own_row() { span { (resource.resource_type) } }
+        }
         @if !resource.reason.is_empty() { p { (resource.reason) } }
     }
 }

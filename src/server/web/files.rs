@@ -4,6 +4,7 @@ use super::words::{bytes, count};
 use crate::flow::look::{FILES_A_PAGE, FileDiffers, SiteLook, TextDiffers};
 use crate::model::manifest::Entry;
 use crate::model::prompt::SiteContent;
+use crate::model::removal::MassDelete;
 use crate::model::text_diff::{Line, Mark};
 use maud::{Markup, html};
 
@@ -26,7 +27,7 @@ pub(super) fn site(content: &SiteContent, look: Option<&SiteLook>, path: &str) -
             @if let Some(release) = &content.restores {
                 p.note { "It goes back to the files of release " span.code { (release) } "." }
             }
-            @if content.mass_delete { p.note.grave { "It takes away more than half of the site’s files." } }
+            @if content.mass_delete { p.note.grave { (MassDelete::WARNING) } }
             @if let Some(look) = look { (list(look, path)) }
         }
         @if let Some(look) = look { (texts(look)) }

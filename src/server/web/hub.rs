@@ -3,6 +3,7 @@
 use crate::flow::app::App;
 use crate::flow::look;
 use crate::flow::status::waiting;
+use crate::model::decision::Context;
 use crate::model::error::UserError;
 use crate::model::ids::RequestId;
 use crate::model::request::Request;
@@ -27,6 +28,17 @@ pub(super) enum Topic {
     Waiting,
     /// One request.
     Request(RequestId),
+    /// One deploy by its request, and the question about its infrastructure.
+    Deploy(RequestId),
+}
+
+/// What is read of a topic.
+#[derive(Debug, PartialEq)]
+pub(super) struct Rows {
+    /// All that waits; or the request; or the deploy, and the question behind it.
+    pub requests: Arc<Vec<Request>>,
+    /// Of one request: what a decision about it depends on beside.
+    pub context: Context,
 }
 
 impl Topic {
@@ -34,20 +46,29 @@ impl Topic {
     fn pause(&self) -> Duration {
         Duration::from_secs(match self {
             Topic::Waiting => 2,
-            Topic::Request(_) => 1,
+            Topic::Request(_) | Topic::Deploy(_) => 1,
         })
     }
 
-    async fn read(&self, app: &App) -> Result<Arc<Vec<Request>>, UserError> {
-        match self {
-            Topic::Waiting => waiting(app).await,
-            Topic::Request(id) => Ok(Arc::new(look::request(app, id).await?.into_iter().collect())),
-        }
+    async fn read(&self, app: &App) -> Result<Arc<Rows>, UserError> {
+        let mut context = Context::default();
+        let requests = match self {
+            Topic::Waiting => waiting(app).await?,
+            Topic::Request(id) => {
+                let request = look::request(app, id).await?;
+                if let Some(request) = &request {
+                    context = look::context_of(app, request).await?;
+                }
+                Arc::new(request.into_iter().collect())
+            }
+            Topic::Deploy(id) => Arc::new(look::deploy_and_question(app, id).await?),
+        };
+        Ok(Arc::new(Rows { requests, context }))
     }
 }
 
 /// The rows of a topic as they were read last; nothing before they were read.
-type Seen = Option<Arc<Vec<Request>>>;
+type Seen = Option<Arc<Rows>>;
 type Topics = Arc<Mutex<HashMap<Topic, watch::Sender<Seen>>>>;
 
 /// Reads what is listened to, and nothing else.
@@ -134,7 +155,7 @@ pub(super) struct Listener {
 impl Listener {
     /// The rows as they are now: at once at first, then whenever they changed and every other second. `None` when its
     /// turn or the server has ended.
-    pub(super) async fn next(&mut self) -> Option<Arc<Vec<Request>>> {
+    pub(super) async fn next(&mut self) -> Option<Arc<Rows>> {
         loop {
             if !std::mem::take(&mut self.is_new) {
                 let changed = tokio::select! {

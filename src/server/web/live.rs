@@ -2,7 +2,7 @@
 //! stream where answers can be one, and on demand everywhere.
 
 use super::Web;
-use super::hub::Topic;
+use super::hub::{Rows, Topic};
 use super::session::Visitor;
 use super::words::{bytes, duration, pill, time, until};
 use crate::flow::look::{self, Standing, standing};
@@ -24,11 +24,8 @@ use std::time::Duration;
 
 /// `GET /requests/{request_id}/live`.
 pub(super) async fn fragment(State(web): State<Web>, visitor: Visitor, Path(id): Path<String>) -> Response {
-    match look::visible(&web.app, &visitor.caller, &id).await {
-        Ok(request) => {
-            let standing = standing(request, &visitor.caller, Time::now());
-            Html(part(&standing, &visitor.session).into_string()).into_response()
-        }
+    match look::standing_of(&web.app, &visitor.caller, &id).await {
+        Ok(standing) => Html(part(&standing, &visitor.session).into_string()).into_response(),
         Err(error) => super::frame::failed(Some(&visitor), &error),
     }
 }
@@ -40,19 +37,15 @@ pub(super) async fn events(State(web): State<Web>, visitor: Visitor, Path(id): P
         Err(error) => return super::frame::failed(Some(&visitor), &error),
     };
     stream_of(&web, Topic::Request(request.request_id), move |rows| {
-        let Some(request) = rows.first() else { return (String::new(), true) };
-        let standing = standing(Request::clone(request), &visitor.caller, Time::now());
+        let Some(request) = rows.requests.first() else { return (String::new(), true) };
+        let standing = standing(Request::clone(request), &rows.context, &visitor.caller, Time::now());
         let has_ended = matches!(standing.stage, Stage::Ended { .. });
         (part(&standing, &visitor.session).into_string(), has_ended)
     })
 }
 
 /// A stream of what `write` makes of a topic, each time it differs. `write` also says whether it was the last.
-pub(super) fn stream_of(
-    web: &Web,
-    topic: Topic,
-    write: impl Fn(&[Request]) -> (String, bool) + Send + 'static,
-) -> Response {
+pub(super) fn stream_of(web: &Web, topic: Topic, write: impl Fn(&Rows) -> (String, bool) + Send + 'static) -> Response {
     let Some(listener) = web.hub.listen(topic) else {
         let error = UserError::new(
             ErrorCode::RateLimited,
@@ -87,7 +80,7 @@ pub(super) fn part(standing: &Standing, session: &Pass) -> Markup {
             h2 #standing-title .sr { "Where it stands" }
             p.state { (pill(status.status)) }
             @match &standing.stage {
-                Stage::Asking { offered, approved_by, approvals_required } => {
+                Stage::Asking { approved_by, approvals_required, .. } => {
                     p.clock { "Can be decided until " (until(status.expires_at)) }
                     @if *approvals_required > 1 {
                         p.approvals {
@@ -95,11 +88,11 @@ pub(super) fn part(standing: &Standing, session: &Pass) -> Markup {
                             @if !approved_by.is_empty() { ": " (approved_by.join(", ")) }
                         }
                     }
-                    (decision(standing, offered, session))
+                    (decision(standing, session))
                 }
                 Stage::Running { decided_by, hint } => {
                     (decided(decided_by.as_deref(), "Approved by"))
-                    p.hint data-say { (hint) }
+                    @if let Some(hint) = hint { p.hint data-say { (hint.to_string()) } }
                     @if let Some(progress) = &status.progress { (bar(progress)) }
                     @if let Some(at) = status.started_at { p.quiet { "Began " (time(at)) } }
                 }
@@ -163,21 +156,16 @@ fn addresses(standing: &Standing) -> Markup {
     html! { @for url in urls { p { a href=(url) rel="noopener" target="_blank" { "Open the live site" } } } }
 }
 
-/// The buttons, or why there are none.
-fn decision(standing: &Standing, offered: &[Verdict], session: &Pass) -> Markup {
-    if !standing.may_decide {
-        let why = match standing.is_own {
-            true => "This is your own request. Another approver decides it.",
-            false => "Only an approver decides. You see what they see.",
-        };
-        return html! { p.quiet { (why) } };
-    }
+/// The buttons whose press would count, and why any other is not there.
+fn decision(standing: &Standing, session: &Pass) -> Markup {
     let id = &standing.status.request_id;
+    let may_approve = standing.may.contains(&Verdict::Approve);
     html! {
-        form.decide method="post" action={ "/requests/" (id) "/decision" } {
+        @if let Some(why) = &standing.why_not { p.quiet.why-not { (why.message) " " (why.suggestion) } }
+        @if !standing.may.is_empty() { form.decide method="post" action={ "/requests/" (id) "/decision" } {
             input type="hidden" name="csrf" value=(session.form_token());
             @if let Some(hash) = standing.plan_hash { input type="hidden" name="plan" value=(hash); }
-            @if !standing.risks.is_empty() {
+            @if may_approve && !standing.risks.is_empty() {
                 fieldset.risks {
                     legend { "High risk" }
                     ul { @for risk in &standing.risks { li { (risk) } } }
@@ -185,9 +173,9 @@ fn decision(standing: &Standing, offered: &[Verdict], session: &Pass) -> Markup 
                 }
             }
             div.buttons {
-                @for verdict in offered { (button(*verdict, !standing.risks.is_empty())) }
+                @for verdict in &standing.may { (button(*verdict, !standing.risks.is_empty())) }
             }
-        }
+        } }
     }
 }
 

@@ -105,6 +105,8 @@ pub(super) fn routes(web: &Web) -> Router<Api> {
         .route("/history", routing::get(history::page))
         .route("/projects/{project}/releases", routing::get(releases::page))
         .route("/deploys/{deploy_id}", routing::get(deploy::page))
+        .route("/deploys/{deploy_id}/live", routing::get(deploy::fragment))
+        .route("/deploys/{deploy_id}/events", routing::get(deploy::events))
         .layer(middleware::from_fn(page_headers));
     let place = web.place.clone();
     Router::new()

@@ -45,7 +45,7 @@ pub(super) async fn live(State(web): State<Web>, visitor: Visitor) -> Response {
 
 /// `GET /events`.
 pub(super) async fn events(State(web): State<Web>, visitor: Visitor) -> Response {
-    stream_of(&web, Topic::Waiting, move |rows| (list(rows, &visitor.caller).into_string(), false))
+    stream_of(&web, Topic::Waiting, move |rows| (list(&rows.requests, &visitor.caller).into_string(), false))
 }
 
 fn list(rows: &[Request], caller: &Caller) -> Markup {

@@ -81,9 +81,9 @@ pub(super) fn time(at: Time) -> Markup {
     html! { time datetime=(at) { (at.timestamp().strftime("%-d %b %Y, %H:%M UTC").to_string()) } }
 }
 
-/// A time in the future; the script adds how long it is until then.
+/// A time in the future, with its day: a window may end tomorrow. The script adds how long it is until then.
 pub(super) fn until(at: Time) -> Markup {
-    html! { time datetime=(at) data-until { (at.timestamp().strftime("%H:%M:%S UTC").to_string()) } }
+    html! { time datetime=(at) data-until { (at.timestamp().strftime("%-d %b %Y, %H:%M:%S UTC").to_string()) } }
 }
 
 /// What is asked for, as a heading.

@@ -18,11 +18,9 @@ run(async (browser) => {
 
   await page.getByRole("link", { name: "Follow the deploy" }).click();
   await page.getByRole("heading", { name: "What happened" }).waitFor();
+  // The page follows the deploy by itself.
   const decide = page.getByRole("link", { name: "Decide the infrastructure change" });
-  for (let tries = 0; tries < 60 && !(await decide.count()); tries++) {
-    await page.reload();
-    await page.waitForTimeout(250);
-  }
+  await decide.waitFor({ timeout: 60_000 });
   await accessible(page, "a running deploy");
   await shot(page, "deploy-waiting", { full: true });
   await decide.click();

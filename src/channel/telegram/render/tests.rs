@@ -2,6 +2,7 @@ use super::*;
 use crate::channel::telegram::words::Language;
 use crate::model::changeset::{AssessedChange, Replacement, Risk};
 use crate::model::commit::CommitSha;
+use crate::model::hint::{Doing, HowFar};
 use crate::model::ids::{ProjectId, ReleaseId, RequestId};
 use crate::model::manifest::ChangeCounts;
 use crate::model::project::FrontendTarget;
@@ -186,7 +187,10 @@ fn stages_in_both_languages() {
             approved_by: vec!["Bea (Telegram 7)".into()],
             approvals_required: 2,
         },
-        Stage::Running { decided_by: Some("Bea (Telegram 7)".into()), hint: "Publishing: 3 of 12 files".into() },
+        Stage::Running {
+            decided_by: Some("Bea (Telegram 7)".into()),
+            hint: Some(Doing::PublishingAssets.at(HowFar::Files(3, 12))),
+        },
         ended(Outcome::Completed, Some("rel-0123456789ab")),
         ended(Outcome::Failed, Some("Bucket shop-site\nrefuses")),
         ended(Outcome::PartlyDeployed, None),
