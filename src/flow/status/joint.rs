@@ -21,7 +21,7 @@ impl<T> Default for Joint<T> {
 
 impl<T> Joint<T> {
     /// What `look` finds, whoever's look it is.
-    pub async fn read<E>(&self, look: impl AsyncFnOnce() -> Result<T, E>) -> Result<Arc<T>, E> {
+    pub async fn share<E>(&self, look: impl AsyncFnOnce() -> Result<T, E>) -> Result<Arc<T>, E> {
         let asked = Instant::now();
         let place = Place::take(&self.waiting);
         let mut last = self.last.lock().await;
@@ -87,7 +87,7 @@ mod tests {
                 self.may_end.acquire().await.unwrap().forget();
                 Ok::<_, Infallible>(number)
             };
-            *self.joint.read(look).await.unwrap()
+            *self.joint.share(look).await.unwrap()
         }
 
         async fn until_waiting(&self, count: usize) {

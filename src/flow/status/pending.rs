@@ -83,5 +83,5 @@ pub async fn waiting(app: &App) -> Result<Arc<Vec<Request>>, UserError> {
         waiting.sort_by(|a, b| (a.expires_at, &a.request_id).cmp(&(b.expires_at, &b.request_id)));
         Ok(waiting)
     };
-    app.waiting.read(look).await
+    app.waiting.share(look).await
 }

@@ -79,7 +79,7 @@ pub async fn adopt(app: &App, id: &RequestId, cursor: Value, deadline: Instant) 
         return Ok(done());
     }
     still_as_planned(&project, &plan)?;
-    let site = open(app, &plan, id).await?;
+    let site = open_bucket(app, &plan, id).await?;
     let adoption = Adoption { app, request: &request, plan: &plan, site, deadline };
     tokio::select! {
         outcome = adoption.run(cursor) => outcome,
@@ -106,7 +106,7 @@ fn still_as_planned(project: &Project, plan: &UpkeepPlan) -> Result<(), TaskErro
     }
 }
 
-async fn open(app: &App, plan: &UpkeepPlan, id: &RequestId) -> Result<Objects, TaskError> {
+async fn open_bucket(app: &App, plan: &UpkeepPlan, id: &RequestId) -> Result<Objects, TaskError> {
     match app.sites.open(&plan.target, id).await {
         Ok(site) => Ok(site.objects),
         Err(RoleError::Unavailable { role, .. }) => {
@@ -129,12 +129,12 @@ struct Adoption<'a> {
 
 impl Adoption<'_> {
     async fn run(&self, cursor: Cursor) -> Result<Value, TaskError> {
-        let mut known = self.known().await?;
+        let mut known = self.read_before().await?;
         let mut passes = cursor.passes;
         loop {
-            let found = self.look().await?;
+            let found = self.list_bucket().await?;
             if self.plan.dry_run {
-                return self.tell(found).await;
+                return self.only_tell(found).await;
             }
             let todo = missing(&found, &known);
             let Some((first, _)) = todo.first() else { return self.settle(found, known).await };
@@ -143,7 +143,7 @@ impl Adoption<'_> {
                     "The bucket is written to while it is read, such as '{first}'. Stop what writes to it, then adopt it."
                 )));
             }
-            if self.read(&found, &todo, &mut known).await?.is_break() {
+            if self.read_missing(&found, &todo, &mut known).await?.is_break() {
                 return Ok(json!({ "outcome": "again", "cursor": Cursor { passes } }));
             }
             passes += 1;
@@ -151,7 +151,7 @@ impl Adoption<'_> {
     }
 
     /// What the slices before have read.
-    async fn known(&self) -> Result<Known, TaskError> {
+    async fn read_before(&self) -> Result<Known, TaskError> {
         let id = &self.request.request_id;
         let names = self.app.adopting(id).await?.into_iter().filter(|name| name.starts_with(PART));
         let parts = futures::stream::iter(names).map(|name| async move { self.app.read_adopting(id, &name).await });
@@ -167,7 +167,7 @@ impl Adoption<'_> {
     }
 
     /// What the bucket holds now, if a release can be made of it.
-    async fn look(&self) -> Result<Found, TaskError> {
+    async fn list_bucket(&self) -> Result<Found, TaskError> {
         let limits = &self.app.settings.limits;
         let mut found = Found::nothing(Bounds { files: limits.presigned_files, bytes: limits.presigned_total_bytes });
         let listing = self.site.list_each(&self.plan.target.bucket, "", |object| {
@@ -183,14 +183,14 @@ impl Adoption<'_> {
     }
 
     /// What is adopted without being read is only told.
-    async fn tell(&self, found: Found) -> Result<Value, TaskError> {
+    async fn only_tell(&self, found: Found) -> Result<Value, TaskError> {
         let (files, bytes) = (found.files.len(), found.bytes());
-        self.write(&AdoptionResult { dry_run: true, ..AdoptionResult::new(files, bytes, found.left) }).await?;
+        self.write_adoption(&AdoptionResult { dry_run: true, ..AdoptionResult::new(files, bytes, found.left) }).await?;
         Ok(done())
     }
 
     /// Reads what is missing, the small files first, until all is read (`Continue`) or the time is over (`Break`).
-    async fn read(
+    async fn read_missing(
         &self,
         found: &Found,
         todo: &[(SitePath, Seen)],
@@ -211,7 +211,7 @@ impl Adoption<'_> {
             outcome = self.read_files(&reader, todo, known, &tally) => outcome,
             error = self.report_progress(&tally, total) => return Err(error),
         };
-        self.save(known).await?;
+        self.save_read(known).await?;
         outcome.map_err(|(path, error)| self.unreadable(Some(&path), error))
     }
 
@@ -234,10 +234,10 @@ impl Adoption<'_> {
                 && let Some((path, seen)) = waiting.next()
             {
                 taken += 1;
-                in_flight.push(async move { (path, seen, reader.read(path, seen).await) });
+                in_flight.push(async move { (path, seen, reader.read_object(path, seen).await) });
             }
             let Some((path, seen, outcome)) = in_flight.next().await else { break };
-            if let Err(error) = self.note(known, tally, (path, seen), outcome).await {
+            if let Err(error) = self.take_in(known, tally, (path, seen), outcome).await {
                 failure.get_or_insert((path.clone(), error));
             }
         }
@@ -257,13 +257,13 @@ impl Adoption<'_> {
                 Ok(Some(reading)) => Ok(reading),
                 Err(error) => Err(error),
             };
-            self.note(known, tally, (path, seen), outcome).await.map_err(|error| (path.clone(), error))?;
+            self.take_in(known, tally, (path, seen), outcome).await.map_err(|error| (path.clone(), error))?;
         }
         Ok(ControlFlow::Continue(()))
     }
 
     /// Keeps in mind what was read. A file that changed meanwhile is none: the next listing tells what became of it.
-    async fn note(
+    async fn take_in(
         &self,
         known: &mut Known,
         tally: &Tally,
@@ -286,10 +286,10 @@ impl Adoption<'_> {
         if known.unsaved.len() < FILES_UNSAVED && bytes < BYTES_UNSAVED {
             return Ok(());
         }
-        self.save(known).await
+        self.save_read(known).await
     }
 
-    async fn save(&self, known: &mut Known) -> Result<(), ObjectError> {
+    async fn save_read(&self, known: &mut Known) -> Result<(), ObjectError> {
         if known.unsaved.is_empty() {
             return Ok(());
         }
@@ -328,7 +328,7 @@ impl Adoption<'_> {
         self.app.write_release(&release).await?;
         let (files, bytes) = (release.manifest.entries().len(), release.manifest.total_size());
         let result = AdoptionResult::new(files, bytes, left);
-        self.write(&AdoptionResult { release_id: Some(release_id.clone()), ..result }).await?;
+        self.write_adoption(&AdoptionResult { release_id: Some(release_id.clone()), ..result }).await?;
         let live = LiveRelease {
             release_id: release_id.clone(),
             request_id: self.request.request_id.clone(),
@@ -357,7 +357,7 @@ impl Adoption<'_> {
         Ok(done())
     }
 
-    async fn write(&self, result: &AdoptionResult) -> Result<(), TaskError> {
+    async fn write_adoption(&self, result: &AdoptionResult) -> Result<(), TaskError> {
         Ok(self.app.store.set_result(&self.request.request_id, &serde_json::to_value(result)?).await?)
     }
 

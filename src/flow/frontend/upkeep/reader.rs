@@ -58,9 +58,9 @@ pub(super) struct Reader<'a> {
 
 impl Reader<'_> {
     /// Reads an object that is not large. [`ObjectError::WrongBytes`] when it is not what was seen.
-    pub(super) async fn read(&self, path: &SitePath, seen: &Seen) -> Result<Reading, ObjectError> {
+    pub(super) async fn read_object(&self, path: &SitePath, seen: &Seen) -> Result<Reading, ObjectError> {
         let is_small = seen.size <= self.app.settings.publish.part_bytes;
-        let _room = self.room(if is_small { seen.size } else { STREAM_BUFFER_BYTES }).await;
+        let _room = self.room_for(if is_small { seen.size } else { STREAM_BUFFER_BYTES }).await;
         let mut tries = 1;
         loop {
             let outcome = if is_small { self.read_whole(path, seen).await } else { self.read_twice(path, seen).await };
@@ -76,7 +76,7 @@ impl Reader<'_> {
     }
 
     async fn read_whole(&self, path: &SitePath, seen: &Seen) -> Result<Reading, ObjectError> {
-        let opened = self.open(path, seen).await?;
+        let opened = self.open_as_seen(path, seen).await?;
         if let Some(left) = left_out(path, &opened) {
             return Ok(left);
         }
@@ -93,7 +93,7 @@ impl Reader<'_> {
     }
 
     async fn read_twice(&self, path: &SitePath, seen: &Seen) -> Result<Reading, ObjectError> {
-        let opened = self.open(path, seen).await?;
+        let opened = self.open_as_seen(path, seen).await?;
         if let Some(left) = left_out(path, &opened) {
             return Ok(left);
         }
@@ -101,7 +101,7 @@ impl Reader<'_> {
         let (sha256, _) = opened.digest(self.bucket).await?;
         if !self.is_stored(sha256, seen.size) {
             // The put is refused unless the bytes still have the digest just read: a write that came between is noticed.
-            let source = self.open(path, seen).await?;
+            let source = self.open_as_seen(path, seen).await?;
             let (staging, key) = (self.app.settings.staging_bucket(), blob_key(self.project, sha256));
             self.app.objects.put_opened(&staging, &key, source, sha256, &Headers::default()).await?;
         }
@@ -116,7 +116,7 @@ impl Reader<'_> {
         deadline: Instant,
         tally: &Tally,
     ) -> Result<Option<Reading>, ObjectError> {
-        let opened = self.open(path, seen).await?;
+        let opened = self.open_as_seen(path, seen).await?;
         if let Some(left) = left_out(path, &opened) {
             return Ok(Some(left));
         }
@@ -190,7 +190,7 @@ impl Reader<'_> {
     ) -> Result<(Bytes, Option<SemaphorePermit<'_>>), ObjectError> {
         let start = index * part_bytes;
         let range = start..seen.size.min(start + part_bytes);
-        let room = self.room(range.end - range.start).await;
+        let room = self.room_for(range.end - range.start).await;
         let mut tries = 1;
         loop {
             match self.site.read_range(self.bucket, path.as_str(), range.clone()).await {
@@ -204,13 +204,13 @@ impl Reader<'_> {
         }
     }
 
-    async fn open(&self, path: &SitePath, seen: &Seen) -> Result<Opened, ObjectError> {
+    async fn open_as_seen(&self, path: &SitePath, seen: &Seen) -> Result<Opened, ObjectError> {
         let opened = self.site.open(self.bucket, path.as_str()).await?;
         if opened.size == seen.size { Ok(opened) } else { Err(self.wrong_bytes(path)) }
     }
 
     /// Waits until so many bytes may be in memory.
-    async fn room(&self, bytes: u64) -> Option<SemaphorePermit<'_>> {
+    async fn room_for(&self, bytes: u64) -> Option<SemaphorePermit<'_>> {
         let permits = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX);
         // The semaphore is never closed, so this cannot fail; going on without the permit would only cost memory.
         self.app.transfer_room.acquire_many(permits).await.ok()
