@@ -121,7 +121,8 @@ async fn deliver_now(app: &App, request: &Request, site: &mut Option<SiteContent
 
 /// Makes every prompt of a request say how it stands now. Never fails what it is called for.
 pub(in crate::flow) async fn refresh(app: &App, request: &Request) {
-    if app.channels.is_empty() || request.deliveries.is_empty() {
+    // Where it was asked may have been noted since this row was read, so the row says nothing about that.
+    if app.channels.is_empty() {
         return;
     }
     let turn = app.turns.of(&request.request_id);
@@ -168,6 +169,9 @@ async fn show(app: &App, id: &RequestId, site: &mut Option<SiteContent>) -> bool
                 return false;
             }
         };
+        if request.deliveries.is_empty() {
+            return true;
+        }
         let stage = stage(&request, Time::now());
         if shown.as_ref() == Some(&stage) {
             break;
