@@ -21,7 +21,7 @@ async fn a_site_is_approved_in_a_browser() {
     let server = server().await;
     let second = approver_key(&server, "second approver").await;
     let keys = json!({ "agent": server.key(Role::Agent), "approver": server.key(Role::Approver), "second": second });
-    let link = sign_in_link(&server);
+    let link = sign_in_link(&server).await;
     run_browser("site.mjs", &server, json!({ "url": page_url(&server), "link": link, "keys": keys })).await;
     let log = server.stderr();
     let printed = log.matches("bpass_").count();

@@ -4,18 +4,23 @@ use reqwest::header::{HeaderMap, HeaderValue, ORIGIN};
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::json;
 
-use crate::support::{Role, Server, text};
+use crate::support::{DEADLINE, Role, Server, text, wait_until};
 
 /// `http://localhost:PORT`: where the page is. Loopback as a number belongs to published sites.
 pub fn page_url(server: &Server) -> String {
     server.url().replace("127.0.0.1", "localhost")
 }
 
-/// The address that the server printed at its latest start.
-pub fn sign_in_link(server: &Server) -> String {
-    let log = server.stderr();
-    let (_, after) = log.rsplit_once("within 10 minutes: ").expect("the server prints a link");
-    after.lines().next().unwrap_or_default().trim().to_owned()
+/// The address that the server prints at its start, once it answers.
+pub async fn sign_in_link(server: &Server) -> String {
+    let start = format!("{}/sign-in#", page_url(server));
+    wait_until("the server to print a link", DEADLINE, async || {
+        let log = server.stderr();
+        let (at, _) = log.rmatch_indices(&start).next()?;
+        let (link, _) = log[at..].split_once('\n')?;
+        Some(link.trim().to_owned())
+    })
+    .await
 }
 
 /// The secret of another approver's key.
