@@ -32,7 +32,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::support::{FaultProxy, Site, SiteFile, text, wait_until};
 
-pub const DEADLINE: Duration = Duration::from_secs(20);
+pub const DEADLINE: Duration = Duration::from_secs(60);
 pub const STAGING: &str = "bouncer-uploads-000000000000";
 /// The project of most tests, and its bucket.
 pub const SHOP: &str = "shop";

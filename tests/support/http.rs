@@ -31,7 +31,7 @@ impl Server {
 
     /// The answer of `bouncer_status` once the request has ended.
     pub async fn ended(&self, request_id: &str) -> Value {
-        wait_until(&format!("request {request_id} to end"), DEADLINE, async || {
+        wait_until(&format!("request {request_id} to end"), DEADLINE * 4, async || {
             let (status, body) = self.tool(Role::Approver, "bouncer_status", json!({ "request_id": request_id })).await;
             assert_eq!(status, 200, "{body:#}");
             let open = ["pending_approval", "approved", "running"].contains(&text(&body["status"]));
