@@ -1,9 +1,9 @@
 //! GitHub through octocrab: which commit a branch points to, files and archives of a commit, and being told of deploys.
 
-use crate::model::commit::{Branch, CommitSha, Repo};
-use crate::model::error::chain;
-use crate::model::paths::url_path;
-use crate::model::review::ChangedFile;
+use crate::domain::backend::commit::{Branch, CommitSha, Repo};
+use crate::domain::error::chain;
+use crate::domain::site::paths::url_path;
+use crate::domain::review::ChangedFile;
 use bytes::Bytes;
 use futures::{Stream, TryStreamExt};
 use http_body_util::{BodyExt, BodyStream, Limited};

@@ -5,14 +5,18 @@
 
 #![warn(missing_docs)]
 
+pub mod admin;
+pub mod analysis;
 pub mod aws;
-pub mod channel;
+pub mod channels;
 pub mod cli;
-pub mod engine;
-pub mod flow;
+pub mod domain;
 pub mod github;
+pub mod kinds;
 #[cfg(feature = "local")]
 pub mod local;
-pub mod model;
+pub mod policy;
+pub mod requests;
 pub mod server;
-pub mod store;
+pub mod storage;
+pub mod workflow;

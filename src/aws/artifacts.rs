@@ -2,7 +2,7 @@
 
 use super::objects::ObjectError;
 use super::objects::sort;
-use crate::model::paths::url_path;
+use crate::domain::site::paths::url_path;
 use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::{ByteStream, ByteStreamError};

@@ -1,8 +1,8 @@
 //! CodeBuild: starting the build of one commit, looking at it, stopping it.
 
 use super::call::CallError;
-use crate::model::backend_run::LogPlace;
-use crate::model::failure::{Build, Phase, PhaseContext};
+use crate::domain::backend::run::LogPlace;
+use crate::analysis::failure::{Build, Phase, PhaseContext};
 use aws_config::SdkConfig;
 use aws_sdk_codebuild::Client;
 use aws_sdk_codebuild::types::{self, EnvironmentVariable, SourceType};

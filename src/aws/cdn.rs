@@ -1,6 +1,6 @@
 //! CloudFront: asking for an invalidation and looking how far it is.
 
-use crate::model::error::chain;
+use crate::domain::error::chain;
 use aws_config::SdkConfig;
 use aws_sdk_cloudfront::Client;
 use aws_sdk_cloudfront::error::{ProvideErrorMetadata, SdkError};

@@ -2,9 +2,9 @@
 
 pub mod multipart;
 
-use crate::model::digest::{Hasher, PartsDigest, Sha256};
-use crate::model::error::chain;
-use crate::model::time::Time;
+use crate::domain::digest::{Hasher, PartsDigest, Sha256};
+use crate::domain::error::chain;
+use crate::domain::time::Time;
 use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::{RetryConfig, RetryPartition};

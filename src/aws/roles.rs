@@ -1,6 +1,6 @@
 //! Roles that projects name: each is assumed for one deploy, and its session renewed before it ends.
 
-use crate::model::error::chain;
+use crate::domain::error::chain;
 use aws_config::SdkConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;

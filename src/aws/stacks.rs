@@ -2,13 +2,13 @@
 
 use super::call::CallError;
 use super::roles::{RoleError, Roles};
-use crate::model::backend::BackendTarget;
-use crate::model::backend_run::ChangeSetKind;
-use crate::model::changeset::{Change, ChangeSet, Detail, ModuleInfo, ResourceChange, Target};
-use crate::model::failure::StackEvent;
-use crate::model::ids::DeployId;
-use crate::model::stack_parameters::StackParameters;
-use crate::model::time::Time;
+use crate::domain::backend::target::BackendTarget;
+use crate::domain::backend::run::ChangeSetKind;
+use crate::analysis::changeset::{Change, ChangeSet, Detail, ModuleInfo, ResourceChange, Target};
+use crate::analysis::failure::StackEvent;
+use crate::domain::ids::DeployId;
+use crate::domain::backend::parameters::StackParameters;
+use crate::domain::time::Time;
 use aws_config::{Region, SdkConfig};
 use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::config::retry::RetryPartition;

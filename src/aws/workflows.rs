@@ -1,6 +1,6 @@
 //! Step Functions, in the words of the engine.
 
-use crate::model::error::chain;
+use crate::domain::error::chain;
 use aws_config::SdkConfig;
 use aws_sdk_sfn::Client;
 use aws_sdk_sfn::error::{ProvideErrorMetadata, SdkError};

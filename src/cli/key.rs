@@ -4,7 +4,7 @@ use super::Context;
 use super::error::CliError;
 use super::exit::Exit;
 use super::output::{Render, plain, table, write_field, write_table};
-use crate::model::caller::Role;
+use crate::domain::caller::Role;
 use clap::ValueEnum;
 use serde::Deserialize;
 use serde_json::json;
@@ -134,7 +134,7 @@ impl Render for Revoked {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::output::text_of;
+    use super::super::output::text_of;
 
     #[test]
     fn screens() {

@@ -10,7 +10,7 @@ use super::Context;
 use super::error::CliError;
 use super::exit::Exit;
 use super::signals;
-use crate::model::asking::AskLimits;
+use crate::domain::quota::AskLimits;
 use crate::server::hosted;
 use std::net::SocketAddr;
 use tokio::sync::oneshot;

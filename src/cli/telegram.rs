@@ -61,7 +61,7 @@ impl Render for Registered {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::output::text_of;
+    use super::super::output::text_of;
 
     #[test]
     fn only_addresses_of_the_webhook_are_registered() {

@@ -2,7 +2,7 @@
 
 use super::variable;
 use crate::aws;
-use crate::flow::backend::{Backend, BackendSettings};
+use crate::kinds::backend_deploy::{Backend, BackendSettings};
 use crate::github::Http;
 
 /// Why the settings of backend deploys cannot be used.

@@ -1,14 +1,15 @@
 //! An installation on AWS: the same use cases over the account's services. Settings come from the environment, as
 //! `infra/template.yaml` writes it.
 
-use super::backend::{self, BackendSetupError};
+use super::backend;
+use super::backend::BackendSetupError;
 use super::telegram::{Bot, Entrance, Place, TelegramSetupError};
 use super::{TABLE_PREFIX, guard, limits, listen, page_url, previews, router, variable, web};
 use crate::aws;
-use crate::engine::step_functions::StepFunctions;
-use crate::flow::app::{App, Profile, PublishSettings, Settings, TRANSFER_ROOM_KIB};
-use crate::flow::ports::Machine;
-use crate::model::asking::AskLimits;
+use crate::workflow::step_functions::StepFunctions;
+use crate::requests::app::{App, Profile, PublishSettings, Settings, TRANSFER_ROOM_KIB};
+use crate::requests::engine::Machine;
+use crate::domain::quota::AskLimits;
 use axum::Router;
 use std::collections::HashMap;
 use std::io;

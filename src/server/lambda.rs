@@ -2,8 +2,8 @@
 
 use super::hosted::{HostedError, Installation};
 use super::telegram::Place;
-use crate::engine::tasks::TaskRunner;
-use crate::flow::ports::TaskError;
+use crate::workflow::tasks::TaskRunner;
+use crate::requests::engine::TaskError;
 use lambda_http::request::LambdaRequest;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn, tower::Service as _};
 use serde_json::Value;

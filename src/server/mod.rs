@@ -16,8 +16,8 @@ pub mod telegram;
 mod tools;
 mod web;
 
-use crate::flow::app::{App, Limits};
-use crate::model::error::UserError;
+use crate::requests::app::{App, Limits};
+use crate::domain::error::UserError;
 use ::http::header::ACCEPT;
 use ::http::{HeaderMap, StatusCode};
 use axum::extract::DefaultBodyLimit;

@@ -2,9 +2,9 @@
 
 use super::script::Script;
 use super::simulator::{Simulator, Trace, failure};
-use bouncer::engine::asl::execution::Failure;
-use bouncer::engine::asl::{Definition, Ending, Event, Execution, Moment, advance};
-use bouncer::flow::ports::TaskToken;
+use bouncer::workflow::asl::execution::Failure;
+use bouncer::workflow::asl::{Definition, Ending, Event, Execution, Moment, advance};
+use bouncer::requests::engine::TaskToken;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 

@@ -3,11 +3,11 @@
 use async_trait::async_trait;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
-use bouncer::engine::asl::Execution;
-use bouncer::engine::local::{LocalEngine, Settings};
-use bouncer::flow::ports::{Engine as _, ExecutionStatus, Machine, TaskError, Tasks};
+use bouncer::workflow::asl::Execution;
+use bouncer::workflow::local::{LocalEngine, Settings};
+use bouncer::requests::engine::{Engine as _, ExecutionStatus, Machine, TaskError, Tasks};
 use bouncer::local::{Endpoints, StorageCredentials};
-use bouncer::store::Store;
+use bouncer::storage::Store;
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
 use std::collections::HashMap;

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use bouncer::flow::app::PublishSettings;
-use bouncer::flow::frontend::{confirm, presigned};
-use bouncer::model::caller::Role;
-use bouncer::model::digest::Sha256;
-use bouncer::model::ids::RequestId;
+use bouncer::requests::app::PublishSettings;
+use bouncer::kinds::frontend_deploy::{confirm, presigned};
+use bouncer::domain::caller::Role;
+use bouncer::domain::digest::Sha256;
+use bouncer::domain::ids::RequestId;
 use http::Method;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;

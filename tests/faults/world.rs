@@ -6,24 +6,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bouncer::aws::objects::Objects;
-use bouncer::aws::{self, Storage};
-use bouncer::channel::Channel;
-use bouncer::engine::local::{LocalEngine, Settings as EngineSettings};
-use bouncer::engine::tasks::TaskRunner;
-use bouncer::flow::app::{App, Limits, Profile, PublishSettings, Settings, TRANSFER_ROOM_KIB};
-use bouncer::flow::ports::{Engine as _, ExecutionStatus, Machine, TaskError};
-use bouncer::flow::{approval, frontend, projects, status};
+use bouncer::aws;
+use bouncer::aws::Storage;
+use bouncer::channels::Channel;
+use bouncer::workflow::local::{LocalEngine, Settings as EngineSettings};
+use bouncer::workflow::tasks::TaskRunner;
+use bouncer::requests::app::{App, Limits, Profile, PublishSettings, Settings, TRANSFER_ROOM_KIB};
+use bouncer::requests::engine::{Engine as _, ExecutionStatus, Machine, TaskError};
+use bouncer::requests::{approval, status};
+use bouncer::kinds::frontend_deploy as frontend;
+use bouncer::admin::projects;
 use bouncer::local::{Endpoints, StorageCredentials};
-use bouncer::model::approver::Approver;
-use bouncer::model::asking::AskLimits;
-use bouncer::model::caller::{Caller, Role};
-use bouncer::model::digest::Sha256;
-use bouncer::model::error::UserError;
-use bouncer::model::history::DeployStatus;
-use bouncer::model::ids::{KeyId, ProjectId, RequestId};
-use bouncer::model::project::Project;
-use bouncer::model::request::Verdict;
-use bouncer::store::locks::Lane;
+use bouncer::domain::approver::Approver;
+use bouncer::domain::quota::AskLimits;
+use bouncer::domain::caller::{Caller, Role};
+use bouncer::domain::digest::Sha256;
+use bouncer::domain::error::UserError;
+use bouncer::domain::history::DeployStatus;
+use bouncer::domain::ids::{KeyId, ProjectId, RequestId};
+use bouncer::domain::project::Project;
+use bouncer::domain::request::Verdict;
+use bouncer::storage::coordination::Lane;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -197,7 +200,7 @@ const MACHINE: Machine = Machine::FrontendDeploy;
 
 /// The product's machine, with the patience of a test: it gives up after one repetition of an outage.
 fn impatient() -> String {
-    let mut machine: Value = serde_json::from_str(bouncer::engine::definition_text(MACHINE)).unwrap();
+    let mut machine: Value = serde_json::from_str(bouncer::workflow::definition_text(MACHINE)).unwrap();
     for state in machine["States"].as_object_mut().unwrap().values_mut() {
         for retry in state.get_mut("Retry").and_then(Value::as_array_mut).into_iter().flatten() {
             retry["IntervalSeconds"] = json!(1);

@@ -4,9 +4,9 @@ use crate::diff::{self, Change, Stored};
 use crate::file::Wanted;
 use crate::report::Outcome;
 use crate::target::{Failure, Target};
-use bouncer::store::StoreError;
-use bouncer::store::buckets::BucketTurn;
-use bouncer::store::projects::ProjectRow;
+use bouncer::storage::StoreError;
+use bouncer::storage::bucket_locks::BucketTurn;
+use bouncer::storage::projects::ProjectRow;
 use serde_json::Value;
 
 /// Writes a change if the fields that the file decides on are still those that were read, and if the turn is still this

@@ -11,7 +11,7 @@ mod options;
 mod report;
 mod target;
 
-use bouncer::store::buckets::BucketTurn;
+use bouncer::storage::bucket_locks::BucketTurn;
 use clap::Parser as _;
 use diff::Stored;
 use exit::Exit;

@@ -2,7 +2,7 @@
 //! completed.
 
 use super::{Headers, ObjectError, Objects, sort};
-use crate::model::digest::{PartsDigest, Sha256};
+use crate::domain::digest::{PartsDigest, Sha256};
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
 use bytes::Bytes;

@@ -9,7 +9,9 @@ pub mod upkeep;
 pub mod upload;
 pub mod walk;
 
-use crate::cli::{Context, error::CliError, exit::Exit};
+use super::Context;
+use super::error::CliError;
+use super::exit::Exit;
 
 /// What can be done with a site.
 #[derive(Debug, clap::Subcommand)]

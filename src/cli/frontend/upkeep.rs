@@ -6,7 +6,7 @@ use crate::cli::exit::Exit;
 use crate::cli::output::{Answer, Render, plain, text_of, write_field};
 use crate::cli::watch;
 use crate::cli::{Context, default_source};
-use crate::model::caller::Role;
+use crate::domain::caller::Role;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::fmt::{self, Write};

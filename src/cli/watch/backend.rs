@@ -2,7 +2,7 @@
 
 use super::tree;
 use crate::cli::output::{plain, shorten, write_field};
-use crate::model::failure::FailedResource;
+use crate::analysis::failure::FailedResource;
 use serde::Deserialize;
 use std::fmt::{self, Write};
 
@@ -55,7 +55,7 @@ impl BackendPart {
 mod tests {
     use crate::cli::exit::Exit;
     use crate::cli::output::text_of;
-    use crate::cli::watch::StatusView;
+    use super::super::StatusView;
     use serde_json::{Value, json};
 
     fn view(members: Value) -> StatusView {

@@ -18,7 +18,8 @@ use super::index::Index;
 use super::object::{Headers, Millis, WriteCondition};
 use super::receive::Received;
 use super::service::{page_size, signed};
-use super::uploads::{self, UploadId, Wanted};
+use super::uploads;
+use super::uploads::{UploadId, Wanted};
 
 /// As S3.
 const MAX_PART_NUMBER: i32 = 10_000;

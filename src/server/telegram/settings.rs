@@ -1,8 +1,8 @@
 //! Telegram as the environment sets it up, on either profile. What cannot work is refused at the start.
 
 use crate::aws;
-use crate::channel::telegram::{Intake, Language, PUBLIC_API, Settings, Telegram};
-use crate::model::ids::{InvalidId, KeyId};
+use crate::channels::telegram::{Intake, Language, PUBLIC_API, Settings, Telegram};
+use crate::domain::ids::{InvalidId, KeyId};
 use crate::server::variable;
 use serde::Deserialize;
 use std::collections::BTreeMap;

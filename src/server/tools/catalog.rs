@@ -1,8 +1,10 @@
 //! The table of tools.
 
 use super::{Context, Tool, answer, help, parse, schema};
-use crate::flow::{audit, backend, frontend, keys, project_backend, projects, status, upload};
-use crate::model::caller::Role;
+use crate::admin::{audit, keys, project_backend, projects};
+use crate::kinds::{frontend_maintenance, backend_deploy as backend, frontend_deploy as frontend, upload};
+use crate::requests::status;
+use crate::domain::caller::Role;
 
 /// One row: its name, the role it is offered to, argument and answer types, the use case, and what clients are told.
 macro_rules! tool {
@@ -57,11 +59,11 @@ pub(super) fn tools() -> Vec<Tool> {
         tool!("bouncer_frontend_rollback", Agent, frontend::rollback::RollbackFrontend => frontend::PendingAnswer,
             |app, cx, args| frontend::rollback::rollback(&app, &cx.caller, args).await,
             "Asks for a site to go back to an earlier release: the one before the current one, or the one named. Nothing is uploaded. Answers at once with pending_approval; a human then decides. Poll bouncer_status."),
-        tool!("bouncer_frontend_adopt", Admin, frontend::upkeep::request::AdoptFrontend => frontend::upkeep::request::UpkeepAnswer,
-            |app, cx, args| frontend::upkeep::request::start_adoption(&app, &cx.caller, args).await,
+        tool!("bouncer_frontend_adopt", Admin, frontend_maintenance::request::AdoptFrontend => frontend_maintenance::request::UpkeepAnswer,
+            |app, cx, args| frontend_maintenance::request::start_adoption(&app, &cx.caller, args).await,
             "Makes what a project's bucket holds its first release, so that a bucket that was filled without Bouncer can be deployed to without writing everything again, and gone back to. Reads every file once; nothing in the bucket changes, and nobody is asked. Poll bouncer_status. Admins only."),
-        tool!("bouncer_frontend_prune", Admin, frontend::upkeep::request::PruneFrontend => frontend::upkeep::request::UpkeepAnswer,
-            |app, cx, args| frontend::upkeep::request::start_prune(&app, &cx.caller, args).await,
+        tool!("bouncer_frontend_prune", Admin, frontend_maintenance::request::PruneFrontend => frontend_maintenance::request::UpkeepAnswer,
+            |app, cx, args| frontend_maintenance::request::start_prune(&app, &cx.caller, args).await,
             "Removes what a project's earlier releases left in its bucket and nothing needs any more, as the end of a deploy does, without a deploy: when a grace is over, for example. Nobody is asked. Poll bouncer_status. Admins only."),
         tool!("bouncer_request_presigned", Agent, upload::RequestUpload => upload::UploadReady,
             |app, cx, args| upload::request(&app, &cx.caller, args, cx.host.as_deref()).await,

@@ -1,16 +1,18 @@
 //! A deploy's page: what happened when, what is worked on, and why it failed.
 
 use super::Web;
-use super::frame::{self, Place};
+use super::frame;
+use super::frame::Place;
 use super::hub::Topic;
 use super::live::{bar, stream_of};
 use super::session::Visitor;
 use super::words::{duration, pill, time, title};
-use crate::flow::look::{self, DeployLook};
-use crate::flow::status::RequestStatus;
-use crate::model::failure::{Branch, FailedResource, tree};
-use crate::model::request::Status;
-use crate::model::time::Time;
+use crate::requests::page as look;
+use crate::requests::page::DeployLook;
+use crate::requests::status::RequestStatus;
+use crate::analysis::failure::{Branch, FailedResource, tree};
+use crate::domain::request::Status;
+use crate::domain::time::Time;
 use axum::extract::{Path, State};
 use axum::response::{Html, IntoResponse, Response};
 use maud::{Markup, html};

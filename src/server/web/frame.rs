@@ -2,7 +2,7 @@
 
 use super::session::Visitor;
 use super::statics::{ICON, SCRIPT, STYLE};
-use crate::model::error::UserError;
+use crate::domain::error::UserError;
 use crate::server::http::status_code;
 use axum::response::{Html, IntoResponse, Response};
 use maud::{DOCTYPE, Markup, html};

@@ -1,13 +1,15 @@
 //! What was asked and how it ended.
 
 use super::Web;
-use super::frame::{self, Place};
+use super::frame;
+use super::frame::Place;
 use super::session::Visitor;
 use super::words::{kind, pill, time, title};
-use crate::flow::projects::{self, NoArguments};
-use crate::flow::status::handled;
-use crate::model::request::{Request, Status};
-use crate::model::time::Time;
+use crate::admin::projects;
+use crate::admin::projects::NoArguments;
+use crate::requests::status::handled;
+use crate::domain::request::{Request, Status};
+use crate::domain::time::Time;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};

@@ -1,12 +1,12 @@
 //! What open pages listen to: however many look at the same thing, its record is read once a second.
 
-use crate::flow::app::App;
-use crate::flow::look;
-use crate::flow::status::waiting;
-use crate::model::decision::Context;
-use crate::model::error::UserError;
-use crate::model::ids::RequestId;
-use crate::model::request::Request;
+use crate::requests::app::App;
+use crate::requests::page as look;
+use crate::requests::status::waiting;
+use crate::policy::decision::Context;
+use crate::domain::error::UserError;
+use crate::domain::ids::RequestId;
+use crate::domain::request::Request;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

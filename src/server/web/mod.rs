@@ -22,8 +22,8 @@ pub(super) use preview::{PreviewHosts, by_host};
 
 use super::guard::Keys;
 use super::http::Api;
-use crate::flow::app::App;
-use crate::model::error::UserError;
+use crate::requests::app::App;
+use crate::domain::error::UserError;
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};

@@ -1,10 +1,11 @@
 //! The releases of a project: what visitors got, and what they get now.
 
 use super::Web;
-use super::frame::{self, Place};
+use super::frame;
+use super::frame::Place;
 use super::session::Visitor;
 use super::words::{bytes, count, time};
-use crate::flow::frontend::releases::{ReleaseView, WhichReleases, releases};
+use crate::kinds::frontend_deploy::releases::{ReleaseView, WhichReleases, releases};
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};

@@ -1,16 +1,18 @@
 //! A request's page: exactly what would change, and the decision.
 
 use super::Web;
-use super::frame::{self, Place};
+use super::frame;
+use super::frame::Place;
 use super::session::{Visitor, check_form};
 use super::words::{kind, time, title};
 use super::{files, live, review};
-use crate::flow::approval;
-use crate::flow::look::{self, Look};
-use crate::model::approver::Approver;
-use crate::model::error::{ErrorCode, UserError};
-use crate::model::prompt::Content;
-use crate::model::request::Verdict;
+use crate::requests::approval;
+use crate::requests::page as look;
+use crate::requests::page::Look;
+use crate::domain::approver::Approver;
+use crate::domain::error::{ErrorCode, UserError};
+use crate::domain::prompt::Content;
+use crate::domain::request::Verdict;
 use crate::server::http::status_code;
 use axum::Form;
 use axum::extract::{Path, Query, State};
@@ -134,7 +136,7 @@ pub(super) async fn decide(
         Ok(()) => press(&web, &visitor, &id, &form).await,
         Err(error) => Err(error),
     };
-    let path = format!("/requests/{}", crate::model::paths::url_path(&id));
+    let path = format!("/requests/{}", crate::domain::site::paths::url_path(&id));
     match outcome {
         Ok(()) => Redirect::to(&path).into_response(),
         Err(error) => {

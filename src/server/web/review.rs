@@ -1,10 +1,10 @@
 //! What a backend's deploy would change: the commit, what to look at first, and the change set.
 
 use super::words::count;
-use crate::model::changeset::{AssessedChange, Risk};
-use crate::model::prompt::{BackendContent, InfrastructureContent};
-use crate::model::review::{Listed, Review};
-use crate::model::template_diff::Change;
+use crate::analysis::changeset::{AssessedChange, Risk};
+use crate::domain::prompt::{BackendContent, InfrastructureContent};
+use crate::domain::review::{Listed, Review};
+use crate::analysis::template_diff::Change;
 use maud::{Markup, html};
 
 /// Which commit would become which stack.

@@ -1,13 +1,15 @@
 //! Signing in, with a key or by a link that works once, and out.
 
 use super::Web;
-use super::frame::{self, Place};
-use super::session::{self, Visitor, check_form, check_origin};
+use super::frame;
+use super::frame::Place;
+use super::session;
+use super::session::{Visitor, check_form, check_origin};
 use super::words::{Host, local_path};
-use crate::flow::passes;
-use crate::model::caller::ApiKey;
-use crate::model::error::{ErrorCode, UserError};
-use crate::model::pass::Pass;
+use crate::admin::passes;
+use crate::domain::caller::ApiKey;
+use crate::domain::error::{ErrorCode, UserError};
+use crate::domain::pass::Pass;
 use axum::Form;
 use axum::extract::{ConnectInfo, Query, State};
 use axum::http::{Extensions, HeaderMap, StatusCode, header};

@@ -6,17 +6,19 @@ use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use bouncer::aws;
-use bouncer::engine::tasks::TaskRunner;
-use bouncer::flow::app::{App, Limits, Profile, PublishSettings, Settings, TRANSFER_ROOM_KIB};
-use bouncer::flow::ports::{Engine, TaskError, Tasks as _};
-use bouncer::flow::{approval, frontend, projects};
+use bouncer::workflow::tasks::TaskRunner;
+use bouncer::requests::app::{App, Limits, Profile, PublishSettings, Settings, TRANSFER_ROOM_KIB};
+use bouncer::requests::engine::{Engine, TaskError, Tasks as _};
+use bouncer::requests::approval;
+use bouncer::kinds::frontend_deploy as frontend;
+use bouncer::admin::projects;
 use bouncer::local::StorageCredentials;
-use bouncer::model::asking::AskLimits;
-use bouncer::model::error::UserError;
-use bouncer::model::ids::RequestId;
-use bouncer::model::request::{Status, Verdict};
-use bouncer::model::time::Time;
-use bouncer::store::Store;
+use bouncer::domain::quota::AskLimits;
+use bouncer::domain::error::UserError;
+use bouncer::domain::ids::RequestId;
+use bouncer::domain::request::{Status, Verdict};
+use bouncer::domain::time::Time;
+use bouncer::storage::Store;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -189,7 +191,7 @@ impl<'a> Run<'a> {
             steps: vec![],
             end: CancellationToken::new(),
         };
-        let admin = crate::faults::world::caller(bouncer::model::caller::Role::Admin);
+        let admin = crate::faults::world::caller(bouncer::domain::caller::Role::Admin);
         let named = if case.named { Who::NAMED.as_slice() } else { &[] };
         let project = json!({
             "project": "shop", "bucket": run.bucket(), "approvers": named,

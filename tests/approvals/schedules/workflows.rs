@@ -4,11 +4,11 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use bouncer::engine::asl::execution::Failure;
-use bouncer::engine::asl::interpreter::Action;
-use bouncer::engine::asl::{Definition, Event, Execution, Moment, Position, advance};
-use bouncer::engine::definition_text;
-use bouncer::flow::ports::{Engine, EngineError, ExecutionStatus, Machine, TaskError, TaskToken};
+use bouncer::workflow::asl::execution::Failure;
+use bouncer::workflow::asl::interpreter::Action;
+use bouncer::workflow::asl::{Definition, Event, Execution, Moment, Position, advance};
+use bouncer::workflow::definition_text;
+use bouncer::requests::engine::{Engine, EngineError, ExecutionStatus, Machine, TaskError, TaskToken};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
