@@ -1,13 +1,13 @@
 //! `bouncer_audit_list` and `bouncer_audit_verify`: what is recorded, and whether the record is whole.
 
-use crate::requests::app::App;
 use super::projects::{parse_id, require};
-use crate::requests::status::checked_limit;
 use crate::domain::audit::{Break, ChainedEvent, Entry, Fault, Walk};
 use crate::domain::caller::{Caller, Role};
 use crate::domain::error::UserError;
 use crate::domain::ids::RequestId;
 use crate::domain::time::Time;
+use crate::requests::app::App;
+use crate::requests::status::checked_limit;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -80,7 +80,7 @@ pub async fn list(app: &App, caller: &Caller, args: ListAudit) -> Result<AuditLi
         .hours
         .map(|hours| Time::now().minus_seconds(u32::try_from(hours.saturating_mul(3600)).unwrap_or(u32::MAX)));
     let asked = match &request {
-        Some(id) => app.store.glance(id).await?.map(|request| request.created_at.minus_seconds(CLOCKS_APART)),
+        Some(id) => app.store.request_summary(id).await?.map(|request| request.created_at.minus_seconds(CLOCKS_APART)),
         None => None,
     };
     let since = since.max(asked);

@@ -1,11 +1,11 @@
 //! API keys: made, listed and revoked by an admin.
 
-use crate::requests::app::App;
 use super::projects::{NoArguments, require};
 use crate::domain::caller::{ApiKey, Caller, Role};
 use crate::domain::error::UserError;
 use crate::domain::ids::KeyId;
 use crate::domain::time::Time;
+use crate::requests::app::App;
 use crate::storage::keys::KeyRecord;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,13 +1,13 @@
 //! Passes: an API key exchanged for a browser's session, a link that signs in once, and what opens a staged site.
 
-use crate::requests::app::App;
-use crate::requests::approval::find;
 use crate::domain::caller::Caller;
 use crate::domain::digest::Sha256;
 use crate::domain::error::UserError;
 use crate::domain::ids::RequestId;
 use crate::domain::pass::{Pass, PassKind};
 use crate::domain::time::Time;
+use crate::requests::app::App;
+use crate::requests::approval::find;
 use crate::storage::StoreError;
 use crate::storage::passes::{PassRecord, StagedSite};
 

@@ -1,15 +1,15 @@
 //! Saying where a project's backend comes from and goes to.
 
-use crate::requests::app::App;
 use super::projects::{OneProject, parse_id, require};
+use crate::domain::backend::commit::{Branch, Repo};
+use crate::domain::backend::parameters::StackParameters;
 use crate::domain::backend::target::{BackendTarget, DeployMode};
 use crate::domain::caller::{Caller, Role};
-use crate::domain::backend::commit::{Branch, Repo};
 use crate::domain::error::UserError;
 use crate::domain::ids::ProjectId;
 use crate::domain::project::{Project, asset_grace_hours, is_region, is_role_arn, retain_releases};
-use crate::domain::backend::parameters::StackParameters;
-use crate::storage::bucket_locks::BucketTurn;
+use crate::requests::app::App;
+use crate::storage::bucket_locks::BucketLock;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -94,7 +94,7 @@ async fn set_in_turn(
     caller: &Caller,
     id: ProjectId,
     args: SetBackend,
-    turn: &BucketTurn,
+    turn: &BucketLock,
 ) -> Result<OneProject, UserError> {
     let before = app.store.project(&id).await?;
     let target = changed(before.as_ref().and_then(|project| project.backend.clone()), args)?;

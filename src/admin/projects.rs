@@ -1,15 +1,15 @@
 //! Projects: listing them for callers, adding and changing them for the platform's owner.
 
-use crate::requests::app::{App, Profile};
+use crate::domain::backend::commit::CommitSha;
+use crate::domain::backend::parameters::StackParameters;
 use crate::domain::backend::target::{BackendTarget, DeployMode, Deployed};
 use crate::domain::caller::{Caller, Role};
-use crate::domain::backend::commit::CommitSha;
 use crate::domain::error::{ErrorCode, UserError};
-use crate::domain::site::headers::CacheRule;
 use crate::domain::ids::ProjectId;
 use crate::domain::project::{FrontendTarget, Project, asset_grace_hours, default_region, retain_releases};
-use crate::domain::backend::parameters::StackParameters;
-use crate::storage::bucket_locks::BucketTurn;
+use crate::domain::site::headers::CacheRule;
+use crate::requests::app::{App, Profile};
+use crate::storage::bucket_locks::BucketLock;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -209,7 +209,7 @@ pub async fn add(app: &App, caller: &Caller, args: AddProject) -> Result<OneProj
 }
 
 /// Adds or changes the project while nobody else gives a project a bucket.
-async fn add_in_turn(app: &App, id: &ProjectId, args: AddProject, turn: &BucketTurn) -> Result<OneProject, UserError> {
+async fn add_in_turn(app: &App, id: &ProjectId, args: AddProject, turn: &BucketLock) -> Result<OneProject, UserError> {
     let before = app.store.project(id).await?;
     let after = changed(id, before.as_ref(), args);
     if let Some(fault) = after.faults().first() {

@@ -36,7 +36,7 @@ pub trait Channel: Send + Sync {
     /// Whether it works, in a sentence for whoever runs the installation.
     async fn check(&self) -> Result<String, ChannelError>;
 
-    /// Asks. One delivery for each place that was reached; an error when none was.
+    /// CallerQuota. One delivery for each place that was reached; an error when none was.
     async fn deliver(&self, prompt: &Prompt) -> Result<Vec<Delivery>, ChannelError>;
 
     /// Makes a delivered prompt say how the request stands now. A prompt that says so already is left alone.

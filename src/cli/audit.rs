@@ -158,8 +158,8 @@ impl Render for Verdict {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use super::super::output::text_of;
+    use super::*;
 
     #[test]
     fn screens() {

@@ -79,8 +79,8 @@ impl Kind {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use super::super::output::text_of;
+    use super::*;
 
     #[test]
     fn long_lists_are_cut_and_counted() {

@@ -15,8 +15,8 @@ use super::request::RequestView;
 use super::watch;
 use super::watch::StatusView;
 use super::{Context, prompt, serve, signals};
-use crate::domain::quota::AskLimits;
 use crate::domain::caller::Role;
+use crate::domain::quota::QuotaLimits;
 use crate::domain::request::Verdict;
 use crate::server::local::{ServeError, ServeOptions, serve};
 use live::Page;
@@ -119,7 +119,7 @@ impl Server {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             allowed_hosts: vec![],
             approval_window: APPROVAL_WINDOW,
-            asking: AskLimits::default(),
+            asking: QuotaLimits::default(),
         };
         let task = tokio::spawn(serve(options, shutdown.clone(), announce));
         match ready.await {

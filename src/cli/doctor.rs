@@ -225,8 +225,8 @@ impl Render for Report {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use super::super::output::text_of;
+    use super::*;
 
     #[test]
     fn a_report_with_every_level() {

@@ -38,7 +38,7 @@ pub enum KeyCommand {
 /// A role on the command line.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub enum RoleArg {
-    /// Asks for deploys and uploads
+    /// CallerQuota for deploys and uploads
     Agent,
     /// Decides requests of others
     Approver,
@@ -133,8 +133,8 @@ impl Render for Revoked {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use super::super::output::text_of;
+    use super::*;
 
     #[test]
     fn screens() {

@@ -268,8 +268,8 @@ impl Render for Listed {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use super::super::output::text_of;
+    use super::*;
 
     #[test]
     fn what_is_not_given_is_not_sent() {

@@ -13,8 +13,8 @@ use super::exit::Exit;
 use super::output::{Answer, Render, bytes, duration, plain, shorten, table, write_field, write_table};
 use super::watch::{decider, time_left};
 use crate::domain::caller::Role;
-use crate::domain::site::manifest::ChangeCounts;
 use crate::domain::request::{Status, Verdict};
+use crate::domain::site::manifest::ChangeCounts;
 use crate::domain::time::Time;
 use anstyle::{AnsiColor, Style};
 use review::{BackendView, ReviewView};
@@ -309,8 +309,8 @@ impl Render for Decided {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use super::super::output::text_of;
+    use super::*;
 
     #[test]
     fn the_approvers_screen() {

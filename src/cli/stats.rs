@@ -76,8 +76,8 @@ impl Render for Stats {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use super::super::output::text_of;
+    use super::*;
 
     #[test]
     fn screens() {

@@ -7,18 +7,18 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hint {
     /// What is going on.
-    pub doing: Doing,
+    pub doing: Activity,
     /// How far it is.
-    pub how_far: HowFar,
+    pub how_far: Extent,
 }
 
 /// What is going on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)] // The sentences below say what the names mean.
-pub enum Doing {
+pub enum Activity {
     AwaitingApproval,
     Starting,
-    StartingUpkeep,
+    StartingMaintenance,
     LookingAtBucket,
     ReadingBucket,
     Pruning,
@@ -43,7 +43,7 @@ pub enum Doing {
 
 /// How far something is, where that can be said.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum HowFar {
+pub enum Extent {
     /// It cannot.
     Unsaid,
     /// In a phase, by CodeBuild's name.
@@ -54,15 +54,15 @@ pub enum HowFar {
     Resources(u64, u64),
 }
 
-impl Doing {
+impl Activity {
     /// Everything that can go on.
-    pub fn all() -> Vec<Doing> {
-        use Doing as D;
-        let stack = |doing: fn(StackAction) -> Doing| StackAction::ALL.into_iter().map(doing);
+    pub fn all() -> Vec<Activity> {
+        use Activity as D;
+        let stack = |doing: fn(StackAction) -> Activity| StackAction::ALL.into_iter().map(doing);
         let alone = [
             D::AwaitingApproval,
             D::Starting,
-            D::StartingUpkeep,
+            D::StartingMaintenance,
             D::LookingAtBucket,
             D::ReadingBucket,
             D::Pruning,
@@ -86,7 +86,7 @@ impl Doing {
     }
 
     /// The same with how far it is.
-    pub fn at(self, how_far: HowFar) -> Hint {
+    pub fn at(self, how_far: Extent) -> Hint {
         Hint { doing: self, how_far }
     }
 
@@ -94,45 +94,45 @@ impl Doing {
     pub fn as_str(self) -> &'static str {
         use StackAction as A;
         match self {
-            Doing::AwaitingApproval => "Waiting for approval",
-            Doing::Starting => "Starting: the decision is stored",
-            Doing::StartingUpkeep => "Starting",
-            Doing::LookingAtBucket => "Looking at what the bucket holds",
-            Doing::ReadingBucket => "Reading the bucket",
-            Doing::Pruning => "Removing what nothing needs any more",
-            Doing::ComparingBucket => "Comparing the bucket with the approved files",
-            Doing::PublishingAssets => "Publishing assets",
-            Doing::PublishingPages => "Publishing pages",
-            Doing::ClosingRecords => "Live; closing the records",
-            Doing::FetchingSource => "Fetching the source of the commit",
-            Doing::StartingBuild => "Starting the build",
-            Doing::Building => "Building",
-            Doing::ComparingStack => "Comparing the stack with the template",
-            Doing::AwaitingInfrastructure => "Waiting for infrastructure approval",
-            Doing::ChangingStack(A::Create) => "Creating stack",
-            Doing::ChangingStack(A::Update) => "Updating stack",
-            Doing::ChangingStack(A::Import) => "Importing into stack",
-            Doing::ChangingStack(A::Delete) => "Deleting stack",
-            Doing::ChangedStack(A::Create) => "Stack created",
-            Doing::ChangedStack(A::Update) => "Stack updated",
-            Doing::ChangedStack(A::Import) => "Stack imported into",
-            Doing::ChangedStack(A::Delete) => "Stack deleted",
-            Doing::FailedStack(A::Create) => "Stack not created: it failed and was left as it is",
-            Doing::FailedStack(A::Update) => "Stack not updated: it failed and was left as it is",
-            Doing::FailedStack(A::Import) => "Stack not imported into: it failed and was left as it is",
-            Doing::FailedStack(A::Delete) => "Stack not deleted: it failed and was left as it is",
-            Doing::CleaningUp => "Cleaning up after the update",
-            Doing::RollingBack => "Rolling back",
-            Doing::RolledBack => "Rolled back: the change failed and was undone",
-            Doing::RollbackFailed => "Rollback failed: the stack needs a person",
-            Doing::Finishing => "Finishing: the stack is up to date",
+            Activity::AwaitingApproval => "Waiting for approval",
+            Activity::Starting => "Starting: the decision is stored",
+            Activity::StartingMaintenance => "Starting",
+            Activity::LookingAtBucket => "Looking at what the bucket holds",
+            Activity::ReadingBucket => "Reading the bucket",
+            Activity::Pruning => "Removing what nothing needs any more",
+            Activity::ComparingBucket => "Comparing the bucket with the approved files",
+            Activity::PublishingAssets => "Publishing assets",
+            Activity::PublishingPages => "Publishing pages",
+            Activity::ClosingRecords => "Live; closing the records",
+            Activity::FetchingSource => "Fetching the source of the commit",
+            Activity::StartingBuild => "Starting the build",
+            Activity::Building => "Building",
+            Activity::ComparingStack => "Comparing the stack with the template",
+            Activity::AwaitingInfrastructure => "Waiting for infrastructure approval",
+            Activity::ChangingStack(A::Create) => "Creating stack",
+            Activity::ChangingStack(A::Update) => "Updating stack",
+            Activity::ChangingStack(A::Import) => "Importing into stack",
+            Activity::ChangingStack(A::Delete) => "Deleting stack",
+            Activity::ChangedStack(A::Create) => "Stack created",
+            Activity::ChangedStack(A::Update) => "Stack updated",
+            Activity::ChangedStack(A::Import) => "Stack imported into",
+            Activity::ChangedStack(A::Delete) => "Stack deleted",
+            Activity::FailedStack(A::Create) => "Stack not created: it failed and was left as it is",
+            Activity::FailedStack(A::Update) => "Stack not updated: it failed and was left as it is",
+            Activity::FailedStack(A::Import) => "Stack not imported into: it failed and was left as it is",
+            Activity::FailedStack(A::Delete) => "Stack not deleted: it failed and was left as it is",
+            Activity::CleaningUp => "Cleaning up after the update",
+            Activity::RollingBack => "Rolling back",
+            Activity::RolledBack => "Rolled back: the change failed and was undone",
+            Activity::RollbackFailed => "Rollback failed: the stack needs a person",
+            Activity::Finishing => "Finishing: the stack is up to date",
         }
     }
 }
 
-impl From<Doing> for Hint {
-    fn from(doing: Doing) -> Self {
-        doing.at(HowFar::Unsaid)
+impl From<Activity> for Hint {
+    fn from(doing: Activity) -> Self {
+        doing.at(Extent::Unsaid)
     }
 }
 
@@ -140,11 +140,11 @@ impl fmt::Display for Hint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.doing.as_str())?;
         match &self.how_far {
-            HowFar::Unsaid => Ok(()),
-            HowFar::Phase(phase) => write!(f, ": {phase} phase"),
-            HowFar::Files(done, total) => write!(f, ": {done} of {total} files"),
-            HowFar::Resources(done, 1) => write!(f, ": {done} of 1 resource"),
-            HowFar::Resources(done, total) => write!(f, ": {done} of {total} resources"),
+            Extent::Unsaid => Ok(()),
+            Extent::Phase(phase) => write!(f, ": {phase} phase"),
+            Extent::Files(done, total) => write!(f, ": {done} of {total} files"),
+            Extent::Resources(done, 1) => write!(f, ": {done} of 1 resource"),
+            Extent::Resources(done, total) => write!(f, ": {done} of {total} resources"),
         }
     }
 }

@@ -2,7 +2,7 @@
 //! decision is bound to never is.
 
 use super::request::Request;
-use super::review::{Listed, Review};
+use super::review::{BoundedList, Review};
 use serde::Serialize;
 
 /// Bytes of a request's row when it is first written. What comes later (progress, decision, result, the task's token) has
@@ -80,7 +80,7 @@ impl Review {
 const NOTES: usize = 20;
 const NOTE_CHARS: usize = 300;
 
-impl<T> Listed<T> {
+impl<T> BoundedList<T> {
     fn halve(&mut self) {
         self.items.truncate(self.items.len() / 2);
     }
@@ -96,12 +96,12 @@ pub fn cut(text: &mut String, chars: usize) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use super::super::caller::{Caller, Role};
     use super::super::ids::{KeyId, RequestId};
     use super::super::request::{Action, Lifetime, Status};
     use super::super::review::ChangedFile;
     use super::super::time::Time;
+    use super::*;
     use proptest::prelude::*;
 
     /// Small, so that generated rows often do not fit; notes that are kept have room in it.
@@ -122,7 +122,7 @@ mod tests {
         let parameters = proptest::collection::btree_map("[A-Za-z]{1,8}", text, 0..30);
         (files, notes, parameters).prop_map(|(files, notes, parameters)| {
             let file = |filename| ChangedFile { filename, status: "modified".into(), additions: 1, deletions: 1 };
-            let files = Listed::of(files.into_iter().map(file).collect());
+            let files = BoundedList::of(files.into_iter().map(file).collect());
             Review { files, notes, parameters, ..Review::default() }
         })
     }

@@ -8,34 +8,34 @@ use serde::{Deserialize, Serialize};
 /// What is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Upkeep {
+pub enum Maintenance {
     /// What a bucket holds becomes the first release.
     Adopt,
     /// What nothing needs any more is removed.
     Prune,
 }
 
-impl Upkeep {
+impl Maintenance {
     /// The word in plans and in the input of executions.
     pub fn as_str(self) -> &'static str {
         match self {
-            Upkeep::Adopt => "adopt",
-            Upkeep::Prune => "prune",
+            Maintenance::Adopt => "adopt",
+            Maintenance::Prune => "prune",
         }
     }
 
     /// What a request for it asks.
     pub fn action(self) -> Action {
         match self {
-            Upkeep::Adopt => Action::FrontendAdopt,
-            Upkeep::Prune => Action::FrontendPrune,
+            Maintenance::Adopt => Action::FrontendAdopt,
+            Maintenance::Prune => Action::FrontendPrune,
         }
     }
 }
 
-/// The plan of a site's upkeep.
+/// The plan of a site's maintenance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UpkeepPlan {
+pub struct MaintenancePlan {
     /// The form of this plan; raised when a field changes its meaning.
     pub version: u32,
     /// The project.
@@ -43,7 +43,7 @@ pub struct UpkeepPlan {
     /// Bucket, distribution, region and role as they were when it was asked for.
     pub target: FrontendTarget,
     /// What is done.
-    pub upkeep: Upkeep,
+    pub maintenance: Maintenance,
     /// The release that visitors get; none before an adoption.
     pub release: Option<ReleaseId>,
     /// Whether it only tells what it would do.
@@ -51,7 +51,7 @@ pub struct UpkeepPlan {
     pub dry_run: bool,
 }
 
-impl UpkeepPlan {
+impl MaintenancePlan {
     /// The version written by this code.
     pub const VERSION: u32 = 1;
 }

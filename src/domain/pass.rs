@@ -82,8 +82,8 @@ impl fmt::Debug for Pass {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use super::super::caller::ApiKey;
+    use super::*;
 
     #[test]
     fn a_pass_is_no_key_and_a_key_is_no_pass() {

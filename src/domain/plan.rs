@@ -4,8 +4,8 @@ use super::backend::target::{BackendPlan, InfrastructurePlan};
 use super::canonical;
 use super::digest::Sha256;
 use super::ids::{ProjectId, ReleaseId};
+use super::maintenance::MaintenancePlan;
 use super::project::FrontendTarget;
-use super::maintenance::UpkeepPlan;
 use serde::{Deserialize, Serialize};
 
 /// What a request would do, by what is asked. Each kind has a field that no other has, so a stored plan says by itself
@@ -16,7 +16,7 @@ pub enum Plan {
     /// Publish a site.
     Frontend(FrontendPlan),
     /// Look after a site without a deploy.
-    Upkeep(UpkeepPlan),
+    Maintenance(MaintenancePlan),
     /// Execute a change set.
     Infrastructure(InfrastructurePlan),
     /// Build a commit and change a stack.
@@ -37,10 +37,10 @@ impl Plan {
         }
     }
 
-    /// The plan, if it is a site's upkeep.
-    pub fn upkeep(&self) -> Option<&UpkeepPlan> {
+    /// The plan, if it is a site's maintenance.
+    pub fn maintenance(&self) -> Option<&MaintenancePlan> {
         match self {
-            Plan::Upkeep(plan) => Some(plan),
+            Plan::Maintenance(plan) => Some(plan),
             _ => None,
         }
     }
@@ -95,8 +95,8 @@ impl FrontendPlan {
 
 #[cfg(test)]
 mod tests {
+    use super::super::maintenance::Maintenance;
     use super::*;
-    use super::super::maintenance::Upkeep;
     use proptest::prelude::*;
     use std::collections::BTreeSet;
 
@@ -125,25 +125,25 @@ mod tests {
     }
 
     #[test]
-    fn an_upkeep_is_read_back_as_what_it_is_and_bound_by_its_hash() {
+    fn maintenance_is_read_back_as_what_it_is_and_bound_by_its_hash() {
         let target =
             FrontendTarget { bucket: "a".into(), distribution_id: None, region: "b".into(), deploy_role_arn: None };
-        let adoption = UpkeepPlan {
-            version: UpkeepPlan::VERSION,
+        let adoption = MaintenancePlan {
+            version: MaintenancePlan::VERSION,
             project: ProjectId::parse("shop").unwrap(),
             target,
-            upkeep: Upkeep::Adopt,
+            maintenance: Maintenance::Adopt,
             release: None,
             dry_run: false,
         };
         let release = Some(ReleaseId::parse("rel-000000000001").unwrap());
         let plans = [
             adoption.clone(),
-            UpkeepPlan { dry_run: true, ..adoption.clone() },
-            UpkeepPlan { upkeep: Upkeep::Prune, ..adoption.clone() },
-            UpkeepPlan { upkeep: Upkeep::Prune, release, ..adoption },
+            MaintenancePlan { dry_run: true, ..adoption.clone() },
+            MaintenancePlan { maintenance: Maintenance::Prune, ..adoption.clone() },
+            MaintenancePlan { maintenance: Maintenance::Prune, release, ..adoption },
         ]
-        .map(Plan::Upkeep);
+        .map(Plan::Maintenance);
         let mut hashes = BTreeSet::new();
         for plan in plans {
             let read_back: Plan = serde_json::from_str(&canonical::to_string(&plan).unwrap()).unwrap();

@@ -1,6 +1,6 @@
 //! How far a running deploy is, in numbers and in one sentence that reads the same everywhere.
 
-use super::activity::{Doing, Hint, HowFar};
+use super::activity::{Activity, Extent, Hint};
 use super::site::manifest::Phase;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -83,16 +83,16 @@ impl Progress {
 
     /// The sentence of `progress_hint`.
     pub fn hint(&self) -> Hint {
-        let files = HowFar::Files(self.files_done, self.files_total);
+        let files = Extent::Files(self.files_done, self.files_total);
         match self.step {
-            Step::Starting => Doing::Starting.into(),
-            Step::Comparing => Doing::ComparingBucket.into(),
-            Step::PublishingAssets => Doing::PublishingAssets.at(files),
-            Step::PublishingPages => Doing::PublishingPages.at(files),
-            Step::Adopting if self.files_total == 0 => Doing::LookingAtBucket.into(),
-            Step::Adopting => Doing::ReadingBucket.at(files),
-            Step::Pruning => Doing::Pruning.into(),
-            Step::Finishing => Doing::ClosingRecords.into(),
+            Step::Starting => Activity::Starting.into(),
+            Step::Comparing => Activity::ComparingBucket.into(),
+            Step::PublishingAssets => Activity::PublishingAssets.at(files),
+            Step::PublishingPages => Activity::PublishingPages.at(files),
+            Step::Adopting if self.files_total == 0 => Activity::LookingAtBucket.into(),
+            Step::Adopting => Activity::ReadingBucket.at(files),
+            Step::Pruning => Activity::Pruning.into(),
+            Step::Finishing => Activity::ClosingRecords.into(),
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use super::approver::Approver;
 use super::backend::target::{BackendTarget, Deployed};
-use super::site::headers::{CacheRule, CacheRules};
 use super::ids::{ApproverId, KeyId, ProjectId, ReleaseId};
+use super::site::headers::{CacheRule, CacheRules};
 use super::site::release::{LiveRelease, Retention};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

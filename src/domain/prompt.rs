@@ -1,12 +1,12 @@
 //! What an approver is asked, in parts. A channel turns it into its own form; no part of it is markup.
 
-use super::backend::commit::CommitSha;
 use super::activity::Hint;
+use super::backend::commit::CommitSha;
 use super::ids::{DeployId, ProjectId, ReleaseId, RequestId};
-use super::site::manifest::ChangeCounts;
 use super::project::FrontendTarget;
 use super::request::{Action, Verdict};
 use super::review::Review;
+use super::site::manifest::ChangeCounts;
 use super::time::Time;
 use serde::{Deserialize, Serialize};
 

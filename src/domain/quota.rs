@@ -11,20 +11,20 @@ const KEPT_SECONDS: u64 = 3600;
 
 /// The limits; 0 is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AskLimits {
+pub struct QuotaLimits {
     /// Requests that need a human, in [`SPAN_SECONDS`].
     pub per_minute: usize,
     /// Requests that wait for a decision.
     pub pending: usize,
 }
 
-impl Default for AskLimits {
+impl Default for QuotaLimits {
     fn default() -> Self {
         Self { per_minute: 5, pending: 10 }
     }
 }
 
-impl AskLimits {
+impl QuotaLimits {
     /// Whether nothing is counted.
     pub fn are_off(self) -> bool {
         self.per_minute == 0 && self.pending == 0
@@ -33,7 +33,7 @@ impl AskLimits {
 
 /// One request that a caller asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Asked {
+pub struct CountedRequest {
     /// The request.
     pub request_id: RequestId,
     /// When it was asked.
@@ -47,31 +47,31 @@ pub struct Asked {
 
 /// What one caller asked lately.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Asks {
+pub struct CallerQuota {
     /// Whose requests: `/asks/` and a key's id.
     #[serde(rename = "project_id")]
     pub key: String,
     /// Grows with every change, so that none is lost.
     pub revision: u64,
     /// The requests, oldest first.
-    pub asked: Vec<Asked>,
+    pub asked: Vec<CountedRequest>,
     /// When the row may be forgotten: seconds since 1970.
     pub ttl: i64,
 }
 
 /// Why a caller may not ask for more now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TooMuch {
+pub enum QuotaExceeded {
     /// It asked too much in a short time.
-    TooFast {
+    RateExceeded {
         /// In so many seconds it may ask again.
         retry_after: u64,
     },
     /// Too much of it waits. These are the requests, as far as is known.
-    TooManyWait(Vec<RequestId>),
+    PendingExceeded(Vec<RequestId>),
 }
 
-impl Asks {
+impl CallerQuota {
     /// The row's key of a caller.
     pub fn key_of(caller: &KeyId) -> String {
         format!("/asks/{caller}")
@@ -88,24 +88,30 @@ impl Asks {
     }
 
     /// The row with one more request, if the limits allow it.
-    pub fn with(&self, request_id: &RequestId, at: Time, until: Time, limits: AskLimits) -> Result<Self, TooMuch> {
-        let waits = |asked: &&Asked| !asked.over && asked.until > at;
-        let is_recent = |asked: &&Asked| at < asked.at.plus_seconds(SPAN_SECONDS);
-        let recent: Vec<&Asked> = self.asked.iter().filter(is_recent).collect();
+    pub fn with(
+        &self,
+        request_id: &RequestId,
+        at: Time,
+        until: Time,
+        limits: QuotaLimits,
+    ) -> Result<Self, QuotaExceeded> {
+        let waits = |asked: &&CountedRequest| !asked.over && asked.until > at;
+        let is_recent = |asked: &&CountedRequest| at < asked.at.plus_seconds(SPAN_SECONDS);
+        let recent: Vec<&CountedRequest> = self.asked.iter().filter(is_recent).collect();
         if limits.per_minute > 0 && recent.len() >= limits.per_minute {
             let first_to_go = recent.get(recent.len() - limits.per_minute);
             // Of many at one instant, one that was noted later may have been asked earlier.
-            let left = |asked: &&Asked| asked.at.plus_seconds(SPAN_SECONDS).seconds_left(at);
+            let left = |asked: &&CountedRequest| asked.at.plus_seconds(SPAN_SECONDS).seconds_left(at);
             let retry_after = first_to_go.map_or(1, left).clamp(1, SPAN_SECONDS);
-            return Err(TooMuch::TooFast { retry_after });
+            return Err(QuotaExceeded::RateExceeded { retry_after });
         }
         let waiting: Vec<RequestId> = self.asked.iter().filter(waits).map(|asked| asked.request_id.clone()).collect();
         if limits.pending > 0 && waiting.len() >= limits.pending {
-            return Err(TooMuch::TooManyWait(waiting));
+            return Err(QuotaExceeded::PendingExceeded(waiting));
         }
-        let mut asked: Vec<Asked> =
+        let mut asked: Vec<CountedRequest> =
             self.asked.iter().filter(|asked| waits(asked) || is_recent(asked)).cloned().collect();
-        asked.push(Asked { request_id: request_id.clone(), at, until, over: false });
+        asked.push(CountedRequest { request_id: request_id.clone(), at, until, over: false });
         let last = asked.iter().map(|asked| asked.until).max().unwrap_or(at);
         let ttl = last.plus_seconds(KEPT_SECONDS).epoch_seconds();
         Ok(Self { key: self.key.clone(), revision: self.revision + 1, asked, ttl })
@@ -119,14 +125,14 @@ mod tests {
 
     #[test]
     fn the_sixth_in_a_minute_and_the_eleventh_that_waits_are_refused() {
-        let (limits, start) = (AskLimits::default(), Time::now());
-        let mut asks = Asks::none(&KeyId::random());
+        let (limits, start) = (QuotaLimits::default(), Time::now());
+        let mut asks = CallerQuota::none(&KeyId::random());
         for second in 0..5 {
             let at = start.plus_seconds(second);
             asks = asks.with(&RequestId::random(), at, at.plus_seconds(600), limits).unwrap();
         }
         let sixth = |at: Time| asks.with(&RequestId::random(), at, at.plus_seconds(600), limits);
-        assert_eq!(sixth(start.plus_seconds(10)), Err(TooMuch::TooFast { retry_after: 50 }));
+        assert_eq!(sixth(start.plus_seconds(10)), Err(QuotaExceeded::RateExceeded { retry_after: 50 }));
         assert!(sixth(start.plus_seconds(60)).is_ok());
 
         for number in 0..5 {
@@ -134,7 +140,8 @@ mod tests {
             asks = asks.with(&RequestId::random(), at, at.plus_seconds(600), limits).unwrap();
         }
         let at = start.plus_seconds(200);
-        let Err(TooMuch::TooManyWait(waiting)) = asks.with(&RequestId::random(), at, at.plus_seconds(600), limits)
+        let Err(QuotaExceeded::PendingExceeded(waiting)) =
+            asks.with(&RequestId::random(), at, at.plus_seconds(600), limits)
         else {
             panic!("the eleventh is refused")
         };
@@ -147,9 +154,9 @@ mod tests {
         /// However the asking goes, no minute has more than its limit and never do more wait.
         #[test]
         fn the_limits_hold(steps in proptest::collection::vec((0u64..40, 60u64..300), 1..60)) {
-            let limits = AskLimits::default();
+            let limits = QuotaLimits::default();
             let mut now = Time::now();
-            let mut asks = Asks::none(&KeyId::random());
+            let mut asks = CallerQuota::none(&KeyId::random());
             let mut admitted: Vec<(Time, Time)> = vec![];
             for (pause, window) in steps {
                 now = now.plus_seconds(pause);

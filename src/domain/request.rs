@@ -1,18 +1,18 @@
 //! A request: what was asked, by whom, what it would do, and how it ended. Its states have one transition function.
 
 use super::approver::Approver;
-use super::backend::target::{BackendPlan, Gate, InfrastructurePlan};
 use super::backend::run::BackendRun;
+use super::backend::target::{BackendPlan, Gate, InfrastructurePlan};
 use super::caller::Caller;
 use super::digest::Sha256;
 use super::ids::{ApproverId, DeployId, KeyId, ProjectId, RequestId};
-use super::site::manifest::ChangeCounts;
+use super::maintenance::MaintenancePlan;
 use super::plan::{FrontendPlan, Plan};
 use super::progress::Progress;
 use super::prompt::Delivery;
 use super::review::Review;
+use super::site::manifest::ChangeCounts;
 use super::time::Time;
-use super::maintenance::UpkeepPlan;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -418,9 +418,9 @@ impl Request {
         self.plan.as_ref().and_then(Plan::frontend)
     }
 
-    /// The plan, if it is a site's upkeep.
-    pub fn upkeep_plan(&self) -> Option<&UpkeepPlan> {
-        self.plan.as_ref().and_then(Plan::upkeep)
+    /// The plan, if it is a site's maintenance.
+    pub fn maintenance_plan(&self) -> Option<&MaintenancePlan> {
+        self.plan.as_ref().and_then(Plan::maintenance)
     }
 
     /// The plan, if it is a backend's.

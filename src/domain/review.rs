@@ -28,22 +28,22 @@ pub struct Review {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
     /// Files that the commits since the last deploy changed.
-    #[serde(default, skip_serializing_if = "Listed::is_empty")]
-    pub files: Listed<ChangedFile>,
+    #[serde(default, skip_serializing_if = "BoundedList::is_empty")]
+    pub files: BoundedList<ChangedFile>,
     /// Resources whose templates changed.
-    #[serde(default, skip_serializing_if = "Listed::is_empty")]
-    pub resources: Listed<ResourceDiff>,
+    #[serde(default, skip_serializing_if = "BoundedList::is_empty")]
+    pub resources: BoundedList<ResourceDiff>,
     /// What in the template a human should look at.
-    #[serde(default, skip_serializing_if = "Listed::is_empty")]
-    pub findings: Listed<Finding>,
+    #[serde(default, skip_serializing_if = "BoundedList::is_empty")]
+    pub findings: BoundedList<Finding>,
     /// Of an infrastructure change: what the change set would do, the gravest first.
-    #[serde(default, skip_serializing_if = "Listed::is_empty")]
-    pub changes: Listed<AssessedChange>,
+    #[serde(default, skip_serializing_if = "BoundedList::is_empty")]
+    pub changes: BoundedList<AssessedChange>,
 }
 
 /// The first items of a list, and how many there are.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Listed<T> {
+pub struct BoundedList<T> {
     /// The first [`SHOWN`] of them.
     pub items: Vec<T>,
     /// How many there are.
@@ -68,13 +68,13 @@ impl Review {
     }
 }
 
-impl<T> Default for Listed<T> {
+impl<T> Default for BoundedList<T> {
     fn default() -> Self {
         Self { items: vec![], total: 0 }
     }
 }
 
-impl<T> Listed<T> {
+impl<T> BoundedList<T> {
     /// Keeps the first items.
     pub fn of(mut items: Vec<T>) -> Self {
         let total = items.len();

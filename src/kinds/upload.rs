@@ -1,16 +1,16 @@
 //! Uploads to the staging bucket that need no approval: addresses for one file or a batch, and the check that a batch
 //! has arrived.
 
-use crate::requests::app::App;
 use crate::aws::objects::UploadTerms;
 use crate::domain::audit::Actor;
 use crate::domain::caller::Caller;
 use crate::domain::error::UserError;
-use crate::domain::site::headers;
 use crate::domain::ids::RequestId;
-use crate::domain::site::paths::{MAX_PATH_BYTES, SitePath, is_traversal};
 use crate::domain::request::{Action, Lifetime, Request, Status};
+use crate::domain::site::headers;
+use crate::domain::site::paths::{MAX_PATH_BYTES, SitePath, is_traversal};
 use crate::domain::time::Time;
+use crate::requests::app::App;
 use futures::{StreamExt as _, TryStreamExt as _};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

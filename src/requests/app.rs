@@ -1,15 +1,15 @@
 //! What every use case works with.
 
-use crate::kinds::backend_deploy::Backend;
 use super::engine::Engine;
-use super::prompts::Turns;
-use super::status::Joint;
+use super::prompts::PromptLocks;
+use super::status::SingleFlight;
 use crate::aws::objects::Objects;
 use crate::aws::sites::Sites;
 use crate::channels::Channel;
-use crate::domain::quota::AskLimits;
-use crate::domain::site::contents::Ages;
+use crate::domain::quota::QuotaLimits;
 use crate::domain::request::Request;
+use crate::domain::site::contents::Ages;
+use crate::kinds::backend_deploy::Backend;
 use crate::storage::Store;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,9 +30,9 @@ pub struct App {
     /// Where approvers are asked, beside the web page and the command line, which need no delivery.
     pub channels: Vec<Arc<dyn Channel>>,
     /// Whose turn it is to change a prompt.
-    pub turns: Turns,
+    pub turns: PromptLocks,
     /// What waits for a decision, read for many at once.
-    pub waiting: Joint<Vec<Request>>,
+    pub waiting: SingleFlight<Vec<Request>>,
     /// What the installation is configured to do.
     pub settings: Settings,
     /// Room for file content on its way, in KiB, shared by every publish of this process.
@@ -72,7 +72,7 @@ pub struct Settings {
     /// The address under which the local server shows published sites, without a trailing `/`.
     pub public_url: Option<String>,
     /// How much one caller may ask of humans.
-    pub asking: AskLimits,
+    pub asking: QuotaLimits,
     /// The address of the web page, without a trailing `/`, where the installation knows it.
     pub page_url: Option<String>,
     /// Bounds on what is accepted.

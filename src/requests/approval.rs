@@ -3,8 +3,8 @@
 
 use super::app::App;
 pub use super::decide::{Decide, Decided, decide};
-use super::execution;
 use super::engine::{EngineError, TaskError, TaskToken};
+use super::execution;
 use super::prompts;
 use super::prompts::deliver;
 use super::transition::transition;
@@ -25,7 +25,7 @@ pub async fn ask(app: &App, id: &RequestId, token: &TaskToken) -> Result<Value, 
     app.store.set_task_token(id, &token.0).await?;
     // A decision that was stored before the token could not complete it, so that is done here.
     if let Some(request) = app.store.request(id).await? {
-        hand_over(app, &request, token).await?;
+        deliver_decision(app, &request, token).await?;
         // Whoever stored the request asks, but may have died, and a question within a deploy is asked here first. If no
         // channel can be reached, other ways to decide remain, and they are tried again when it is time to remind.
         if request.deliveries.is_empty() && deliver(app, id).await.is_err() {
@@ -77,7 +77,7 @@ fn outcome(request: &Request) -> Option<&'static str> {
 pub(crate) async fn wake(app: &App, request: &Request) {
     let outcome = async {
         match app.store.task_token(&request.request_id).await? {
-            Some(token) => hand_over(app, request, &TaskToken(token)).await,
+            Some(token) => deliver_decision(app, request, &TaskToken(token)).await,
             None => Ok(()),
         }
     };
@@ -86,7 +86,7 @@ pub(crate) async fn wake(app: &App, request: &Request) {
     }
 }
 
-async fn hand_over(app: &App, request: &Request, token: &TaskToken) -> Result<(), TaskError> {
+async fn deliver_decision(app: &App, request: &Request, token: &TaskToken) -> Result<(), TaskError> {
     let Some(outcome) = outcome(request) else { return Ok(()) };
     match app.engine.complete_task(token, json!({ "outcome": outcome })).await {
         // It has the decision already, or its window ended and `expire` will find what is stored.
@@ -101,7 +101,7 @@ pub async fn recover(app: &App) -> Result<(), UserError> {
     for status in [Status::PendingApproval, Status::Approved, Status::Running] {
         for request in app.store.requests_in(status, AT_ONCE).await? {
             // One request that cannot be taken up must not keep the others, and the server, from starting.
-            if let Err(error) = take_up(app, &request).await {
+            if let Err(error) = resume_request(app, &request).await {
                 tracing::error!(request_id = %request.request_id, %error, "a request could not be taken up again");
             }
         }
@@ -109,7 +109,7 @@ pub async fn recover(app: &App) -> Result<(), UserError> {
     Ok(())
 }
 
-async fn take_up(app: &App, request: &Request) -> Result<(), TaskError> {
+async fn resume_request(app: &App, request: &Request) -> Result<(), TaskError> {
     execution::ensure_started(app, request)
         .await
         .map_err(|error| TaskError { name: "Bouncer.NotStarted", cause: error.message })?;

@@ -1,15 +1,15 @@
 //! What lies where in the staging bucket, and reading and writing the small documents in it.
 
 use super::app::App;
-use crate::aws::objects::{Headers, Listed, ObjectError};
+use crate::aws::objects::{Headers, ListedObject, ObjectError};
 use crate::domain::canonical;
-use crate::domain::site::contents::Moment;
 use crate::domain::digest::{PartsDigest, Sha256};
 use crate::domain::error::UserError;
 use crate::domain::ids::{ProjectId, ReleaseId, RequestId};
+use crate::domain::project::Project;
+use crate::domain::site::contents::Phase;
 use crate::domain::site::manifest::Manifest;
 use crate::domain::site::paths::SitePath;
-use crate::domain::project::Project;
 use crate::domain::time::Time;
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
@@ -22,7 +22,7 @@ const MAX_DOCUMENT_BYTES: u64 = 64 << 20;
 
 /// What goes by its age alone, and after how many days: nobody comes back to it. On AWS the bucket's lifecycle rules see
 /// to it, elsewhere [`App::remove_passing`].
-pub const PASSING: [(&str, u32); 4] = [("staged/", 2), ("moving/", 2), ("adopting/", 2), ("issued/", 8)];
+pub const TRANSIENT_PREFIXES: [(&str, u32); 4] = [("staged/", 2), ("moving/", 2), ("adopting/", 2), ("issued/", 8)];
 
 /// The longest key that S3 takes.
 const MAX_KEY_BYTES: usize = 1024;
@@ -254,7 +254,7 @@ impl App {
     /// Those checksums, with the contents they belong to, and when each was noted last.
     pub async fn parts_digests(&self, project: &ProjectId) -> Result<Vec<(Sha256, PartsDigest, Time)>, ObjectError> {
         let listing = self.objects.list(&self.settings.staging_bucket(), &format!("parts/{project}/")).await?;
-        let read = |object: &Listed| {
+        let read = |object: &ListedObject| {
             let (rest, digest) = object.key.rsplit_once('/')?;
             let sha256 = Sha256::parse(rest.rsplit('/').next()?).ok()?;
             Some((sha256, PartsDigest::try_from(digest.to_owned()).ok()?, object.modified))
@@ -278,7 +278,7 @@ impl App {
         project: &ProjectId,
         mut visit: impl FnMut(Sha256, Blob) + Send,
     ) -> Result<(), ObjectError> {
-        let each = |object: Listed| {
+        let each = |object: ListedObject| {
             if let Some(sha256) = object.key.rsplit('/').next().and_then(|hex| Sha256::parse(hex).ok()) {
                 visit(sha256, Blob { size: object.size, written: object.modified });
             }
@@ -292,7 +292,7 @@ impl App {
     pub async fn lasting_blobs(
         &self,
         project: &Project,
-        moment: Moment,
+        moment: Phase,
     ) -> Result<(HashMap<Sha256, u64>, Manifest), ObjectError> {
         let (blobs, base) = tokio::try_join!(
             self.stored_blobs(&project.project_id),
@@ -322,10 +322,10 @@ impl App {
     pub async fn remove_passing(&self) -> Result<u64, ObjectError> {
         let (bucket, now) = (self.settings.staging_bucket(), Time::now());
         let mut removed = 0;
-        for (prefix, days) in PASSING {
+        for (prefix, days) in TRANSIENT_PREFIXES {
             let mut old = Vec::new();
             let age = u64::from(days) * 24 * 3600;
-            let collect = |object: Listed| {
+            let collect = |object: ListedObject| {
                 if object.modified.plus_seconds(age) <= now {
                     old.push(object.key);
                 }

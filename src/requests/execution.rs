@@ -4,13 +4,13 @@ use super::app::App;
 use super::engine::{EngineError, ExecutionStatus, Machine, TaskError};
 use super::prompts::deliver;
 use super::transition::transition;
-use crate::kinds::{backend_deploy as backend, frontend_deploy as frontend};
 use crate::domain::audit::Actor;
 use crate::domain::backend::target::Gate;
 use crate::domain::error::{ErrorCode, UserError};
 use crate::domain::ids::RequestId;
 use crate::domain::request::{Action, Event, Request, Status, first_wait};
 use crate::domain::time::Time;
+use crate::kinds::{backend_deploy as backend, frontend_deploy as frontend};
 use serde_json::{Value, json};
 
 /// The execution that a request waits in or is carried out by.
@@ -46,8 +46,8 @@ pub(crate) async fn ensure_started(app: &App, request: &Request) -> Result<(), U
     if request.action == Action::BackendDeploy {
         input["ask"] = json!(request.backend_plan().is_none_or(|plan| plan.gate == Gate::Ask));
     }
-    if let Some(plan) = request.upkeep_plan() {
-        input["work"] = json!(plan.upkeep);
+    if let Some(plan) = request.maintenance_plan() {
+        input["work"] = json!(plan.maintenance);
     }
     match app.engine.start(machine, request.request_id.as_str(), input).await {
         // The name is the request's own, so whatever input an earlier version gave it, it is this request's execution.
@@ -56,7 +56,7 @@ pub(crate) async fn ensure_started(app: &App, request: &Request) -> Result<(), U
     }
 }
 
-/// Asks the approvers of a request that was just stored, and starts its execution. Where nobody can be asked, or nothing
+/// CallerQuota the approvers of a request that was just stored, and starts its execution. Where nobody can be asked, or nothing
 /// would carry the decision out, the request is withdrawn. An approver may press before the execution is there; the
 /// press starts it.
 pub(crate) async fn ask_and_start(app: &App, request: &Request) -> Result<(), UserError> {
@@ -66,11 +66,11 @@ pub(crate) async fn ask_and_start(app: &App, request: &Request) -> Result<(), Us
             "No approver could be asked on any channel, so the request was withdrawn.",
             "Try again in a moment; if it stays, have the operator look into the server's log.",
         );
-        return Err(take_back(app, request, error).await);
+        return Err(withdraw(app, request, error).await);
     }
     match ensure_started(app, request).await {
         Ok(()) => Ok(()),
-        Err(error) => Err(take_back(app, request, error).await),
+        Err(error) => Err(withdraw(app, request, error).await),
     }
 }
 
@@ -111,7 +111,7 @@ pub(crate) async fn close_orphan(app: &App, request: &Request) -> Result<(), Tas
 
 /// A request must not wait for a decision when its caller was told that it failed. If it cannot be withdrawn either,
 /// the caller learns its id.
-async fn take_back(app: &App, request: &Request, error: UserError) -> UserError {
+async fn withdraw(app: &App, request: &Request, error: UserError) -> UserError {
     let event = if request.status == Status::Approved { Event::Cancel } else { Event::Withdraw };
     match transition(app, request, event, Actor::bouncer(), |row| row.finished_at = Some(Time::now())).await {
         Ok(_) => error,

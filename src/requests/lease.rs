@@ -1,8 +1,8 @@
 //! Holding a project while it is deployed. A lease whose owner's execution has ended is taken over, never just dropped.
 
 use super::app::App;
-use super::execution;
 use super::engine::TaskError;
+use super::execution;
 use crate::domain::ids::{ProjectId, RequestId};
 use crate::storage::StoreError;
 use crate::storage::coordination::Lane;

@@ -8,22 +8,22 @@ use tokio::time::Instant;
 /// Looks at something large for whoever asks: one look at a time, and one that began after them serves all who waited for
 /// it, so however many ask, the thing is read, and held in memory, twice at most. Nobody gets what was read before they
 /// asked, and nothing is kept once nobody waits.
-pub struct Joint<T> {
+pub struct SingleFlight<T> {
     last: Mutex<Option<(Instant, Arc<T>)>>,
     waiting: AtomicUsize,
 }
 
-impl<T> Default for Joint<T> {
+impl<T> Default for SingleFlight<T> {
     fn default() -> Self {
         Self { last: Mutex::default(), waiting: AtomicUsize::new(0) }
     }
 }
 
-impl<T> Joint<T> {
+impl<T> SingleFlight<T> {
     /// What `look` finds, whoever's look it is.
-    pub async fn share<E>(&self, look: impl AsyncFnOnce() -> Result<T, E>) -> Result<Arc<T>, E> {
+    pub async fn run<E>(&self, look: impl AsyncFnOnce() -> Result<T, E>) -> Result<Arc<T>, E> {
         let asked = Instant::now();
-        let place = Place::take(&self.waiting);
+        let place = WaiterCount::take(&self.waiting);
         let mut last = self.last.lock().await;
         drop(place);
         let found = match last.take().filter(|(began, _)| *began > asked) {
@@ -41,16 +41,16 @@ impl<T> Joint<T> {
 }
 
 /// One of those who wait; given back even by those who give up.
-struct Place<'a>(&'a AtomicUsize);
+struct WaiterCount<'a>(&'a AtomicUsize);
 
-impl<'a> Place<'a> {
+impl<'a> WaiterCount<'a> {
     fn take(waiting: &'a AtomicUsize) -> Self {
         waiting.fetch_add(1, Ordering::Relaxed);
         Self(waiting)
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for WaiterCount<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
@@ -64,7 +64,7 @@ mod tests {
 
     /// Something whose looks are counted, and end when they are let.
     struct Thing {
-        joint: Joint<usize>,
+        joint: SingleFlight<usize>,
         looks: AtomicUsize,
         began: Notify,
         may_end: Semaphore,
@@ -73,7 +73,7 @@ mod tests {
     impl Thing {
         fn new() -> Arc<Self> {
             Arc::new(Self {
-                joint: Joint::default(),
+                joint: SingleFlight::default(),
                 looks: AtomicUsize::new(0),
                 began: Notify::new(),
                 may_end: Semaphore::new(0),
@@ -87,7 +87,7 @@ mod tests {
                 self.may_end.acquire().await.unwrap().forget();
                 Ok::<_, Infallible>(number)
             };
-            *self.joint.share(look).await.unwrap()
+            *self.joint.run(look).await.unwrap()
         }
 
         async fn until_waiting(&self, count: usize) {

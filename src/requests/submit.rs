@@ -2,15 +2,15 @@
 //! in one write.
 
 use super::app::App;
-use crate::domain::quota::{AskLimits, Asks, TooMuch};
 use crate::domain::audit::Actor;
 use crate::domain::caller::Caller;
 use crate::domain::error::{ErrorCode, UserError};
 use crate::domain::ids::RequestId;
+use crate::domain::quota::{CallerQuota, QuotaExceeded, QuotaLimits};
 use crate::domain::request::{Request, Status};
 use crate::domain::time::Time;
 use crate::storage::StoreError;
-use crate::storage::requests::{AsksChange, TransitionError};
+use crate::storage::requests::{QuotaUpdate, TransitionError};
 use serde_json::json;
 use std::time::Duration;
 
@@ -58,26 +58,26 @@ async fn as_stored(app: &App, request: &Request, ready: Option<&Request>) -> Res
 }
 
 /// What the caller has asked, with this request; nothing when it is not counted.
-pub(crate) async fn admitted(app: &App, caller: &Caller, request: &Request) -> Result<Option<AsksChange>, UserError> {
+pub(crate) async fn admitted(app: &App, caller: &Caller, request: &Request) -> Result<Option<QuotaUpdate>, UserError> {
     let limits = app.settings.asking;
     if limits.are_off() || request.status != Status::PendingApproval {
         return Ok(None);
     }
-    let before = app.store.asks(&caller.id).await?;
-    let mut asks = before.clone().unwrap_or_else(|| Asks::none(&caller.id));
-    let with = |asks: &Asks| asks.with(&request.request_id, request.created_at, request.expires_at, limits);
+    let before = app.store.caller_quota(&caller.id).await?;
+    let mut asks = before.clone().unwrap_or_else(|| CallerQuota::none(&caller.id));
+    let with = |asks: &CallerQuota| asks.with(&request.request_id, request.created_at, request.expires_at, limits);
     let mut after = with(&asks);
-    if let Err(TooMuch::TooManyWait(waiting)) = &after {
+    if let Err(QuotaExceeded::PendingExceeded(waiting)) = &after {
         // Some may have been decided since.
         let over = over(app, waiting).await?;
         asks.end(&over);
         after = with(&asks);
     }
     match after {
-        Ok(after) => Ok(Some(AsksChange { before, after })),
-        Err(too_much) => {
-            tracing::warn!(caller = %caller.id, ?too_much, "a caller asks too much");
-            Err(refusal(limits, &too_much))
+        Ok(after) => Ok(Some(QuotaUpdate { before, after })),
+        Err(exceeded) => {
+            tracing::warn!(caller = %caller.id, ?exceeded, "a caller asks too much");
+            Err(refusal(limits, &exceeded))
         }
     }
 }
@@ -94,15 +94,15 @@ async fn over(app: &App, waiting: &[RequestId]) -> Result<Vec<RequestId>, UserEr
     Ok(over)
 }
 
-fn refusal(limits: AskLimits, too_much: &TooMuch) -> UserError {
-    match too_much {
-        TooMuch::TooFast { retry_after } => UserError::new(
+fn refusal(limits: QuotaLimits, exceeded: &QuotaExceeded) -> UserError {
+    match exceeded {
+        QuotaExceeded::RateExceeded { retry_after } => UserError::new(
             ErrorCode::RateLimited,
             format!("You asked for {} decisions within a minute, which is the limit.", limits.per_minute),
             format!("Ask again in {retry_after} seconds."),
         )
         .with("retry_after", json!(retry_after)),
-        TooMuch::TooManyWait(waiting) => UserError::new(
+        QuotaExceeded::PendingExceeded(waiting) => UserError::new(
             ErrorCode::PendingLimitExceeded,
             format!("{} of your requests wait for a decision, which is the limit.", waiting.len()),
             "Wait until some are decided, or withdraw one with bouncer_deploy_cancel.",

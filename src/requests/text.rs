@@ -5,7 +5,7 @@ use crate::domain::error::UserError;
 
 /// What a caller says beside what is asked.
 #[derive(Debug, Clone)]
-pub(crate) struct Wording {
+pub(crate) struct RequestText {
     pub reason: String,
     pub source: Option<String>,
     pub trust_scope: Option<String>,
@@ -13,7 +13,7 @@ pub(crate) struct Wording {
     pub approval_window: Option<u64>,
 }
 
-impl Wording {
+impl RequestText {
     /// Checks lengths and the window.
     pub(crate) fn check(&self, app: &App) -> Result<(), UserError> {
         let limit = app.settings.limits.text_chars;

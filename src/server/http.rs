@@ -2,12 +2,12 @@
 
 use super::guard::refusal;
 use super::tools::{CallError, Context, Tools};
+use crate::domain::approver::Approver;
+use crate::domain::error::{ErrorCode, UserError};
 use crate::requests::app::App;
 use crate::requests::approval;
 use crate::requests::approval::Decide;
 use crate::requests::status::health;
-use crate::domain::approver::Approver;
-use crate::domain::error::{ErrorCode, UserError};
 use axum::body::Bytes;
 use axum::extract::{Extension, Path, State};
 use axum::http::StatusCode;

@@ -66,7 +66,7 @@ impl From<StoreError> for Unwritten {
 }
 
 /// A place of the chain, and what is there; nothing when it cannot be read.
-pub type Place = (u64, Option<ChainedEvent>);
+pub type ChainPosition = (u64, Option<ChainedEvent>);
 
 impl Store {
     /// Records what changed nothing: a press that did not count.
@@ -171,11 +171,20 @@ impl Store {
     }
 
     /// Events behind a place (or from the start, which is the end when the newest come first), at most one page.
-    pub async fn audit_events(&self, behind: Option<u64>, newest_first: bool) -> Result<Vec<Place>, StoreError> {
+    pub async fn audit_events(
+        &self,
+        behind: Option<u64>,
+        newest_first: bool,
+    ) -> Result<Vec<ChainPosition>, StoreError> {
         self.audit_page(behind, newest_first, PAGE).await
     }
 
-    async fn audit_page(&self, behind: Option<u64>, newest_first: bool, limit: i32) -> Result<Vec<Place>, StoreError> {
+    async fn audit_page(
+        &self,
+        behind: Option<u64>,
+        newest_first: bool,
+        limit: i32,
+    ) -> Result<Vec<ChainPosition>, StoreError> {
         let name = self.table(Table::Audit);
         let (condition, bound) = match (newest_first, behind) {
             (false, behind) => ("#c = :c AND #n > :n", behind.unwrap_or(END)),

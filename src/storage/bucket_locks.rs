@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A turn, from before the projects are read until the last is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BucketTurn(Option<String>);
+pub struct BucketLock(Option<String>);
 
 #[derive(Serialize)]
 struct Lease<'a> {
@@ -33,7 +33,7 @@ struct Lease<'a> {
 
 impl Store {
     /// Waits for a turn and takes it. [`StoreError::Overtaken`] when others take turns all the time.
-    pub async fn take_bucket_turn(&self) -> Result<BucketTurn, StoreError> {
+    pub async fn take_bucket_turn(&self) -> Result<BucketLock, StoreError> {
         let owner = format!("turn-{:032x}", rand::random::<u128>());
         let end = Instant::now() + PATIENCE;
         loop {
@@ -45,10 +45,10 @@ impl Store {
                 .value(":me", text(owner.as_str()))
                 .value(":now", AttributeValue::N(now.epoch_seconds().to_string()));
             match self.put(Table::Locks, &lease, is_free).await {
-                Ok(()) => return Ok(BucketTurn(Some(owner))),
+                Ok(()) => return Ok(BucketLock(Some(owner))),
                 // A projects table without the other tables: no server uses it, and whoever fills it is alone.
                 Err(StoreError::Unavailable { code, .. }) if code == "ResourceNotFoundException" => {
-                    return Ok(BucketTurn(None));
+                    return Ok(BucketLock(None));
                 }
                 Err(StoreError::Conflict) if Instant::now() >= end => return Err(StoreError::Overtaken),
                 // Not all who wait should come back at once.
@@ -61,7 +61,7 @@ impl Store {
     }
 
     /// Ends a turn before its time, so that others need not wait. One that is over already stays so.
-    pub async fn end_bucket_turn(&self, turn: &BucketTurn) {
+    pub async fn end_bucket_turn(&self, turn: &BucketLock) {
         let Some(owner) = &turn.0 else { return };
         let name = self.table(Table::Locks);
         let request = self.client.delete_item().table_name(&name).key(ROW.0, text(ROW.1));
@@ -74,7 +74,7 @@ impl Store {
     }
 
     /// Writes a project's row if the turn is still its owner's.
-    pub(super) async fn write_in_turn(&self, turn: &BucketTurn, write: TransactWriteItem) -> Result<(), StoreError> {
+    pub(super) async fn write_in_turn(&self, turn: &BucketLock, write: TransactWriteItem) -> Result<(), StoreError> {
         let mut request = self.client.transact_write_items().transact_items(write);
         if let Some(owner) = &turn.0 {
             let name = self.table(Table::Locks);
@@ -89,13 +89,13 @@ impl Store {
         }
         match request.send().await {
             Ok(_) => Ok(()),
-            Err(error) => Err(sort(&self.table(Table::Projects), error)),
+            Err(error) => Err(classify(&self.table(Table::Projects), error)),
         }
     }
 }
 
 /// The project's own condition is a conflict as with any write; anything else that cancels is another one's turn.
-fn sort<R>(table: &str, error: SdkError<TransactWriteItemsError, R>) -> StoreError
+fn classify<R>(table: &str, error: SdkError<TransactWriteItemsError, R>) -> StoreError
 where
     R: std::fmt::Debug + 'static,
 {

@@ -4,7 +4,7 @@
 
 use super::audit::Unwritten;
 use super::items::{Condition, text};
-use super::requests::AsksChange;
+use super::requests::QuotaUpdate;
 use super::{Store, StoreError, Table};
 use crate::domain::audit::{Actor, Entry, EventKind};
 use crate::domain::backend::commit::CommitSha;
@@ -17,7 +17,7 @@ const KEY: &str = "project_id";
 
 /// The row, in the form of a lease.
 #[derive(Debug, Serialize, Deserialize)]
-struct Asked {
+struct CommitClaim {
     project_id: String,
     lock_id: RequestId,
     locked_at: Time,
@@ -26,8 +26,8 @@ struct Asked {
 
 impl Store {
     /// The request that this commit was asked for with last. It may have ended, or be forgotten.
-    pub async fn asked(&self, project: &ProjectId, commit: &CommitSha) -> Result<Option<RequestId>, StoreError> {
-        let row: Option<Asked> = self.get(Table::Locks, (KEY, &key(project, commit))).await?;
+    pub async fn commit_claim(&self, project: &ProjectId, commit: &CommitSha) -> Result<Option<RequestId>, StoreError> {
+        let row: Option<CommitClaim> = self.get(Table::Locks, (KEY, &key(project, commit))).await?;
         Ok(row.map(|row| row.lock_id))
     }
 
@@ -39,9 +39,9 @@ impl Store {
         (project, commit): (&ProjectId, &CommitSha),
         before: Option<&RequestId>,
         by: Actor,
-        asks: Option<&AsksChange>,
+        asks: Option<&QuotaUpdate>,
     ) -> Result<(), StoreError> {
-        let row = Asked {
+        let row = CommitClaim {
             project_id: key(project, commit),
             lock_id: request.request_id.clone(),
             locked_at: request.created_at,

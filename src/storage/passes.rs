@@ -1,13 +1,13 @@
 //! Passes: rows of `bouncer-keys` beside the keys they stand for, told apart by `kind`.
 
 use super::items::{Condition, text};
+use super::keys::KeyRecord;
 use super::{Store, StoreError, Table};
 use crate::domain::caller::Caller;
 use crate::domain::digest::Sha256;
 use crate::domain::ids::{ProjectId, RequestId};
 use crate::domain::pass::PassKind;
 use crate::domain::time::Time;
-use super::keys::KeyRecord;
 use serde::{Deserialize, Serialize};
 
 const KEY: &str = "key_hash";

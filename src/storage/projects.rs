@@ -1,6 +1,6 @@
 //! `bouncer-projects`: what a project is, and which release its visitors get.
 
-use super::bucket_locks::BucketTurn;
+use super::bucket_locks::BucketLock;
 use super::items::{Condition, Item, difference, text};
 use super::{Store, StoreError, Table};
 use crate::domain::backend::target::Deployed;
@@ -40,13 +40,13 @@ impl ProjectRow {
 
 impl Store {
     /// Stores a new project; a conflict means that there is one of this id.
-    pub async fn create_project(&self, project: &Project, turn: &BucketTurn) -> Result<(), StoreError> {
+    pub async fn create_project(&self, project: &Project, turn: &BucketLock) -> Result<(), StoreError> {
         let is_new = Condition::new("attribute_not_exists(project_id)");
         self.write_in_turn(turn, self.put_part(Table::Projects, project, is_new)?).await
     }
 
     /// Changes a project, if its release pointer is still where it was read.
-    pub async fn update_project(&self, before: &Project, after: &Project, turn: &BucketTurn) -> Result<(), StoreError> {
+    pub async fn update_project(&self, before: &Project, after: &Project, turn: &BucketLock) -> Result<(), StoreError> {
         let condition = pointer_is(before.current_release.as_ref());
         let key = (KEY, before.project_id.as_str());
         if before.bucket() == after.bucket() {
@@ -95,7 +95,7 @@ impl Store {
         row: &ProjectRow,
         changes: &[(&str, Option<Value>)],
         unchanged: &[&str],
-        turn: &BucketTurn,
+        turn: &BucketLock,
     ) -> Result<(), StoreError> {
         let unreadable = |error: serde_dynamo::Error| StoreError::unreadable(&self.table(Table::Projects), error);
         let mut values = Vec::with_capacity(changes.len());

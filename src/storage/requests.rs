@@ -3,12 +3,12 @@
 use super::audit::Unwritten;
 use super::items::{Condition, difference, text};
 use super::{Store, StoreError, Table};
-use crate::domain::quota::Asks;
 use crate::domain::audit::{Actor, Entry, EventKind};
 use crate::domain::backend::run::BackendRun;
 use crate::domain::ids::{KeyId, RequestId};
 use crate::domain::progress::Progress;
 use crate::domain::prompt::Delivery;
+use crate::domain::quota::CallerQuota;
 use crate::domain::request::{Cancellation, Event, IllegalTransition, Request, Status};
 use crate::domain::time::Time;
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
@@ -30,11 +30,11 @@ pub enum TransitionError {
 
 /// What a caller has asked, before and after one more request.
 #[derive(Debug, Clone)]
-pub struct AsksChange {
+pub struct QuotaUpdate {
     /// As it was read; nothing when there was no row.
-    pub before: Option<Asks>,
+    pub before: Option<CallerQuota>,
     /// With the request.
-    pub after: Asks,
+    pub after: CallerQuota,
 }
 
 /// The request's own condition is a conflict as with any write; the other one is its caller's row.
@@ -53,7 +53,7 @@ impl Store {
         &self,
         request: &Request,
         by: Actor,
-        asks: Option<&AsksChange>,
+        asks: Option<&QuotaUpdate>,
     ) -> Result<(), StoreError> {
         let is_new = Condition::new("attribute_not_exists(request_id)");
         let mut parts = vec![self.put_part(Table::Requests, request, is_new)?];
@@ -63,11 +63,11 @@ impl Store {
     }
 
     /// What a caller has asked lately.
-    pub async fn asks(&self, caller: &KeyId) -> Result<Option<Asks>, StoreError> {
-        self.get(Table::Locks, ("project_id", &Asks::key_of(caller))).await
+    pub async fn caller_quota(&self, caller: &KeyId) -> Result<Option<CallerQuota>, StoreError> {
+        self.get(Table::Locks, ("project_id", &CallerQuota::key_of(caller))).await
     }
 
-    pub(super) fn asks_part(&self, change: &AsksChange) -> Result<TransactWriteItem, StoreError> {
+    pub(super) fn asks_part(&self, change: &QuotaUpdate) -> Result<TransactWriteItem, StoreError> {
         let unchanged = match &change.before {
             None => Condition::new("attribute_not_exists(project_id)"),
             Some(before) => Condition::new("#revision = :before")
@@ -97,13 +97,13 @@ impl Store {
         Ok(after)
     }
 
-    /// Asks for a decision about a request whose files have arrived, and counts it among what its caller has asked.
+    /// CallerQuota for a decision about a request whose files have arrived, and counts it among what its caller has asked.
     pub async fn submit(
         &self,
         ready: &Request,
         request: &Request,
         by: Actor,
-        asks: Option<&AsksChange>,
+        asks: Option<&QuotaUpdate>,
     ) -> Result<Request, TransitionError> {
         let after = Request { status: ready.status.after(Event::Submit)?, ..request.clone() };
         self.move_on(ready, Event::Submit, by, &after, asks).await?;
@@ -116,7 +116,7 @@ impl Store {
         event: Event,
         by: Actor,
         after: &Request,
-        asks: Option<&AsksChange>,
+        asks: Option<&QuotaUpdate>,
     ) -> Result<(), StoreError> {
         let unchanged = "#from = :from";
         let condition = match event {

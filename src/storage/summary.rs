@@ -4,10 +4,10 @@
 use super::{Store, StoreError, Table};
 use crate::domain::backend::target::{BackendPlan, BackendTarget, InfrastructurePlan};
 use crate::domain::ids::RequestId;
+use crate::domain::maintenance::MaintenancePlan;
 use crate::domain::plan::FrontendPlan;
 use crate::domain::project::FrontendTarget;
 use crate::domain::request::Request;
-use crate::domain::maintenance::UpkeepPlan;
 use serde::de::value::Error;
 use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
 use std::collections::{BTreeSet, HashMap};
@@ -18,16 +18,16 @@ const LEFT_OUT: [&str; 3] = ["review", "plan.parameters", "plan.target.sam_param
 
 /// A request whose plan lacks its parameters, so that it is none to be carried out or hashed.
 #[derive(Debug, Clone)]
-pub struct Glance(Request);
+pub struct RequestSummary(Request);
 
-impl Glance {
+impl RequestSummary {
     /// For telling where it stands, and for nothing else.
     pub fn into_request(self) -> Request {
         self.0
     }
 }
 
-impl std::ops::Deref for Glance {
+impl std::ops::Deref for RequestSummary {
     type Target = Request;
 
     fn deref(&self) -> &Request {
@@ -62,7 +62,7 @@ fn paths() -> Vec<String> {
     };
     let plans = [
         fields_of::<FrontendPlan>(),
-        fields_of::<UpkeepPlan>(),
+        fields_of::<MaintenancePlan>(),
         fields_of::<InfrastructurePlan>(),
         fields_of::<BackendPlan>(),
     ];
@@ -76,10 +76,10 @@ fn paths() -> Vec<String> {
 
 impl Store {
     /// Reads a request as it is now, as far as looking at it takes.
-    pub async fn glance(&self, id: &RequestId) -> Result<Option<Glance>, StoreError> {
+    pub async fn request_summary(&self, id: &RequestId) -> Result<Option<RequestSummary>, StoreError> {
         let (expression, names) = (&PROJECTION.expression, Some(PROJECTION.names.clone()));
         let item = self.get_part(Table::Requests, ("request_id", id.as_str()), expression, names).await?;
-        item.map(|item| self.decode(Table::Requests, item).map(Glance)).transpose()
+        item.map(|item| self.decode(Table::Requests, item).map(RequestSummary)).transpose()
     }
 }
 
@@ -131,7 +131,7 @@ mod tests {
             "plan.commit",
             "plan.change_set_id",
             "plan.manifest",
-            "plan.upkeep",
+            "plan.maintenance",
         ] {
             assert!(paths.iter().any(|known| known == path), "{path}: {paths:?}");
         }

@@ -1,9 +1,9 @@
 //! Reads and writes executions: a row with its snapshot understood, and the step from one row to the next.
 
-use super::asl::{Definition, Event, Execution, IllegalEvent, Moment, Refusal, advance};
+use super::asl::{Clock, Definition, Event, Execution, IllegalEvent, Refusal, advance};
 use super::local::{LocalEngine, lock};
-use crate::requests::engine::ExecutionStatus;
 use crate::domain::time::Time;
+use crate::requests::engine::ExecutionStatus;
 use crate::storage::StoreError;
 use crate::storage::executions::{ExecutionRow, RUNNING};
 use std::sync::Arc;
@@ -49,7 +49,7 @@ impl LocalEngine {
 
     /// Stores what becomes of an execution when the event happens to it.
     pub(super) async fn apply(&self, loaded: &Loaded, event: Event) -> Result<Loaded, ApplyError> {
-        let moment = Moment { now: Time::now().timestamp(), nonce: nonce() };
+        let moment = Clock { now: Time::now().timestamp(), nonce: nonce() };
         let execution = advance(&loaded.definition, &loaded.execution, event, &moment)?;
         let snapshot = encode(&execution)?;
         let row = loaded.row.followed_by(status_text(execution.status()), snapshot, moment.now);

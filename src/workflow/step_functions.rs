@@ -39,35 +39,35 @@ impl Engine for StepFunctions {
             Ok(()) => Ok(()),
             // It has ended, or was written with other spaces: the meaning of the input decides.
             Err(WorkflowError::AlreadyExists) => {
-                let there = self.workflows.look(&self.execution_arn(machine, name)?).await;
-                let there = there.map_err(|error| sort(error, name))?;
+                let there = self.workflows.describe_execution(&self.execution_arn(machine, name)?).await;
+                let there = there.map_err(|error| classify(error, name))?;
                 match serde_json::from_str::<Value>(&there.input) {
                     Ok(started_with) if started_with == input => Ok(()),
                     _ => Err(EngineError::AlreadyExists(name.to_owned())),
                 }
             }
-            Err(error) => Err(sort(error, name)),
+            Err(error) => Err(classify(error, name)),
         }
     }
 
     async fn stop(&self, machine: Machine, name: &str, cause: &str) -> Result<(), EngineError> {
         let arn = self.execution_arn(machine, name)?;
-        self.workflows.stop(&arn, cause).await.map_err(|error| sort(error, name))
+        self.workflows.stop(&arn, cause).await.map_err(|error| classify(error, name))
     }
 
     async fn describe(&self, machine: Machine, name: &str) -> Result<ExecutionStatus, EngineError> {
         let arn = self.execution_arn(machine, name)?;
-        let there = self.workflows.look(&arn).await.map_err(|error| sort(error, name))?;
+        let there = self.workflows.describe_execution(&arn).await.map_err(|error| classify(error, name))?;
         serde_json::from_value(Value::String(there.status))
             .map_err(|error| EngineError::Unavailable(format!("an unknown execution status: {error}")))
     }
 
     async fn complete_task(&self, token: &TaskToken, output: Value) -> Result<(), EngineError> {
-        self.workflows.complete(&token.0, &output.to_string()).await.map_err(|error| sort(error, "of this token"))
+        self.workflows.complete(&token.0, &output.to_string()).await.map_err(|error| classify(error, "of this token"))
     }
 }
 
-fn sort(error: WorkflowError, name: &str) -> EngineError {
+fn classify(error: WorkflowError, name: &str) -> EngineError {
     match error {
         WorkflowError::AlreadyExists => EngineError::AlreadyExists(name.to_owned()),
         WorkflowError::NotFound => EngineError::NotFound(name.to_owned()),

@@ -1,12 +1,12 @@
 //! From a task's name, as the state machines say it, to the use case that does it.
 
-use crate::requests::app::App;
-use crate::requests::engine::{TaskError, TaskToken, Tasks};
-use crate::requests::{approval, execution};
+use crate::domain::ids::RequestId;
 use crate::kinds::frontend_maintenance;
 use crate::kinds::infrastructure_change::question;
 use crate::kinds::{backend_deploy as backend, frontend_deploy as frontend};
-use crate::domain::ids::RequestId;
+use crate::requests::app::App;
+use crate::requests::engine::{TaskError, TaskToken, Tasks};
+use crate::requests::{approval, execution};
 use async_trait::async_trait;
 use futures::future::BoxFuture;
 use serde::Deserialize;

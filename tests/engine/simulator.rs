@@ -3,7 +3,7 @@
 use super::script::{Outcome, Script};
 use bouncer::workflow::asl::execution::{Doing, Failure};
 use bouncer::workflow::asl::interpreter::Action;
-use bouncer::workflow::asl::{Definition, Ending, Event, Execution, Moment, Position, advance};
+use bouncer::workflow::asl::{Clock, Definition, Ending, Event, Execution, Position, advance};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -139,7 +139,7 @@ impl Simulator {
     fn advance(&mut self, event: Event) -> Result<Execution, bouncer::workflow::asl::IllegalEvent> {
         self.nonces += 1;
         self.now = self.now.checked_add(SignedDuration::from_millis(1)).unwrap();
-        let moment = Moment { now: self.now, nonce: format!("nonce-{}", self.nonces) };
+        let moment = Clock { now: self.now, nonce: format!("nonce-{}", self.nonces) };
         advance(&self.definition, &self.execution, event, &moment)
     }
 }

@@ -3,11 +3,11 @@
 use async_trait::async_trait;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use bouncer::local::{Endpoints, StorageCredentials};
+use bouncer::requests::engine::{Engine as _, ExecutionStatus, Machine, TaskError, Tasks};
+use bouncer::storage::Store;
 use bouncer::workflow::asl::Execution;
 use bouncer::workflow::local::{LocalEngine, Settings};
-use bouncer::requests::engine::{Engine as _, ExecutionStatus, Machine, TaskError, Tasks};
-use bouncer::local::{Endpoints, StorageCredentials};
-use bouncer::storage::Store;
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -173,7 +173,7 @@ pub fn machine(start: &str, states: Value) -> String {
     json!({ "StartAt": start, "States": states }).to_string()
 }
 
-/// Asks until there is an answer, for at most half a minute.
+/// CallerQuota until there is an answer, for at most half a minute.
 pub async fn until<T, F>(what: &str, ask: impl Fn() -> F) -> T
 where
     F: Future<Output = Option<T>>,

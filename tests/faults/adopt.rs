@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bouncer::requests::app::PublishSettings;
-use bouncer::kinds::frontend_maintenance::request;
-use bouncer::requests::status;
 use bouncer::domain::caller::Role;
 use bouncer::domain::digest::Sha256;
 use bouncer::domain::error::{ErrorCode, UserError};
 use bouncer::domain::ids::RequestId;
+use bouncer::kinds::frontend_maintenance::request;
+use bouncer::requests::app::PublishSettings;
+use bouncer::requests::status;
 use http::Method;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;

@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bouncer::channels::{Channel, ChannelError};
-use bouncer::requests::approval;
 use bouncer::domain::error::ErrorCode;
 use bouncer::domain::ids::RequestId;
 use bouncer::domain::prompt::{Delivery, Outcome, Prompt, Stage};
 use bouncer::domain::request::Status;
+use bouncer::requests::approval;
 
 use super::world::{BUCKET, Bouncer, DEADLINE, SHOP, World, new_site, old_site, publish_settings};
 use crate::support::wait_until;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use bouncer::requests::app::PublishSettings;
 use bouncer::domain::ids::RequestId;
+use bouncer::requests::app::PublishSettings;
 use bouncer::storage::coordination::Lane;
 use http::Method;
 use tokio_util::sync::CancellationToken;

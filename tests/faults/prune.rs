@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use bouncer::requests::app::PublishSettings;
 use bouncer::domain::error::ErrorCode;
+use bouncer::requests::app::PublishSettings;
 use bouncer::storage::coordination::Lane;
 use http::Method;
 use serde_json::json;

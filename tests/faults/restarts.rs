@@ -3,11 +3,11 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use bouncer::requests::engine::{Engine as _, Machine};
 use bouncer::domain::audit::Actor;
 use bouncer::domain::ids::{ApproverId, KeyId, RequestId};
 use bouncer::domain::request::{Decision, Event, Status, Verdict};
 use bouncer::domain::time::Time;
+use bouncer::requests::engine::{Engine as _, Machine};
 use http::Method;
 use tokio_util::sync::CancellationToken;
 

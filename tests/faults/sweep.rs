@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use bouncer::requests::app::PublishSettings;
-use bouncer::kinds::frontend_deploy::{confirm, presigned, rollback};
-use bouncer::requests::status;
 use bouncer::domain::caller::{Caller, Role};
 use bouncer::domain::error::UserError;
 use bouncer::domain::ids::{KeyId, RequestId};
+use bouncer::kinds::frontend_deploy::{confirm, presigned, rollback};
+use bouncer::requests::app::PublishSettings;
+use bouncer::requests::status;
 use http::Method;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;

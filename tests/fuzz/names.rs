@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use bouncer::domain::digest::Sha256;
+use bouncer::domain::ids::{ProjectId, ReleaseId, RequestId};
 use bouncer::domain::site::headers;
 use bouncer::domain::site::headers::{CacheRule, CacheRules};
-use bouncer::domain::ids::{ProjectId, ReleaseId, RequestId};
 use bouncer::domain::site::manifest::Manifest;
 use bouncer::domain::site::paths::SitePath;
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};

@@ -405,5 +405,8 @@ fn calls_are_followed_to_the_clients() {
     assert_eq!(of(&calls.site), [call("s3", "put_object")]);
     assert_eq!(of(&calls.target), []);
     let way = &calls.own[&call("s3", "get_object")];
-    assert_eq!(way, "workflow/tasks.rs::run > flow/publish.rs::publish > flow/publish.rs::helper > aws/objects.rs::read");
+    assert_eq!(
+        way,
+        "workflow/tasks.rs::run > flow/publish.rs::publish > flow/publish.rs::helper > aws/objects.rs::read"
+    );
 }

@@ -5,7 +5,7 @@ use crate::file::Wanted;
 use crate::report::Outcome;
 use crate::target::{Failure, Target};
 use bouncer::storage::StoreError;
-use bouncer::storage::bucket_locks::BucketTurn;
+use bouncer::storage::bucket_locks::BucketLock;
 use bouncer::storage::projects::ProjectRow;
 use serde_json::Value;
 
@@ -19,7 +19,7 @@ pub async fn apply(
     wanted: &Wanted,
     row: Option<&ProjectRow>,
     change: &Change,
-    turn: &BucketTurn,
+    turn: &BucketLock,
 ) -> Result<Outcome, Failure> {
     if change.fields().iter().any(|change| change.field == "frontend_bucket") {
         target.make_bucket(wanted).await?;

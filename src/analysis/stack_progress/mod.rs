@@ -5,7 +5,7 @@ mod cursors;
 mod marks;
 
 use super::failure::{StackEvent, only_follows, readable};
-use crate::domain::activity::{Doing, Hint, HowFar};
+use crate::domain::activity::{Activity, Extent, Hint};
 use cursors::{Cursors, Position};
 use marks::{Marks, State};
 use schemars::JsonSchema;
@@ -160,17 +160,17 @@ impl StackProgress {
 
     /// The sentence of `progress_hint`.
     pub fn hint(&self) -> Hint {
-        let counts = HowFar::Resources(self.done, self.total);
+        let counts = Extent::Resources(self.done, self.total);
         match self.outcome() {
-            Some(StackOutcome::Succeeded) => Doing::ChangedStack(self.action).at(counts),
-            Some(StackOutcome::RolledBack) => Doing::RolledBack.into(),
-            Some(StackOutcome::Failed) => Doing::FailedStack(self.action).into(),
-            Some(StackOutcome::RollbackFailed) => Doing::RollbackFailed.into(),
-            None if self.rolling_back => Doing::RollingBack.at(counts),
+            Some(StackOutcome::Succeeded) => Activity::ChangedStack(self.action).at(counts),
+            Some(StackOutcome::RolledBack) => Activity::RolledBack.into(),
+            Some(StackOutcome::Failed) => Activity::FailedStack(self.action).into(),
+            Some(StackOutcome::RollbackFailed) => Activity::RollbackFailed.into(),
+            None if self.rolling_back => Activity::RollingBack.at(counts),
             None if self.status.as_deref().is_some_and(|status| status.contains("CLEANUP")) => {
-                Doing::CleaningUp.at(counts)
+                Activity::CleaningUp.at(counts)
             }
-            None => Doing::ChangingStack(self.action).at(counts),
+            None => Activity::ChangingStack(self.action).at(counts),
         }
     }
 

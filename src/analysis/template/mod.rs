@@ -37,7 +37,7 @@ pub enum TemplateError {
     #[error(
         "The template has more than {MAX_VALUES} values or {MAX_EXPANDED_BYTES} bytes of text with its aliases at line {0}."
     )]
-    TooMuch(usize),
+    QuotaExceeded(usize),
     #[error("The template cannot be read at line {line}: {reason}.")]
     Syntax { line: usize, reason: String },
     #[error("The key '{key}' stands twice in one mapping of the template, the second time at line {line}.")]

@@ -87,7 +87,7 @@ impl Builder {
         self.values += values;
         self.bytes += bytes;
         if self.values > MAX_VALUES || self.bytes > MAX_EXPANDED_BYTES {
-            return Err(TemplateError::TooMuch(self.line));
+            return Err(TemplateError::QuotaExceeded(self.line));
         }
         Ok(())
     }

@@ -2,9 +2,9 @@
 //! in the resources that inherit them, JSON texts as what they hold.
 
 use super::Deployed;
-use crate::domain::canonical;
 use crate::analysis::template::substitution::text_of;
 use crate::analysis::template::{Template, json};
+use crate::domain::canonical;
 use serde_json::{Map, Value, json};
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};

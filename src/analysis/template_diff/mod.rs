@@ -12,8 +12,8 @@ mod text;
 
 pub use text::text_findings;
 
-use crate::domain::backend::parameters::StackParameters;
 use super::template::Template;
+use crate::domain::backend::parameters::StackParameters;
 use effective::Effective;
 use rules::{Hit, Watch};
 use schemars::JsonSchema;

@@ -5,7 +5,7 @@ use super::text::Text;
 use super::words::fill;
 use crate::analysis::changeset::{AssessedChange, Replacement, Risk};
 use crate::domain::prompt::{BackendContent, Content, FileLine, InfrastructureContent, SiteContent};
-use crate::domain::review::{ChangedFile, Listed};
+use crate::domain::review::{BoundedList, ChangedFile};
 
 /// Items of a list that are shown.
 const SHOWN: usize = 10;
@@ -140,7 +140,7 @@ fn changed_file(file: &ChangedFile) -> Text {
 }
 
 fn infrastructure_sections(renderer: &Renderer, change: &InfrastructureContent) -> Vec<Section> {
-    let Listed { items, total } = &change.review.changes;
+    let BoundedList { items, total } = &change.review.changes;
     let mut changes: Vec<&AssessedChange> = items.iter().collect();
     changes.sort_by_key(|change| !loses(change));
     let lines = changes.into_iter().map(|change| changed_resource(renderer, change));

@@ -1,7 +1,7 @@
 //! The catalogue: everything Telegram's users read, in every language. A message exists in all of them or does not compile.
 
-use crate::domain::activity::{Doing, Hint, HowFar};
 use crate::analysis::stack_progress::StackAction;
+use crate::domain::activity::{Activity, Extent, Hint};
 
 /// A language of the messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -116,7 +116,7 @@ catalogue! {
     // What is going on while the work is done, and how far it is: the sentences of `progress_hint`.
     awaiting_approval: "Waiting for approval", "等待核准";
     starting: "Starting: the decision is stored", "開始執行：決定已儲存";
-    starting_upkeep: "Starting", "開始執行";
+    starting_maintenance: "Starting", "開始執行";
     looking_at_bucket: "Looking at what the bucket holds", "正在查看儲存桶的內容";
     reading_bucket: "Reading the bucket", "正在讀取儲存桶";
     pruning: "Removing what nothing needs any more", "正在移除不再需要的檔案";
@@ -192,10 +192,10 @@ impl Words {
     /// Where a deploy is right now, as `progress_hint` says it in English.
     pub fn hint(&self, hint: &Hint) -> String {
         let so_far = match &hint.how_far {
-            HowFar::Unsaid => return self.doing(hint.doing).to_owned(),
-            HowFar::Phase(phase) => fill(self.in_phase, &[phase]),
-            HowFar::Files(done, total) => fill(self.files_so_far, &[&done.to_string(), &total.to_string()]),
-            HowFar::Resources(done, total) => {
+            Extent::Unsaid => return self.doing(hint.doing).to_owned(),
+            Extent::Phase(phase) => fill(self.in_phase, &[phase]),
+            Extent::Files(done, total) => fill(self.files_so_far, &[&done.to_string(), &total.to_string()]),
+            Extent::Resources(done, total) => {
                 let words = if *total == 1 { self.resource_so_far } else { self.resources_so_far };
                 fill(words, &[&done.to_string(), &total.to_string()])
             }
@@ -203,41 +203,41 @@ impl Words {
         fill(self.and_so_far, &[self.doing(hint.doing), &so_far])
     }
 
-    fn doing(&self, doing: Doing) -> &'static str {
+    fn doing(&self, doing: Activity) -> &'static str {
         use StackAction as A;
         match doing {
-            Doing::AwaitingApproval => self.awaiting_approval,
-            Doing::Starting => self.starting,
-            Doing::StartingUpkeep => self.starting_upkeep,
-            Doing::LookingAtBucket => self.looking_at_bucket,
-            Doing::ReadingBucket => self.reading_bucket,
-            Doing::Pruning => self.pruning,
-            Doing::ComparingBucket => self.comparing_bucket,
-            Doing::PublishingAssets => self.publishing_assets,
-            Doing::PublishingPages => self.publishing_pages,
-            Doing::ClosingRecords => self.closing_records,
-            Doing::FetchingSource => self.fetching_source,
-            Doing::StartingBuild => self.starting_build,
-            Doing::Building => self.building,
-            Doing::ComparingStack => self.comparing_stack,
-            Doing::AwaitingInfrastructure => self.awaiting_infrastructure,
-            Doing::ChangingStack(A::Create) => self.creating_stack,
-            Doing::ChangingStack(A::Update) => self.updating_stack,
-            Doing::ChangingStack(A::Import) => self.importing_into_stack,
-            Doing::ChangingStack(A::Delete) => self.deleting_stack,
-            Doing::ChangedStack(A::Create) => self.stack_created,
-            Doing::ChangedStack(A::Update) => self.stack_updated,
-            Doing::ChangedStack(A::Import) => self.stack_imported_into,
-            Doing::ChangedStack(A::Delete) => self.stack_deleted,
-            Doing::FailedStack(A::Create) => self.stack_not_created,
-            Doing::FailedStack(A::Update) => self.stack_not_updated,
-            Doing::FailedStack(A::Import) => self.stack_not_imported_into,
-            Doing::FailedStack(A::Delete) => self.stack_not_deleted,
-            Doing::CleaningUp => self.cleaning_up,
-            Doing::RollingBack => self.rolling_back,
-            Doing::RolledBack => self.rolled_back,
-            Doing::RollbackFailed => self.rollback_failed,
-            Doing::Finishing => self.finishing,
+            Activity::AwaitingApproval => self.awaiting_approval,
+            Activity::Starting => self.starting,
+            Activity::StartingMaintenance => self.starting_maintenance,
+            Activity::LookingAtBucket => self.looking_at_bucket,
+            Activity::ReadingBucket => self.reading_bucket,
+            Activity::Pruning => self.pruning,
+            Activity::ComparingBucket => self.comparing_bucket,
+            Activity::PublishingAssets => self.publishing_assets,
+            Activity::PublishingPages => self.publishing_pages,
+            Activity::ClosingRecords => self.closing_records,
+            Activity::FetchingSource => self.fetching_source,
+            Activity::StartingBuild => self.starting_build,
+            Activity::Building => self.building,
+            Activity::ComparingStack => self.comparing_stack,
+            Activity::AwaitingInfrastructure => self.awaiting_infrastructure,
+            Activity::ChangingStack(A::Create) => self.creating_stack,
+            Activity::ChangingStack(A::Update) => self.updating_stack,
+            Activity::ChangingStack(A::Import) => self.importing_into_stack,
+            Activity::ChangingStack(A::Delete) => self.deleting_stack,
+            Activity::ChangedStack(A::Create) => self.stack_created,
+            Activity::ChangedStack(A::Update) => self.stack_updated,
+            Activity::ChangedStack(A::Import) => self.stack_imported_into,
+            Activity::ChangedStack(A::Delete) => self.stack_deleted,
+            Activity::FailedStack(A::Create) => self.stack_not_created,
+            Activity::FailedStack(A::Update) => self.stack_not_updated,
+            Activity::FailedStack(A::Import) => self.stack_not_imported_into,
+            Activity::FailedStack(A::Delete) => self.stack_not_deleted,
+            Activity::CleaningUp => self.cleaning_up,
+            Activity::RollingBack => self.rolling_back,
+            Activity::RolledBack => self.rolled_back,
+            Activity::RollbackFailed => self.rollback_failed,
+            Activity::Finishing => self.finishing,
         }
     }
 }
@@ -296,13 +296,13 @@ mod tests {
     #[test]
     fn what_goes_on_is_said_as_everywhere() {
         let how_far = [
-            HowFar::Unsaid,
-            HowFar::Phase("PRE_BUILD".to_owned()),
-            HowFar::Files(3, 12),
-            HowFar::Resources(0, 1),
-            HowFar::Resources(2, 5),
+            Extent::Unsaid,
+            Extent::Phase("PRE_BUILD".to_owned()),
+            Extent::Files(3, 12),
+            Extent::Resources(0, 1),
+            Extent::Resources(2, 5),
         ];
-        let hints = Doing::all().into_iter().flat_map(|doing| how_far.clone().map(|how_far| doing.at(how_far)));
+        let hints = Activity::all().into_iter().flat_map(|doing| how_far.clone().map(|how_far| doing.at(how_far)));
         let hints: Vec<Hint> = hints.collect();
         for hint in &hints {
             assert_eq!(ENGLISH.hint(hint), hint.to_string());
@@ -311,7 +311,7 @@ mod tests {
             let said: BTreeSet<String> = hints.iter().map(|hint| language.words().hint(hint)).collect();
             assert_eq!(said.len(), hints.len(), "{language:?}");
         }
-        let assets = Doing::PublishingAssets.at(HowFar::Files(3, 12));
+        let assets = Activity::PublishingAssets.at(Extent::Files(3, 12));
         assert_eq!(TRADITIONAL_CHINESE.hint(&assets), "正在發佈資源檔案：3 / 12 個檔案");
     }
 

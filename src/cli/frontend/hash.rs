@@ -86,8 +86,8 @@ pub fn changed(file: &SourceFile, during: &str) -> CliError {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use super::super::walk::walk;
+    use super::*;
     use std::sync::atomic::AtomicU64;
 
     #[test]

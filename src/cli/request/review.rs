@@ -228,8 +228,8 @@ fn text(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::cli::output::text_of;
     use super::super::RequestView;
+    use crate::cli::output::text_of;
     use serde_json::{Value, json};
 
     fn screen(answer: Value) -> String {

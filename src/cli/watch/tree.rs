@@ -1,7 +1,7 @@
 //! The failed resources of a deploy as a tree: the cause first, nested stacks as branches.
 
-use crate::cli::output::{plain, shorten};
 use crate::analysis::failure::{Branch, FailedResource, readable, tree};
+use crate::cli::output::{plain, shorten};
 use anstyle::{AnsiColor, Style};
 use std::fmt::{self, Write};
 

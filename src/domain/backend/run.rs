@@ -2,10 +2,10 @@
 //! an earlier attempt did, and so that looking needs nothing but records.
 
 use crate::analysis::changeset::ChangeClass;
-use crate::domain::digest::Sha256;
-use crate::domain::activity::{Doing, Hint, HowFar};
-use crate::domain::ids::RequestId;
 use crate::analysis::stack_progress::{StackAction, StackProgress};
+use crate::domain::activity::{Activity, Extent, Hint};
+use crate::domain::digest::Sha256;
+use crate::domain::ids::RequestId;
 use crate::domain::time::Time;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -169,19 +169,19 @@ impl BackendRun {
     /// The sentence of `progress_hint`.
     pub fn hint(&self) -> Hint {
         match self.step {
-            BackendStep::Starting => Doing::Starting.into(),
-            BackendStep::FetchingSource => Doing::FetchingSource.into(),
+            BackendStep::Starting => Activity::Starting.into(),
+            BackendStep::FetchingSource => Activity::FetchingSource.into(),
             BackendStep::Building => match &self.build {
-                Some(build) => Doing::Building.at(HowFar::Phase(build.phase.clone())),
-                None => Doing::StartingBuild.into(),
+                Some(build) => Activity::Building.at(Extent::Phase(build.phase.clone())),
+                None => Activity::StartingBuild.into(),
             },
-            BackendStep::ComparingStack => Doing::ComparingStack.into(),
-            BackendStep::AwaitingApproval => Doing::AwaitingInfrastructure.into(),
+            BackendStep::ComparingStack => Activity::ComparingStack.into(),
+            BackendStep::AwaitingApproval => Activity::AwaitingInfrastructure.into(),
             BackendStep::ChangingStack => match (&self.stack, self.change_set.as_ref().map(|set| set.kind)) {
                 (Some(stack), _) => stack.hint(),
-                (None, kind) => Doing::ChangingStack(kind.unwrap_or(ChangeSetKind::Update).into()).into(),
+                (None, kind) => Activity::ChangingStack(kind.unwrap_or(ChangeSetKind::Update).into()).into(),
             },
-            BackendStep::Finishing => Doing::Finishing.into(),
+            BackendStep::Finishing => Activity::Finishing.into(),
         }
     }
 }

@@ -1,10 +1,10 @@
 //! A backend: the repository it comes from, the stack it becomes, and the plan that an approval is bound to.
 
-use crate::domain::canonical;
 use super::commit::CommitSha;
+use super::parameters::StackParameters;
+use crate::domain::canonical;
 use crate::domain::digest::Sha256;
 use crate::domain::ids::{DeployId, ProjectId, RequestId};
-use super::parameters::StackParameters;
 use crate::domain::time::Time;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};

@@ -146,10 +146,10 @@ impl Found {
 
     /// Whether there is more than could ever be adopted, so that no more needs to be looked at.
     pub fn is_too_much(&self) -> bool {
-        self.too_much().is_some()
+        self.exceeded().is_some()
     }
 
-    fn too_much(&self) -> Option<Unadoptable> {
+    fn exceeded(&self) -> Option<Unadoptable> {
         let most = OBJECTS_PER_FILE * self.bounds.files as u64;
         if self.files.len() > self.bounds.files {
             return Some(Unadoptable::TooManyFiles { most: self.bounds.files });
@@ -164,8 +164,8 @@ impl Found {
 
     /// Whether a release can be made of it.
     pub fn check(&self) -> Result<(), Unadoptable> {
-        if let Some(too_much) = self.too_much() {
-            return Err(too_much);
+        if let Some(exceeded) = self.exceeded() {
+            return Err(exceeded);
         }
         let bytes = self.bytes();
         if bytes > self.bounds.bytes {

@@ -11,8 +11,8 @@
 //! - A rollback relies on a release that is kept. It looks once more, after its list was written, whether it still is: a
 //!   release is taken off before it is looked at what nothing needs.
 
-use crate::domain::digest::Sha256;
 use super::manifest::Manifest;
+use crate::domain::digest::Sha256;
 use crate::domain::request::Request;
 use crate::domain::time::Time;
 use std::collections::BTreeSet;
@@ -48,7 +48,7 @@ impl Default for Ages {
 
 /// When a request counts on contents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Moment {
+pub enum Phase {
     /// It begins.
     Request,
     /// Its files have been uploaded.
@@ -57,10 +57,10 @@ pub enum Moment {
 
 impl Ages {
     /// Whether content that the current release does not need counts as stored.
-    pub fn is_fresh(self, written: Time, moment: Moment, now: Time) -> bool {
+    pub fn is_fresh(self, written: Time, moment: Phase, now: Time) -> bool {
         let age = match moment {
-            Moment::Request => self.fresh,
-            Moment::Confirmation => self.fresh.saturating_add(self.confirming),
+            Phase::Request => self.fresh,
+            Phase::Confirmation => self.fresh.saturating_add(self.confirming),
         };
         written.plus_seconds(age) > now
     }
@@ -134,12 +134,12 @@ mod tests {
             (7 * DAY - 1, false, false, false),
             (7 * DAY, false, false, true),
         ] {
-            assert_eq!(ages.is_fresh(at(9), Moment::Request, at(9 + age)), at_request, "{age}");
-            assert_eq!(ages.is_fresh(at(9), Moment::Confirmation, at(9 + age)), at_confirmation, "{age}");
+            assert_eq!(ages.is_fresh(at(9), Phase::Request, at(9 + age)), at_request, "{age}");
+            assert_eq!(ages.is_fresh(at(9), Phase::Confirmation, at(9 + age)), at_confirmation, "{age}");
             assert_eq!(ages.is_old_content(at(9), at(9 + age)), old, "{age}");
         }
         // What the storage's clock puts into the future is as new as can be.
-        assert!(ages.is_fresh(at(900), Moment::Request, at(9)) && !ages.is_old_content(at(900), at(9)));
+        assert!(ages.is_fresh(at(900), Phase::Request, at(9)) && !ages.is_old_content(at(900), at(9)));
         assert!(ages.lists > Request::KEPT_SECONDS && ages.is_old_list(at(0), at(ages.lists)));
         assert!(!ages.is_old_list(at(1), at(ages.lists)));
     }
@@ -224,7 +224,7 @@ mod tests {
     }
 
     impl World {
-        fn counts(&self, n: u8, moment: Moment) -> bool {
+        fn counts(&self, n: u8, moment: Phase) -> bool {
             let needed = self.live.last().is_some_and(|(_, contents, _)| contents.contains(&n));
             let fresh = |at_: &u64| Ages::default().is_fresh(at(*at_), moment, at(self.now));
             self.blobs.get(&n).is_some_and(|written| needed || fresh(written))
@@ -243,7 +243,7 @@ mod tests {
             match act {
                 Act::Wait(seconds) => self.now += seconds,
                 Act::Ask(wants) => {
-                    let addresses = wants.iter().copied().filter(|n| !self.counts(*n, Moment::Request)).collect();
+                    let addresses = wants.iter().copied().filter(|n| !self.counts(*n, Phase::Request)).collect();
                     let asked = Asked { wants: wants.clone(), at: self.now, addresses, restores: None, waits: None };
                     self.asked.push(asked);
                 }
@@ -261,7 +261,7 @@ mod tests {
                     let n = nth(*n, self.asked.len());
                     let Some(asked) = self.asked.get(n) else { return Ok(()) };
                     let is_ready = asked.restores.is_none() && asked.waits.is_none() && self.now - asked.at <= HOUR;
-                    if is_ready && asked.wants.iter().all(|n| self.counts(*n, Moment::Confirmation)) {
+                    if is_ready && asked.wants.iter().all(|n| self.counts(*n, Phase::Confirmation)) {
                         self.asked[n].waits = Some((self.current(), self.now));
                     }
                 }

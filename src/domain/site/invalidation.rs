@@ -97,9 +97,9 @@ fn folder_of(entry: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use super::super::headers;
     use super::*;
     use crate::domain::digest::Sha256;
-    use super::super::headers;
     use proptest::prelude::*;
 
     fn site(files: &[(&str, &str)]) -> Manifest {

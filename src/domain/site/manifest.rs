@@ -1,7 +1,7 @@
 //! What a site consists of: the list of its files, and how two such lists differ.
 
-use crate::domain::digest::Sha256;
 use super::paths::SitePath;
+use crate::domain::digest::Sha256;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;

@@ -1,8 +1,8 @@
 //! Which files a site no longer needs, and which deploys would take too much away.
 
-use crate::domain::digest::Sha256;
 use super::manifest::{Entry, Manifest};
 use super::paths::SitePath;
+use crate::domain::digest::Sha256;
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 

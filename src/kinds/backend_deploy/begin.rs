@@ -1,22 +1,22 @@
 //! The task `deploy.begin`: the approved deploy takes its project, if all is as it was when it was asked for.
 
-use super::outcome::history_row;
 use super::github_status as tell;
-use super::github_status::tell;
-use super::work::{Work, approved_plan, load, refused, services};
-use crate::requests::app::App;
-use crate::requests::approval::APPROVAL_AGE_SECONDS;
-use crate::requests::lease;
-use crate::requests::engine::TaskError;
-use crate::requests::transition::transition;
+use super::github_status::report;
+use super::outcome::history_row;
+use super::work::{DeployTask, approved_plan, load, refused, services};
 use crate::domain::audit::Actor;
-use crate::domain::backend::target::BackendPlan;
 use crate::domain::backend::run::BackendRun;
+use crate::domain::backend::target::BackendPlan;
 use crate::domain::history::DeployStatus;
 use crate::domain::ids::RequestId;
 use crate::domain::project::Project;
 use crate::domain::request::{Event, Request, Status};
 use crate::domain::time::Time;
+use crate::requests::app::App;
+use crate::requests::approval::APPROVAL_AGE_SECONDS;
+use crate::requests::engine::TaskError;
+use crate::requests::lease;
+use crate::requests::transition::transition;
 use crate::storage::coordination::Lane;
 use serde_json::{Value, json};
 
@@ -28,12 +28,12 @@ pub async fn begin(app: &App, id: &RequestId) -> Result<Value, TaskError> {
         Status::Running => {}
         _ => return Ok(json!({ "outcome": "ended" })),
     }
-    let mut work = Work::load(app, id).await?;
+    let mut work = DeployTask::load(app, id).await?;
     if let Some(deploy) = history_row(&work.request, DeployStatus::Running) {
         app.store.begin_deploy(&deploy).await?;
     }
     tell::deployment(&mut work).await?;
-    tell(app, &work.request, tell::Told::InProgress).await;
+    report(app, &work.request, tell::GithubStatus::InProgress).await;
     Ok(json!({ "outcome": "begun" }))
 }
 
@@ -65,25 +65,25 @@ async fn start(app: &App, request: &Request) -> Result<(), TaskError> {
 
 /// Whether the project is still what the plan was made for. Asked again before the change set is executed.
 pub(crate) fn still_as_planned(project: Option<&Project>, plan: &BackendPlan) -> Result<(), TaskError> {
-    let moved_on = |reason: &str| refused(&format!("{reason}; ask for the deploy anew"));
-    let project = project.ok_or_else(|| moved_on("The project was removed after the deploy was asked for"))?;
+    let stale_plan = |reason: &str| refused(&format!("{reason}; ask for the deploy anew"));
+    let project = project.ok_or_else(|| stale_plan("The project was removed after the deploy was asked for"))?;
     if !project.enabled {
-        return Err(moved_on("The project was disabled after the deploy was asked for"));
+        return Err(stale_plan("The project was disabled after the deploy was asked for"));
     }
     let Some(target) = &project.backend else {
-        return Err(moved_on("The project has no backend any more"));
+        return Err(stale_plan("The project has no backend any more"));
     };
     if !plan.gate.is_allowed_by(target.deploy_mode) {
-        return Err(moved_on("The project's deploy_mode asks for an approval by now"));
+        return Err(stale_plan("The project's deploy_mode asks for an approval by now"));
     }
     if target != &plan.target {
-        return Err(moved_on(
+        return Err(stale_plan(
             "The project's repository, stack, roles or parameters changed after the deploy was asked for",
         ));
     }
     let base = project.deployed.as_ref().filter(|deployed| deployed.is_of(target)).map(|deployed| &deployed.commit);
     if base != plan.base.as_ref() {
-        return Err(moved_on(
+        return Err(stale_plan(
             "Another deploy finished after this was asked for, so the changes that were shown are no longer what would happen",
         ));
     }

@@ -2,18 +2,18 @@
 
 use super::seal::seal;
 use super::services::place;
-use super::work::Work;
-use crate::aws::builds::{BuildOrder, Look};
-use crate::requests::app::App;
-use crate::requests::engine::TaskError;
+use super::work::DeployTask;
+use crate::aws::builds::{BuildOrder, BuildSnapshot};
 use crate::domain::backend::run::{BackendStep, BuildRun};
 use crate::domain::ids::RequestId;
+use crate::requests::app::App;
+use crate::requests::engine::TaskError;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Starts the build unless it was started.
 pub async fn start_build(app: &App, id: &RequestId) -> Result<Value, TaskError> {
-    let mut work = Work::load(app, id).await?;
+    let mut work = DeployTask::load(app, id).await?;
     if work.run.build.is_some() {
         return Ok(work.answer("started"));
     }
@@ -59,9 +59,9 @@ pub async fn start_build(app: &App, id: &RequestId) -> Result<Value, TaskError> 
 
 /// Looks at the build; when it has succeeded, what it left is sealed.
 pub async fn check_build(app: &App, id: &RequestId) -> Result<Value, TaskError> {
-    let mut work = Work::load(app, id).await?;
+    let mut work = DeployTask::load(app, id).await?;
     let Some(known) = work.run.build.clone() else { return Ok(work.answer("again")) };
-    let look = work.backend.builds.look(&known.id).await?;
+    let look = work.backend.builds.get_build(&known.id).await?;
     work.note(|run, _| run.build = Some(seen(&known, &look))).await?;
     match look.build.build_status.as_deref() {
         Some("SUCCEEDED") => {
@@ -74,7 +74,7 @@ pub async fn check_build(app: &App, id: &RequestId) -> Result<Value, TaskError> 
 }
 
 /// What the record keeps of a build.
-fn seen(known: &BuildRun, look: &Look) -> BuildRun {
+fn seen(known: &BuildRun, look: &BuildSnapshot) -> BuildRun {
     BuildRun {
         id: known.id.clone(),
         status: look.build.build_status.clone().unwrap_or_else(|| known.status.clone()),

@@ -2,19 +2,19 @@
 //! then the record says CANCELLED. Said again it does what is left.
 
 use super::outcome::{BackendResult, close, complete};
-use super::stop::{Stopped, stop_work};
-use crate::requests::app::App;
-use crate::requests::approval;
-use crate::requests::execution;
-use crate::requests::execution::Execution;
-use crate::requests::engine::{EngineError, ExecutionStatus, TaskError};
-use crate::requests::status::find_deploy;
-use crate::requests::transition::transition;
+use super::stop::{StopOutcome, stop_work};
 use crate::domain::audit::Actor;
 use crate::domain::caller::Caller;
 use crate::domain::error::{ErrorCode, UserError};
 use crate::domain::request::{Action, Cancellation, Event, Request, Status};
 use crate::domain::time::Time;
+use crate::requests::app::App;
+use crate::requests::approval;
+use crate::requests::engine::{EngineError, ExecutionStatus, TaskError};
+use crate::requests::execution;
+use crate::requests::execution::Execution;
+use crate::requests::status::find_deploy;
+use crate::requests::transition::transition;
 use crate::storage::StoreError;
 use crate::storage::requests::TransitionError;
 use schemars::JsonSchema;
@@ -68,7 +68,7 @@ pub async fn cancel(app: &App, caller: &Caller, args: CancelDeploy) -> Result<Ca
             return Err(UserError::new(
                 ErrorCode::Conflict,
                 format!("The deploy {} is {status} and cannot be cancelled any more.", args.deploy_id),
-                "Look at it with bouncer_deploy_status.",
+                "BuildSnapshot at it with bouncer_deploy_status.",
             ));
         }
     };
@@ -85,7 +85,7 @@ async fn withdraw(app: &App, caller: &Caller, request: &Request) -> Result<Strin
             return Err(UserError::new(
                 ErrorCode::Conflict,
                 "The deploy was decided at this very moment.",
-                "Look at it with bouncer_deploy_status, and cancel it again if it runs.",
+                "BuildSnapshot at it with bouncer_deploy_status, and cancel it again if it runs.",
             ));
         }
         Err(TransitionError::Store(error)) => return Err(error.into()),
@@ -99,7 +99,7 @@ async fn withdraw(app: &App, caller: &Caller, request: &Request) -> Result<Strin
 
 async fn stop(app: &App, caller: &Caller, request: &Request) -> Result<String, UserError> {
     if request.action != Action::BackendDeploy {
-        return Err(match request.upkeep_plan() {
+        return Err(match request.maintenance_plan() {
             Some(_) => UserError::new(
                 ErrorCode::Conflict,
                 "This changes nothing that visitors get, and cannot be stopped.",
@@ -145,7 +145,7 @@ fn too_late(request: &Request) -> UserError {
         return UserError::new(
             ErrorCode::Conflict,
             format!("The deploy ended at this very moment: it is {}.", request.status),
-            "Look at it with bouncer_deploy_status.",
+            "BuildSnapshot at it with bouncer_deploy_status.",
         );
     }
     UserError::new(
@@ -184,7 +184,7 @@ async fn halt(app: &App, request: &Request) -> Result<(), UserError> {
 
 /// Stops what the execution had started, and closes the record as it turned out.
 pub(crate) async fn finish(app: &App, request: &Request) -> Result<(), TaskError> {
-    if !request.status.has_ended() && stop_work(app, request).await? == Stopped::TooLate {
+    if !request.status.has_ended() && stop_work(app, request).await? == StopOutcome::TooLate {
         return complete(app, &request.request_id, &Value::Null).await.map(|_| ());
     }
     let by = request.cancellation.as_ref().map_or("Somebody", |wish| wish.by_name.as_str());

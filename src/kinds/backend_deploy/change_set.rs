@@ -2,23 +2,23 @@
 //! rules say whether a human must see it.
 
 use super::services::place;
-use super::work::{Work, refused};
-use crate::aws::call::CallError;
-use crate::aws::stacks::{ChangeSetOrder, Stack, StackAccount};
-use crate::requests::app::App;
-use crate::requests::engine::TaskError;
-use crate::domain::backend::run::{BackendStep, ChangeSetKind, ChangeSetRun};
-use crate::domain::canonical;
+use super::work::{DeployTask, refused};
 use crate::analysis::changeset;
 use crate::analysis::changeset::{Assessment, ChangeClass, ChangeSet};
+use crate::aws::call::CallError;
+use crate::aws::stacks::{ChangeSetOrder, Stack, StackAccount};
+use crate::domain::backend::run::{BackendStep, ChangeSetKind, ChangeSetRun};
+use crate::domain::canonical;
 use crate::domain::digest::Sha256;
 use crate::domain::ids::RequestId;
 use crate::domain::request::first_wait;
+use crate::requests::app::App;
+use crate::requests::engine::TaskError;
 use serde_json::{Value, json};
 
-/// Asks for the change set unless there is one.
+/// CallerQuota for the change set unless there is one.
 pub async fn create_change_set(app: &App, id: &RequestId) -> Result<Value, TaskError> {
-    let mut work = Work::load(app, id).await?;
+    let mut work = DeployTask::load(app, id).await?;
     work.note(|run, now| run.reach(BackendStep::ComparingStack, now)).await?;
     if work.run.change_set.is_some() {
         return Ok(work.answer("asked"));
@@ -62,7 +62,7 @@ fn kind_for(stack: Option<&Stack>, name: &str) -> Result<ChangeSetKind, TaskErro
         | "IMPORT_ROLLBACK_COMPLETE"
         | "UPDATE_FAILED" => Ok(ChangeSetKind::Update),
         "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" | "CREATE_FAILED" | "DELETE_FAILED" => Err(refused(&format!(
-            "The stack {name} is in {}: its creation failed, so it cannot be updated. Look at what it holds, delete it \
+            "The stack {name} is in {}: its creation failed, so it cannot be updated. BuildSnapshot at what it holds, delete it \
              (aws cloudformation delete-stack --stack-name {name}), and ask for the deploy anew",
             stack.status
         ))),
@@ -81,7 +81,7 @@ fn kind_for(stack: Option<&Stack>, name: &str) -> Result<ChangeSetKind, TaskErro
 
 /// Looks at the change set; once CloudFormation has computed it, it is assessed.
 pub async fn check_change_set(app: &App, id: &RequestId) -> Result<Value, TaskError> {
-    let mut work = Work::load(app, id).await?;
+    let mut work = DeployTask::load(app, id).await?;
     let Some(known) = work.run.change_set.clone() else {
         return Err(refused("The record does not name the change set"));
     };
@@ -120,7 +120,7 @@ pub async fn check_change_set(app: &App, id: &RequestId) -> Result<Value, TaskEr
 }
 
 /// A task's answer, with the seconds for which a human would be asked.
-fn answer(work: &Work<'_>, outcome: &str) -> Value {
+fn answer(work: &DeployTask<'_>, outcome: &str) -> Value {
     let mut answer = work.answer(outcome);
     answer["window_seconds"] = json!(first_wait(work.backend.settings.infrastructure_window));
     answer
@@ -144,7 +144,7 @@ pub(crate) async fn described(account: &StackAccount, id: &str) -> Result<Change
 }
 
 /// What the change set was found to do, as it was kept.
-pub(crate) async fn assessment(work: &Work<'_>) -> Result<Assessment, TaskError> {
+pub(crate) async fn assessment(work: &DeployTask<'_>) -> Result<Assessment, TaskError> {
     const MAX: usize = 16 << 20;
     let bytes = work.backend.artifacts.read(&place::assessment(&work.deploy_id), MAX).await?;
     let expected = work.run.change_set.as_ref().and_then(|set| set.changes);

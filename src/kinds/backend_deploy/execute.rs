@@ -2,26 +2,26 @@
 
 use super::begin::still_as_planned;
 use super::change_set::described;
-use crate::kinds::infrastructure_change::question as infrastructure;
 use super::watch::operation_events;
-use super::work::{Work, load, refused};
+use super::work::{DeployTask, load, refused};
+use crate::analysis::changeset;
+use crate::analysis::changeset::{ChangeClass, ChangeSet};
 use crate::aws::call::CallError;
-use crate::requests::app::App;
-use crate::requests::engine::TaskError;
-use crate::requests::transition::transition;
 use crate::domain::audit::Actor;
 use crate::domain::backend::run::{BackendStep, ChangeSetRun};
 use crate::domain::canonical;
-use crate::analysis::changeset;
-use crate::analysis::changeset::{ChangeClass, ChangeSet};
 use crate::domain::digest::Sha256;
 use crate::domain::ids::RequestId;
 use crate::domain::request::{Event, Status};
+use crate::kinds::infrastructure_change::question as infrastructure;
+use crate::requests::app::App;
+use crate::requests::engine::TaskError;
+use crate::requests::transition::transition;
 use serde_json::Value;
 
 /// Executes, once. Said again it finds the change set executing, or gone after its execution.
 pub async fn execute(app: &App, id: &RequestId) -> Result<Value, TaskError> {
-    let mut work = Work::load(app, id).await?;
+    let mut work = DeployTask::load(app, id).await?;
     let set = work.run.change_set.clone().ok_or_else(|| refused("The record does not name the change set"))?;
     let account = work.account().await?;
     if work.run.executed_at.is_some() {

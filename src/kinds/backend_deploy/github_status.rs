@@ -2,16 +2,16 @@
 //! not depend on it.
 
 use super::services::Backend;
-use super::work::Work;
-use crate::requests::app::App;
-use crate::requests::engine::TaskError;
-use crate::github::DeployState;
+use super::work::DeployTask;
 use crate::domain::backend::commit::Repo;
 use crate::domain::request::Request;
+use crate::github::DeployState;
+use crate::requests::app::App;
+use crate::requests::engine::TaskError;
 
 /// What GitHub is told.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Told<'a> {
+pub(crate) enum GithubStatus<'a> {
     Pending,
     InProgress,
     Success,
@@ -19,7 +19,7 @@ pub(crate) enum Told<'a> {
 }
 
 /// Makes the deployment at GitHub, once.
-pub(crate) async fn deployment(work: &mut Work<'_>) -> Result<(), TaskError> {
+pub(crate) async fn deployment(work: &mut DeployTask<'_>) -> Result<(), TaskError> {
     if !work.plan.target.github_status || work.run.github_deployment.is_some() {
         return Ok(());
     }
@@ -37,16 +37,16 @@ pub(crate) async fn deployment(work: &mut Work<'_>) -> Result<(), TaskError> {
 }
 
 /// Sets the commit's status, and the deployment's where there is one.
-pub(crate) async fn tell(app: &App, request: &Request, told: Told<'_>) {
+pub(crate) async fn report(app: &App, request: &Request, told: GithubStatus<'_>) {
     let (Some(plan), Some(backend)) = (request.backend_plan(), app.backend.as_ref()) else { return };
     if !plan.target.github_status {
         return;
     }
     let (state, sentence) = match told {
-        Told::Pending => (DeployState::Pending, "Waiting for approval"),
-        Told::InProgress => (DeployState::InProgress, "Deploying"),
-        Told::Success => (DeployState::Success, "Deployed"),
-        Told::Failure(why) => (DeployState::Failure, why),
+        GithubStatus::Pending => (DeployState::Pending, "Waiting for approval"),
+        GithubStatus::InProgress => (DeployState::InProgress, "Deploying"),
+        GithubStatus::Success => (DeployState::Success, "Deployed"),
+        GithubStatus::Failure(why) => (DeployState::Failure, why),
     };
     let telling = async {
         let repo = Repo::parse(&plan.target.git_repo).map_err(|error| error.to_string())?;

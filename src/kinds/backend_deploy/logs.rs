@@ -2,11 +2,11 @@
 
 use super::services::Backend;
 use crate::aws::call::CallError;
-use crate::requests::app::App;
-use crate::requests::status::find_deploy;
 use crate::domain::caller::Caller;
 use crate::domain::error::{ErrorCode, UserError};
 use crate::domain::time::Time;
+use crate::requests::app::App;
+use crate::requests::status::find_deploy;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -1,25 +1,27 @@
 //! How a deploy ends in the records: the tasks `deploy.complete`, `deploy.fail` and `deploy.turned_down`. Each may run
 //! twice, and writes the truth about the request before anything else.
 
-use super::stop::{Left, change_set_of, left_behind};
-use super::github_status::{Told, tell};
+use super::github_status::{GithubStatus, report};
+use super::stop::{OrphanState, change_set_of, inspect_orphan};
 use super::watch::operation_events;
 use super::work::load;
-use crate::requests::app::App;
-use crate::requests::errors::UNAVAILABLE;
-use crate::requests::execution::cause_of;
-use crate::requests::engine::TaskError;
-use crate::requests::prompts::refresh;
-use crate::requests::transition::transition;
+use crate::analysis::failure::{
+    CommonCause, FailedResource, StackEvent, build_failure, build_summary, error_summary, hint, readable, stack_failure,
+};
 use crate::domain::audit::Actor;
-use crate::domain::backend::target::Deployed;
 use crate::domain::backend::run::{BackendRun, BackendStep, BuildRun};
+use crate::domain::backend::target::Deployed;
 use crate::domain::budget::{RESULT_BYTES, bytes_of, cut};
-use crate::analysis::failure::{CommonCause, FailedResource, StackEvent, build_failure, build_summary, error_summary, hint, readable, stack_failure};
 use crate::domain::history::{Deploy, DeployKind, DeployStatus};
 use crate::domain::ids::RequestId;
 use crate::domain::request::{Event, Request, Status};
 use crate::domain::time::Time;
+use crate::requests::app::App;
+use crate::requests::engine::TaskError;
+use crate::requests::errors::UNAVAILABLE;
+use crate::requests::execution::cause_of;
+use crate::requests::prompts::refresh;
+use crate::requests::transition::transition;
 use crate::storage::coordination::Lane;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -154,7 +156,7 @@ pub async fn not_begun(app: &App, id: &RequestId) -> Result<Value, TaskError> {
         Status::Cancelled => "It was cancelled",
         _ => "Nobody decided in time",
     };
-    tell(app, &request, Told::Failure(why)).await;
+    report(app, &request, GithubStatus::Failure(why)).await;
     Ok(json!({}))
 }
 
@@ -210,12 +212,12 @@ pub(crate) async fn close_orphan(app: &App, request: &Request) -> Result<(), Tas
     }
     // Before anything of it is stopped, which would look like a failure of its own.
     let told = explain(app, request).await;
-    let said = match left_behind(app, request).await {
-        Ok(Left::Done) => return complete(app, &request.request_id, &Value::Null).await.map(|_| ()),
-        Ok(Left::Nothing) => "The workflow ended without recording why.",
+    let said = match inspect_orphan(app, request).await {
+        Ok(OrphanState::Done) => return complete(app, &request.request_id, &Value::Null).await.map(|_| ()),
+        Ok(OrphanState::Nothing) => "The workflow ended without recording why.",
         Err(error) if error.name == UNAVAILABLE => return Err(error),
         Err(_) => "The workflow ended without recording why, and what it had started could not be looked at.",
-        Ok(Left::GoesOn) => {
+        Ok(OrphanState::GoesOn) => {
             "The workflow was ended while CloudFormation changed the stack, which goes on; look at the stack before the \
              next deploy."
         }
@@ -239,7 +241,7 @@ async fn explain(app: &App, request: &Request) -> BackendResult {
 
 async fn explain_build(app: &App, known: &BuildRun) -> Result<BackendResult, TaskError> {
     let backend = super::work::services(app)?;
-    let build = backend.builds.look(&known.id).await?.build;
+    let build = backend.builds.get_build(&known.id).await?.build;
     let log = match &known.log {
         Some(place) => backend.logs.tail(place, LOG_LINES).await.map(|page| page.lines).unwrap_or_default(),
         None => vec![],
@@ -342,8 +344,8 @@ pub(crate) async fn close(
         app.store.end_deploy(&deploy).await?;
     }
     match closed.status {
-        Status::Completed => tell(app, &closed, Told::Success).await,
-        _ => tell(app, &closed, Told::Failure(&said(&closed, "error_summary").unwrap_or_default())).await,
+        Status::Completed => report(app, &closed, GithubStatus::Success).await,
+        _ => report(app, &closed, GithubStatus::Failure(&said(&closed, "error_summary").unwrap_or_default())).await,
     }
     if let Some(project) = &closed.project {
         app.store.release(project, Lane::Backend, &closed.request_id).await?;

@@ -1,15 +1,15 @@
 //! What is checked before a backend deploy is asked for: nothing may be missing that would make it fail for sure.
 
 use super::services::{Backend, TokenError};
+use crate::analysis::template::{Template, secrets_resolved};
 use crate::aws::call::CallError;
 use crate::aws::roles::RoleError;
-use crate::github::{Commit, Github, GithubError};
-use crate::domain::backend::target::BackendTarget;
 use crate::domain::backend::commit::{Branch, Repo};
+use crate::domain::backend::parameters::StackParameters;
+use crate::domain::backend::target::BackendTarget;
 use crate::domain::error::{ErrorCode, UserError};
 use crate::domain::ids::DeployId;
-use crate::domain::backend::parameters::StackParameters;
-use crate::analysis::template::{Template, secrets_resolved};
+use crate::github::{Commit, Github, GithubError};
 use serde_json::json;
 use std::collections::BTreeSet;
 

@@ -1,20 +1,15 @@
 //! `bouncer_deploy`: a commit is asked to become the stack.
 
+use super::github_status::{GithubStatus, report};
 use super::preflight;
 use super::preflight::Source;
 use super::review::review;
 use super::services::Backend;
-use super::github_status::{Told, tell};
-use crate::requests::app::{App, Profile};
-use crate::requests::submit::admitted;
-use crate::requests::execution::ask_and_start;
-use crate::requests::lease;
 use crate::admin::projects;
-use crate::requests::text::Wording;
 use crate::domain::audit::Actor;
+use crate::domain::backend::commit::{Branch, CommitSha};
 use crate::domain::backend::target::{BackendPlan, BackendTarget, Gate};
 use crate::domain::caller::Caller;
-use crate::domain::backend::commit::{Branch, CommitSha};
 use crate::domain::digest::Sha256;
 use crate::domain::error::{ErrorCode, UserError};
 use crate::domain::history::{DeployKind, DeployStatus};
@@ -23,6 +18,11 @@ use crate::domain::plan::Plan;
 use crate::domain::project::Project;
 use crate::domain::request::{Action, Lifetime, Request, Status};
 use crate::domain::time::Time;
+use crate::requests::app::{App, Profile};
+use crate::requests::execution::ask_and_start;
+use crate::requests::lease;
+use crate::requests::submit::admitted;
+use crate::requests::text::RequestText;
 use crate::storage::StoreError;
 use crate::storage::coordination::Lane;
 use schemars::JsonSchema;
@@ -96,9 +96,9 @@ pub struct DeployAnswer {
     pub asked_by: Option<String>,
 }
 
-/// Asks for a deploy, or starts it where the project's mode asks nobody.
+/// CallerQuota for a deploy, or starts it where the project's mode asks nobody.
 pub async fn deploy(app: &App, caller: &Caller, args: DeployBackend) -> Result<DeployAnswer, UserError> {
-    let wording = Wording {
+    let wording = RequestText {
         reason: args.reason,
         source: args.source,
         trust_scope: args.trust_scope,
@@ -137,7 +137,7 @@ pub async fn deploy(app: &App, caller: &Caller, args: DeployBackend) -> Result<D
         request_id = %request.request_id, project = %project.project_id, phase = "asked",
         gate = ?gate, "a backend deploy is asked for"
     );
-    tell(app, &request, Told::Pending).await;
+    report(app, &request, GithubStatus::Pending).await;
     answer(&request, None)
 }
 
@@ -150,7 +150,7 @@ async fn store(
 ) -> Result<Option<Request>, UserError> {
     let project = request.project.as_ref().ok_or_else(UserError::system)?;
     for _ in 0..TRIES {
-        let before = app.store.asked(project, commit).await?;
+        let before = app.store.commit_claim(project, commit).await?;
         if before.as_ref() == Some(&request.request_id) {
             // The write whose answer was lost.
             return Ok(None);
@@ -248,7 +248,7 @@ fn row(
     caller: &Caller,
     request_id: RequestId,
     plan: BackendPlan,
-    wording: Wording,
+    wording: RequestText,
 ) -> Result<Request, UserError> {
     let status = if plan.gate == Gate::Ask { Status::PendingApproval } else { Status::Approved };
     let window = wording.approval_window.unwrap_or(backend.settings.approval_window);
@@ -306,7 +306,7 @@ async fn usual_seconds(app: &App, project: &ProjectId) -> Result<u64, UserError>
 
 /// A request of the same project and commit that still waits.
 async fn waiting_for(app: &App, project: &ProjectId, commit: &CommitSha) -> Result<Option<Request>, UserError> {
-    let asked = app.store.asked(project, commit).await?;
+    let asked = app.store.commit_claim(project, commit).await?;
     still_waits(app, asked.as_ref()).await
 }
 

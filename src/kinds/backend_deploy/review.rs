@@ -1,9 +1,9 @@
 //! What an approver is shown of a commit: what changed since the last deployed one, and what in the template to look at.
 
 use super::preflight::Source;
-use crate::domain::backend::target::{BackendTarget, DeployMode, Deployed, Gate};
-use crate::domain::review::{Listed, Review};
 use crate::analysis::template_diff::{TemplateDiff, diff_texts};
+use crate::domain::backend::target::{BackendTarget, DeployMode, Deployed, Gate};
+use crate::domain::review::{BoundedList, Review};
 
 /// Looks at a commit against the last deployed one. What cannot be compared is said, and then a human is asked.
 pub(crate) async fn review(
@@ -18,7 +18,7 @@ pub(crate) async fn review(
         .map(|id| format!("The secret '{id}' is known only once the stack runs, so it was not checked."))
         .collect();
     let mut url = source.commit.url.clone();
-    let mut files = Listed::default();
+    let mut files = BoundedList::default();
     let mut diff = None;
     match base {
         None => {
@@ -27,7 +27,7 @@ pub(crate) async fn review(
         Some(base) => {
             match source.github.compare(&source.repo, &base.commit, &source.commit.sha).await {
                 Ok(comparison) => {
-                    files = Listed::of(comparison.files);
+                    files = BoundedList::of(comparison.files);
                     url = comparison.url.or(url);
                 }
                 Err(error) => {
@@ -59,9 +59,9 @@ pub(crate) async fn review(
         parameters: source.parameters.redacted(&source.template),
         notes,
         files,
-        resources: Listed::of(resources),
-        findings: Listed::of(findings),
-        changes: Listed::default(),
+        resources: BoundedList::of(resources),
+        findings: BoundedList::of(findings),
+        changes: BoundedList::default(),
     };
     (review, gate)
 }

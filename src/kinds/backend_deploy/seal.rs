@@ -2,7 +2,7 @@
 //! what CloudFormation reads later.
 
 use super::services::place;
-use super::work::{Work, refused};
+use super::work::{DeployTask, refused};
 use crate::aws::objects::ObjectError;
 use crate::requests::engine::TaskError;
 use bytes::Bytes;
@@ -13,7 +13,7 @@ const PACKAGED: &str = "packaged.yaml";
 const MAX_TEMPLATE: usize = 1 << 20;
 
 /// Copies the build's folder unless that was done. The template comes last: once it is there, all is there.
-pub(crate) async fn seal(work: &Work<'_>) -> Result<(), TaskError> {
+pub(crate) async fn seal(work: &DeployTask<'_>) -> Result<(), TaskError> {
     let artifacts = &work.backend.artifacts;
     let template = place::template(&work.deploy_id);
     if artifacts.has(&template).await? {
@@ -37,7 +37,7 @@ pub(crate) async fn seal(work: &Work<'_>) -> Result<(), TaskError> {
     Ok(artifacts.put(&template, packaged).await?)
 }
 
-async fn read(work: &Work<'_>, key: &str) -> Result<Bytes, TaskError> {
+async fn read(work: &DeployTask<'_>, key: &str) -> Result<Bytes, TaskError> {
     match work.backend.artifacts.read(key, MAX_TEMPLATE).await {
         Err(ObjectError::WrongBytes { .. }) => Err(refused(&format!(
             "The packaged template {key} has more than 1 MB, which CloudFormation does not take; \

@@ -6,12 +6,12 @@ use crate::aws::logs::Logs;
 use crate::aws::roles::RoleError;
 use crate::aws::secrets::Secrets;
 use crate::aws::stacks::{StackAccount, Stacks};
-use crate::requests::app::App;
-use crate::github::{Github, GithubError, Http, PUBLIC_API};
-use crate::domain::backend::target::BackendTarget;
 use crate::domain::backend::commit::Repo;
+use crate::domain::backend::target::BackendTarget;
 use crate::domain::error::{ErrorCode, UserError};
 use crate::domain::ids::DeployId;
+use crate::github::{Github, GithubError, Http, PUBLIC_API};
+use crate::requests::app::App;
 
 /// The services of the account that builds, and the way to the accounts of the stacks.
 pub struct Backend {

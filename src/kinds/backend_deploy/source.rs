@@ -2,11 +2,11 @@
 //! that reads it stays here; the build never sees it.
 
 use super::services::place;
-use super::work::{Work, refused};
-use crate::requests::app::App;
-use crate::requests::engine::TaskError;
+use super::work::{DeployTask, refused};
 use crate::domain::backend::run::BackendStep;
 use crate::domain::ids::RequestId;
+use crate::requests::app::App;
+use crate::requests::engine::TaskError;
 use futures::StreamExt;
 use serde_json::Value;
 use tokio::io::AsyncWriteExt;
@@ -16,7 +16,7 @@ const MAX_ARCHIVE: u64 = 400 << 20;
 
 /// Fetches the source unless it is there.
 pub async fn fetch_source(app: &App, id: &RequestId) -> Result<Value, TaskError> {
-    let mut work = Work::load(app, id).await?;
+    let mut work = DeployTask::load(app, id).await?;
     work.note(|run, now| run.reach(BackendStep::FetchingSource, now)).await?;
     let key = place::source(&work.deploy_id);
     if !work.backend.artifacts.has(&key).await? {
@@ -27,7 +27,7 @@ pub async fn fetch_source(app: &App, id: &RequestId) -> Result<Value, TaskError>
 }
 
 /// The archive in a file that goes when it is dropped: an archive may be larger than the memory.
-async fn download(work: &Work<'_>) -> Result<tempfile::NamedTempFile, TaskError> {
+async fn download(work: &DeployTask<'_>) -> Result<tempfile::NamedTempFile, TaskError> {
     let (github, repo) = work.github().await?;
     let mut chunks = github.archive(&repo, &work.plan.commit).await?;
     let archive = tempfile::NamedTempFile::new().map_err(|error| local(&error))?;

@@ -4,16 +4,16 @@
 use super::services::Backend;
 use super::watch::operation_events;
 use super::work::services;
+use crate::analysis::failure::StackEvent;
+use crate::analysis::stack_progress::{StackOutcome, StackProgress};
 use crate::aws::call::CallError;
 use crate::aws::stacks::StackAccount;
-use crate::requests::app::App;
-use crate::requests::errors::UNAVAILABLE;
-use crate::requests::engine::TaskError;
 use crate::domain::backend::run::{BackendRun, BackendStep, ChangeSetRun};
-use crate::analysis::failure::StackEvent;
 use crate::domain::ids::DeployId;
 use crate::domain::request::Request;
-use crate::analysis::stack_progress::{StackOutcome, StackProgress};
+use crate::requests::app::App;
+use crate::requests::engine::TaskError;
+use crate::requests::errors::UNAVAILABLE;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -24,7 +24,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 /// What came of stopping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Stopped {
+pub(crate) enum StopOutcome {
     /// Nothing goes on, or it goes back.
     Yes,
     /// The stack is as the template says already.
@@ -33,7 +33,7 @@ pub(crate) enum Stopped {
 
 /// What an execution that ended by force has left of its stack's operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Left {
+pub(crate) enum OrphanState {
     /// Nothing that goes on.
     Nothing,
     /// The stack is as the template says.
@@ -43,43 +43,43 @@ pub(crate) enum Left {
 }
 
 /// Stops the build, drops the change set, and takes a running update back.
-pub(crate) async fn stop_work(app: &App, request: &Request) -> Result<Stopped, TaskError> {
+pub(crate) async fn stop_work(app: &App, request: &Request) -> Result<StopOutcome, TaskError> {
     let (Some(run), Some(plan), Some(deploy_id)) = (&request.run, request.backend_plan(), &request.deploy_id) else {
-        return Ok(Stopped::Yes);
+        return Ok(StopOutcome::Yes);
     };
     let backend = services(app)?;
     stop_build(backend, run, deploy_id).await?;
     if run.step < BackendStep::ComparingStack {
-        return Ok(Stopped::Yes);
+        return Ok(StopOutcome::Yes);
     }
     let account = backend.account_of_call(&plan.target, deploy_id).await?;
     // First of all it must not be executed any more by a task that is still on its way.
     let deleted = drop_change_set(&account, run, deploy_id).await?;
     match (&run.change_set, run.executed_at) {
-        (Some(set), Some(_)) => take_back(&account, run, set, deploy_id, deleted).await,
-        _ => Ok(Stopped::Yes),
+        (Some(set), Some(_)) => cancel_update(&account, run, set, deploy_id, deleted).await,
+        _ => Ok(StopOutcome::Yes),
     }
 }
 
 /// What goes on after an execution ended without anybody wishing it. A build is stopped, for nothing would come of it; an
 /// operation on the stack is left alone.
-pub(crate) async fn left_behind(app: &App, request: &Request) -> Result<Left, TaskError> {
+pub(crate) async fn inspect_orphan(app: &App, request: &Request) -> Result<OrphanState, TaskError> {
     let (Some(run), Some(plan), Some(deploy_id)) = (&request.run, request.backend_plan(), &request.deploy_id) else {
-        return Ok(Left::Nothing);
+        return Ok(OrphanState::Nothing);
     };
     let backend = services(app)?;
     stop_build(backend, run, deploy_id).await?;
-    let (Some(set), Some(_)) = (&run.change_set, run.executed_at) else { return Ok(Left::Nothing) };
+    let (Some(set), Some(_)) = (&run.change_set, run.executed_at) else { return Ok(OrphanState::Nothing) };
     let account = backend.account(&plan.target, deploy_id).await?;
     let deleted = drop_change_set(&account, run, deploy_id).await?;
     let events = operation_events(&account, run).await?;
     let progress = counted(set, &events);
     Ok(match progress.outcome() {
-        Some(StackOutcome::Succeeded) => Left::Done,
-        Some(_) => Left::Nothing,
-        None if progress.only_cleans_up() => Left::Done,
-        None if deleted && events.is_empty() => Left::Nothing,
-        None => Left::GoesOn,
+        Some(StackOutcome::Succeeded) => OrphanState::Done,
+        Some(_) => OrphanState::Nothing,
+        None if progress.only_cleans_up() => OrphanState::Done,
+        None if deleted && events.is_empty() => OrphanState::Nothing,
+        None => OrphanState::GoesOn,
     })
 }
 
@@ -121,29 +121,29 @@ pub(crate) fn change_set_of<'a>(run: &'a BackendRun, deploy_id: &'a DeployId) ->
 }
 
 /// Cancels the update unless it has ended or goes back already.
-async fn take_back(
+async fn cancel_update(
     account: &StackAccount,
     run: &BackendRun,
     set: &ChangeSetRun,
     deploy_id: &DeployId,
     deleted: bool,
-) -> Result<Stopped, TaskError> {
+) -> Result<StopOutcome, TaskError> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let events = operation_events(account, run).await?;
         let progress = counted(set, &events);
         match progress.outcome() {
-            Some(StackOutcome::Succeeded) => return Ok(Stopped::TooLate),
-            Some(_) => return Ok(Stopped::Yes),
-            None if progress.rolling_back => return Ok(Stopped::Yes),
+            Some(StackOutcome::Succeeded) => return Ok(StopOutcome::TooLate),
+            Some(_) => return Ok(StopOutcome::Yes),
+            None if progress.rolling_back => return Ok(StopOutcome::Yes),
             // What is new is in its place, and what was replaced is being removed.
-            None if progress.only_cleans_up() => return Ok(Stopped::TooLate),
-            None if deleted && events.is_empty() => return Ok(Stopped::Yes),
+            None if progress.only_cleans_up() => return Ok(StopOutcome::TooLate),
+            None if deleted && events.is_empty() => return Ok(StopOutcome::Yes),
             None => {}
         }
         if account.stack().await?.is_some_and(|stack| stack.status == "UPDATE_IN_PROGRESS") {
             match account.cancel_update(deploy_id).await {
-                Ok(()) => return Ok(Stopped::Yes),
+                Ok(()) => return Ok(StopOutcome::Yes),
                 // It moved on in between, and the next look says where to.
                 Err(CallError::Refused { .. }) => {}
                 Err(error) => return Err(error.into()),

@@ -1,14 +1,14 @@
 //! The task `deploy.check_stack`: counts what the stack's events tell, in the stack and in those nested in it.
 
-use super::work::{Work, refused};
+use super::work::{DeployTask, refused};
+use crate::analysis::failure::{StackEvent, of_operation};
+use crate::analysis::stack_progress::{StackOutcome, StackProgress};
 use crate::aws::call::CallError;
 use crate::aws::stacks::StackAccount;
+use crate::domain::backend::run::{BackendRun, BackendStep};
+use crate::domain::ids::RequestId;
 use crate::requests::app::App;
 use crate::requests::engine::TaskError;
-use crate::domain::backend::run::{BackendRun, BackendStep};
-use crate::analysis::failure::{StackEvent, of_operation};
-use crate::domain::ids::RequestId;
-use crate::analysis::stack_progress::{StackOutcome, StackProgress};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -19,7 +19,7 @@ const CLOCK_SKEW: u32 = 5;
 
 /// Looks at the stack, from where the last look ended.
 pub async fn check_stack(app: &App, id: &RequestId) -> Result<Value, TaskError> {
-    let mut work = Work::load(app, id).await?;
+    let mut work = DeployTask::load(app, id).await?;
     let account = work.account().await?;
     let set = work.run.change_set.clone().ok_or_else(|| refused("The record does not name the change set"))?;
     let known = work.run.stack.clone();

@@ -4,23 +4,23 @@ use super::services::Backend;
 use crate::aws::call::CallError;
 use crate::aws::roles::RoleError;
 use crate::aws::stacks::StackAccount;
-use crate::requests::app::App;
-use crate::requests::errors::UNAVAILABLE;
-use crate::requests::lease;
-use crate::requests::engine::TaskError;
-use crate::requests::prompts::refresh_progress;
-use crate::github::{Github, GithubError};
-use crate::domain::backend::target::{BackendPlan, Gate};
-use crate::domain::backend::run::BackendRun;
 use crate::domain::backend::commit::Repo;
+use crate::domain::backend::run::BackendRun;
+use crate::domain::backend::target::{BackendPlan, Gate};
 use crate::domain::ids::{DeployId, RequestId};
 use crate::domain::request::{Request, Status, Verdict};
 use crate::domain::time::Time;
+use crate::github::{Github, GithubError};
+use crate::requests::app::App;
+use crate::requests::engine::TaskError;
+use crate::requests::errors::UNAVAILABLE;
+use crate::requests::lease;
+use crate::requests::prompts::refresh_progress;
 use crate::storage::coordination::Lane;
 use serde_json::{Value, json};
 
 /// A running deploy in the hands of one task.
-pub(crate) struct Work<'a> {
+pub(crate) struct DeployTask<'a> {
     pub app: &'a App,
     pub backend: &'a Backend,
     pub request: Request,
@@ -29,7 +29,7 @@ pub(crate) struct Work<'a> {
     pub run: BackendRun,
 }
 
-impl<'a> Work<'a> {
+impl<'a> DeployTask<'a> {
     /// Takes up a running deploy: nothing goes on without its approved plan, with a wish to stop it, or without the hold
     /// on its project.
     pub async fn load(app: &'a App, id: &RequestId) -> Result<Self, TaskError> {

@@ -1,12 +1,12 @@
 //! What a slice finds to do: the files of an approved site that its bucket does not hold for sure.
 
-use super::slice::{Place, Work};
+use super::slice::{Position, Publication};
 use super::transfer::headers;
 use crate::aws::objects::{Checksum, Identity, ObjectError};
 use crate::domain::ids::ReleaseId;
+use crate::domain::project::Project;
 use crate::domain::site::manifest::{Entry, Manifest, Phase};
 use crate::domain::site::paths::SitePath;
-use crate::domain::project::Project;
 use futures::StreamExt as _;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::ControlFlow;
@@ -25,9 +25,9 @@ pub(crate) struct Todo<'a> {
     pub unsettled: BTreeSet<ReleaseId>,
 }
 
-impl Work<'_> {
+impl Publication<'_> {
     /// The files still to write: all but those that are in the bucket for sure, and those that earlier slices wrote.
-    pub(crate) async fn todo(&self, project: &Project, reached: Option<&Place>) -> Result<Todo<'_>, ObjectError> {
+    pub(crate) async fn todo(&self, project: &Project, reached: Option<&Position>) -> Result<Todo<'_>, ObjectError> {
         let mut sizes: HashMap<&str, Option<u64>> =
             self.manifest.entries().iter().map(|entry| (entry.path.as_str(), None)).collect();
         // Of a bucket with a million foreign keys only those of the manifest are kept in mind.
@@ -90,8 +90,9 @@ impl Work<'_> {
 
     async fn is_in_place(&self, entry: &Entry) -> Result<bool, ObjectError> {
         let found = self.site.identify(&self.plan.target.bucket, entry.path.as_str()).await?;
-        let looks_right =
-            |found: &Identity| found.size == entry.size && found.headers == headers(entry) && !found.is_peculiar;
+        let looks_right = |found: &Identity| {
+            found.size == entry.size && found.headers == headers(entry) && !found.has_unsupported_metadata
+        };
         match found.filter(looks_right).and_then(|found| found.checksum) {
             Some(Checksum::Whole(sha256)) => Ok(sha256 == entry.sha256),
             Some(Checksum::OfParts(digest)) => self.app.knows_parts(&self.plan.project, entry.sha256, digest).await,

@@ -4,19 +4,19 @@ use super::files;
 use super::files::{CheckedFile, FileToUpload};
 use super::plan::{PendingAnswer, Proposal, pending_answer, submit};
 use super::presigned::{hash_of, must_be_issued, must_be_ready, own_request};
-use crate::aws::objects::ObjectError;
-use crate::requests::app::App;
-use crate::requests::execution::ensure_started;
 use crate::admin::projects::deployable;
-use crate::requests::documents::{blob_key, staged_key};
-use crate::requests::text::Wording;
+use crate::aws::objects::ObjectError;
 use crate::domain::caller::Caller;
-use crate::domain::site::contents::Moment;
 use crate::domain::digest::Sha256;
 use crate::domain::error::UserError;
 use crate::domain::ids::{ProjectId, RequestId};
 use crate::domain::request::Status;
+use crate::domain::site::contents::Phase;
 use crate::domain::time::Time;
+use crate::requests::app::App;
+use crate::requests::documents::{blob_key, staged_key};
+use crate::requests::execution::ensure_started;
+use crate::requests::text::RequestText;
 use futures::{StreamExt as _, TryStreamExt as _};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -51,7 +51,7 @@ pub struct ConfirmDeploy {
 
 /// Checks that every file has arrived and asks for a decision.
 pub async fn confirm(app: &App, caller: &Caller, args: ConfirmDeploy) -> Result<PendingAnswer, UserError> {
-    let wording = Wording {
+    let wording = RequestText {
         reason: args.reason,
         source: Some(args.source),
         trust_scope: args.trust_scope,
@@ -71,7 +71,7 @@ pub async fn confirm(app: &App, caller: &Caller, args: ConfirmDeploy) -> Result<
     }
     must_be_ready(&request)?;
     let checked = files::check_uploads(&args.files, &app.settings.limits)?;
-    let (blobs, base) = app.lasting_blobs(&project, Moment::Confirmation).await?;
+    let (blobs, base) = app.lasting_blobs(&project, Phase::Confirmation).await?;
     let arrived = arrivals(app, &project.project_id, &request.request_id, &blobs, checked).await?;
     let manifest = files::manifest(&project, arrived)?;
     let proposal = Proposal {

@@ -3,15 +3,15 @@
 use super::report::{Report, reason};
 use crate::aws::objects::{Checksum, ObjectError, Objects};
 use crate::aws::roles::RoleError;
-use crate::requests::app::App;
-use crate::requests::errors::UNAVAILABLE;
-use crate::requests::engine::TaskError;
 use crate::domain::digest::PartsDigest;
 use crate::domain::ids::ProjectId;
-use crate::domain::site::paths::SitePath;
 use crate::domain::project::FrontendTarget;
-use crate::domain::site::removal::Written;
 use crate::domain::request::Request;
+use crate::domain::site::paths::SitePath;
+use crate::domain::site::removal::Written;
+use crate::requests::app::App;
+use crate::requests::engine::TaskError;
+use crate::requests::errors::UNAVAILABLE;
 use futures::{StreamExt as _, TryStreamExt as _};
 use tokio::time::Instant;
 
@@ -21,7 +21,7 @@ const CONCURRENCY: usize = 16;
 const CHUNK: usize = 64;
 
 /// How removing ended.
-pub(crate) enum End {
+pub(crate) enum Stopped {
     /// Every file was dealt with.
     All,
     /// The time is over; the last file that was dealt with.
@@ -31,7 +31,7 @@ pub(crate) enum End {
 }
 
 /// What became of a file.
-enum Fate {
+enum FileOutcome {
     Removed,
     /// It was not there.
     Gone,
@@ -48,14 +48,14 @@ enum Fate {
 type Candidate<'f> = (&'f SitePath, &'f [Written]);
 
 /// One site's bucket, on behalf of one request.
-pub(crate) struct Wipe<'a> {
+pub(crate) struct Deletion<'a> {
     pub app: &'a App,
     pub request: &'a Request,
     pub project: &'a ProjectId,
     pub target: &'a FrontendTarget,
 }
 
-impl Wipe<'_> {
+impl Deletion<'_> {
     /// Removes files in their order; the first ones whatever the time, so that every slice gets further. The report is
     /// kept up to date, so it may count too little after a crash, never too much.
     pub(crate) async fn run(
@@ -63,7 +63,7 @@ impl Wipe<'_> {
         files: &[Candidate<'_>],
         report: &mut Report,
         deadline: Instant,
-    ) -> Result<End, TaskError> {
+    ) -> Result<Stopped, TaskError> {
         let id = &self.request.request_id;
         let site = match self.app.sites.open(self.target, id).await {
             Ok(site) => site.objects,
@@ -73,35 +73,37 @@ impl Wipe<'_> {
             Err(RoleError::Denied { role, code }) => {
                 report.removed.stopped = Some(format!("The role {role} could not be assumed ({code})."));
                 self.write(report).await?;
-                return Ok(End::Denied);
+                return Ok(Stopped::Denied);
             }
         };
         let mut reached: Option<&SitePath> = None;
         for chunk in files.chunks(CHUNK) {
-            let fates = self.remove_all(&site, chunk, reached.is_none(), deadline).await.inspect_err(|error| {
+            let outcomes = self.remove_all(&site, chunk, reached.is_none(), deadline).await.inspect_err(|error| {
                 if matches!(error, ObjectError::Expired { .. }) {
                     self.app.sites.forget(self.target, id);
                 }
             })?;
-            let denied = fates.iter().any(|fate| matches!(fate, Fate::Refused(ObjectError::AccessDenied { .. })));
-            self.note(chunk, &fates, report);
+            let denied = outcomes
+                .iter()
+                .any(|outcome| matches!(outcome, FileOutcome::Refused(ObjectError::AccessDenied { .. })));
+            self.note(chunk, &outcomes, report);
             if denied {
                 report.removed.stopped = Some(denial(self.target));
             }
             self.write(report).await?;
             if denied {
-                return Ok(End::Denied);
+                return Ok(Stopped::Denied);
             }
-            let open = fates.iter().position(|fate| matches!(fate, Fate::Unknown));
+            let open = outcomes.iter().position(|outcome| matches!(outcome, FileOutcome::Unknown));
             let dealt_with = &chunk[..open.unwrap_or(chunk.len())];
             reached = dealt_with.last().map(|(path, _)| *path).or(reached);
             if let (true, Some(last)) = (open.is_some() || Instant::now() >= deadline, reached)
                 && files.last().is_some_and(|(path, _)| *path != last)
             {
-                return Ok(End::Until(last.clone()));
+                return Ok(Stopped::Until(last.clone()));
             }
         }
-        Ok(End::All)
+        Ok(Stopped::All)
     }
 
     /// What becomes of some files, in their order. Those that have to be read come last, one after another, and what there
@@ -113,40 +115,41 @@ impl Wipe<'_> {
         files: &[Candidate<'_>],
         first: bool,
         deadline: Instant,
-    ) -> Result<Vec<Fate>, ObjectError> {
+    ) -> Result<Vec<FileOutcome>, ObjectError> {
         let removing: Vec<_> = files.iter().map(|file| settled(self.remove(site, file))).collect();
-        let mut fates: Vec<Fate> = futures::stream::iter(removing).buffered(CONCURRENCY).try_collect().await?;
+        let mut outcomes: Vec<FileOutcome> =
+            futures::stream::iter(removing).buffered(CONCURRENCY).try_collect().await?;
         for (index, file) in files.iter().enumerate() {
-            if !matches!(fates[index], Fate::Unknown) {
+            if !matches!(outcomes[index], FileOutcome::Unknown) {
                 continue;
             }
             match tokio::time::timeout_at(deadline, settled(self.read_and_remove(site, file))).await {
-                Ok(fate) => fates[index] = fate?,
-                Err(_) if first && index == 0 => fates[index] = Fate::Unread,
+                Ok(outcome) => outcomes[index] = outcome?,
+                Err(_) if first && index == 0 => outcomes[index] = FileOutcome::Unread,
                 Err(_) => break,
             }
         }
-        Ok(fates)
+        Ok(outcomes)
     }
 
     /// Counts what was removed, and names what stays.
-    fn note(&self, chunk: &[Candidate<'_>], fates: &[Fate], report: &mut Report) {
+    fn note(&self, chunk: &[Candidate<'_>], outcomes: &[FileOutcome], report: &mut Report) {
         let id = &self.request.request_id;
-        let removed = fates.iter().filter(|fate| matches!(fate, Fate::Removed)).count();
+        let removed = outcomes.iter().filter(|outcome| matches!(outcome, FileOutcome::Removed)).count();
         report.removed.count += removed as u64;
         tracing::info!(request_id = %id, project = %self.project, phase = "prune", removed, "files were removed");
-        for ((path, _), fate) in chunk.iter().zip(fates) {
-            match fate {
-                Fate::Removed | Fate::Gone | Fate::Unknown => {}
-                Fate::Foreign => {
+        for ((path, _), outcome) in chunk.iter().zip(outcomes) {
+            match outcome {
+                FileOutcome::Removed | FileOutcome::Gone | FileOutcome::Unknown => {}
+                FileOutcome::Foreign => {
                     tracing::warn!(request_id = %id, %path, "a file is not what was published; it stays");
                     report.removed.keep(path, "it is not the file that was published, so it was left alone".into());
                 }
-                Fate::Unread => {
+                FileOutcome::Unread => {
                     tracing::warn!(request_id = %id, %path, "a file could not be read in time; it stays");
                     report.removed.keep(path, "it is too large to be compared with what was published".into());
                 }
-                Fate::Refused(error) => {
+                FileOutcome::Refused(error) => {
                     tracing::warn!(request_id = %id, %path, %error, "a file could not be removed");
                     report.removed.keep(path, reason(error));
                 }
@@ -155,38 +158,42 @@ impl Wipe<'_> {
     }
 
     /// Removes one file, if the storage says that it is one of those that were written.
-    async fn remove(&self, site: &Objects, (path, written): &Candidate<'_>) -> Result<Fate, ObjectError> {
+    async fn remove(&self, site: &Objects, (path, written): &Candidate<'_>) -> Result<FileOutcome, ObjectError> {
         let (bucket, key) = (&self.target.bucket, path.as_str());
-        let Some(found) = site.identify(bucket, key).await? else { return Ok(Fate::Gone) };
+        let Some(found) = site.identify(bucket, key).await? else { return Ok(FileOutcome::Gone) };
         if !written.iter().any(|written| written.size == found.size) {
-            return Ok(Fate::Foreign);
+            return Ok(FileOutcome::Foreign);
         }
         let is_ours = match found.checksum {
             Some(Checksum::Whole(sha256)) => written.contains(&Written { size: found.size, sha256 }),
             Some(Checksum::OfParts(digest)) if self.knows(written, found.size, digest).await? => true,
             // Others wrote it in parts, or an earlier version did, or the storage knows no SHA-256.
-            Some(Checksum::OfParts(_)) | None => return Ok(Fate::Unknown),
+            Some(Checksum::OfParts(_)) | None => return Ok(FileOutcome::Unknown),
         };
         self.remove_if(is_ours, site, key).await
     }
 
     /// The same after reading it.
-    async fn read_and_remove(&self, site: &Objects, (path, written): &Candidate<'_>) -> Result<Fate, ObjectError> {
+    async fn read_and_remove(
+        &self,
+        site: &Objects,
+        (path, written): &Candidate<'_>,
+    ) -> Result<FileOutcome, ObjectError> {
         let (bucket, key) = (&self.target.bucket, path.as_str());
         let (sha256, size) = match site.open(bucket, key).await {
             Ok(opened) => opened.digest(bucket).await?,
-            Err(ObjectError::NotFound { .. }) => return Ok(Fate::Gone),
+            Err(ObjectError::NotFound { .. }) => return Ok(FileOutcome::Gone),
             Err(error) => return Err(error),
         };
         self.remove_if(written.contains(&Written { size, sha256 }), site, key).await
     }
 
-    async fn remove_if(&self, is_ours: bool, site: &Objects, key: &str) -> Result<Fate, ObjectError> {
+    async fn remove_if(&self, is_ours: bool, site: &Objects, key: &str) -> Result<FileOutcome, ObjectError> {
         if !is_ours {
-            return Ok(Fate::Foreign);
+            return Ok(FileOutcome::Foreign);
         }
         site.delete(&self.target.bucket, key).await?;
-        Ok(Fate::Removed)
+        Ok(FileOutcome::Removed)
     }
 
     /// Whether one of the contents is known by the checksum of its parts.
@@ -207,11 +214,11 @@ impl Wipe<'_> {
     }
 }
 
-/// What no other try can mend is a fate, too.
-async fn settled(fate: impl Future<Output = Result<Fate, ObjectError>>) -> Result<Fate, ObjectError> {
-    match fate.await {
-        Err(error) if !error.is_transient() => Ok(Fate::Refused(error)),
-        fate => fate,
+/// What no other try can mend is a outcome, too.
+async fn settled(outcome: impl Future<Output = Result<FileOutcome, ObjectError>>) -> Result<FileOutcome, ObjectError> {
+    match outcome.await {
+        Err(error) if !error.is_transient() => Ok(FileOutcome::Refused(error)),
+        outcome => outcome,
     }
 }
 

@@ -2,13 +2,13 @@
 
 use super::files;
 use super::files::FileToDiff;
-use crate::requests::app::App;
 use crate::admin::projects::deployable;
 use crate::domain::caller::Caller;
 use crate::domain::error::UserError;
 use crate::domain::site::manifest::ChangeCounts;
 use crate::domain::site::paths::SitePath;
 use crate::domain::site::removal::MassDelete;
+use crate::requests::app::App;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -1,13 +1,13 @@
 //! The files of a call, checked one by one. Each refusal names the file and the rule.
 
-use crate::requests::app::Limits;
 use crate::domain::digest::Sha256;
 use crate::domain::error::UserError;
+use crate::domain::project::Project;
 use crate::domain::site::headers;
 use crate::domain::site::headers::CacheRules;
 use crate::domain::site::manifest::{Entry, Manifest};
 use crate::domain::site::paths::SitePath;
-use crate::domain::project::Project;
+use crate::requests::app::Limits;
 use base64::Engine as _;
 use bytes::Bytes;
 use schemars::JsonSchema;

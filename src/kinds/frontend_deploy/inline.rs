@@ -3,13 +3,13 @@
 use super::files;
 use super::files::InlineFile;
 use super::plan::{PendingAnswer, Proposal, submit};
-use crate::aws::objects::ObjectError;
-use crate::requests::app::App;
 use crate::admin::projects::deployable;
-use crate::requests::text::Wording;
+use crate::aws::objects::ObjectError;
 use crate::domain::caller::Caller;
-use crate::domain::site::contents::Moment;
 use crate::domain::error::UserError;
+use crate::domain::site::contents::Phase;
+use crate::requests::app::App;
+use crate::requests::text::RequestText;
 use futures::{StreamExt as _, TryStreamExt as _};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -40,7 +40,7 @@ pub struct DeployFrontend {
 
 /// Stores the files and asks for a decision.
 pub async fn deploy(app: &App, caller: &Caller, args: DeployFrontend) -> Result<PendingAnswer, UserError> {
-    let wording = Wording {
+    let wording = RequestText {
         reason: args.reason,
         source: Some(args.source),
         trust_scope: Some(args.trust_scope),
@@ -52,7 +52,7 @@ pub async fn deploy(app: &App, caller: &Caller, args: DeployFrontend) -> Result<
     let (project, target) = deployable(app, &args.project).await?;
     let decoded = files::decode(args.files, &app.settings.limits)?;
 
-    let (stored, base) = app.lasting_blobs(&project, Moment::Request).await?;
+    let (stored, base) = app.lasting_blobs(&project, Phase::Request).await?;
     let mut checked = Vec::with_capacity(decoded.len());
     let mut missing = Vec::new();
     for (file, bytes) in decoded {

@@ -8,19 +8,19 @@ use crate::aws::cdn::{CdnError, Invalidation};
 use crate::aws::objects::ObjectError;
 use crate::aws::roles::RoleError;
 use crate::aws::sites::Site;
-use crate::requests::app::App;
-use crate::requests::errors::UNAVAILABLE;
-use crate::requests::engine::TaskError;
 use crate::domain::ids::RequestId;
-use crate::domain::site::invalidation::{EVERYTHING, Untrue};
 use crate::domain::plan::FrontendPlan;
 use crate::domain::request::{Request, Status};
+use crate::domain::site::invalidation::{EVERYTHING, Untrue};
+use crate::requests::app::App;
+use crate::requests::engine::TaskError;
+use crate::requests::errors::UNAVAILABLE;
 use serde_json::{Value, json};
 
 /// Looks at an unfinished invalidation before the deploy is closed without it; the state machine waits between two.
 const MAX_CHECKS: u32 = 60;
 
-/// Asks for the invalidation, if there is a distribution and something it may have cached has changed.
+/// CallerQuota for the invalidation, if there is a distribution and something it may have cached has changed.
 pub async fn invalidate(app: &App, id: &RequestId) -> Result<Value, TaskError> {
     let (request, plan) = running(app, id).await?;
     let Some(distribution) = &plan.target.distribution_id else { return done() };
@@ -41,7 +41,7 @@ pub async fn check_invalidation(app: &App, id: &RequestId, checks: u32) -> Resul
     let known = report_of(&request).and_then(|report| report.invalidation);
     let (Some(distribution), Some(known)) = (&plan.target.distribution_id, known) else { return done() };
     let site = open(app, &plan, id).await?;
-    let now = site.cdn.look(distribution, &known.id).await.map_err(task_error)?;
+    let now = site.cdn.get_invalidation(distribution, &known.id).await.map_err(task_error)?;
     note(app, &request, now, checks + 1).await
 }
 

@@ -7,12 +7,12 @@
 use super::transfer::{Tally, headers};
 use crate::aws::objects::multipart::{Part, Upload};
 use crate::aws::objects::{Headers, ObjectError, Objects};
-use crate::requests::app::App;
-use crate::requests::documents::{blob_key, moving_key};
 use crate::domain::digest::{Hasher, Unfinished};
 use crate::domain::ids::{ProjectId, RequestId};
-use crate::domain::site::manifest::Entry;
 use crate::domain::request::Request;
+use crate::domain::site::manifest::Entry;
+use crate::requests::app::App;
+use crate::requests::documents::{blob_key, moving_key};
 use bytes::Bytes;
 use futures::StreamExt as _;
 use futures::stream::FuturesOrdered;
@@ -33,7 +33,7 @@ const NEW_BEGINNINGS: u32 = 2;
 
 /// How far a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Moved {
+pub(crate) enum CopyOutcome {
     /// The bucket has it.
     Whole,
     /// The time is over; the next slice goes on.
@@ -53,7 +53,7 @@ struct Moving {
 
 /// Which way a file goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Way {
+pub(crate) enum Direction {
     /// From what is kept to the site.
     ToSite,
     /// From the site to what is kept.
@@ -63,7 +63,7 @@ pub(crate) enum Way {
 /// One large file's way into its bucket.
 pub(crate) struct Large<'a> {
     pub app: &'a App,
-    pub way: Way,
+    pub way: Direction,
     pub site: &'a Objects,
     pub bucket: &'a str,
     pub project: &'a ProjectId,
@@ -73,7 +73,7 @@ pub(crate) struct Large<'a> {
 
 impl Large<'_> {
     /// Moves at least one part, and no more after `deadline` than what is on its way.
-    pub(crate) async fn run(&self, deadline: Instant, tally: &Tally) -> Result<Moved, ObjectError> {
+    pub(crate) async fn run(&self, deadline: Instant, tally: &Tally) -> Result<CopyOutcome, ObjectError> {
         let mut beginnings = 0;
         loop {
             let stored = self.app.read_moving::<Moving>(&self.document()).await;
@@ -111,8 +111,10 @@ impl Large<'_> {
 
     async fn begin(&self) -> Result<Moving, ObjectError> {
         let upload = match self.way {
-            Way::ToSite => self.site.begin_upload(self.bucket, self.entry.path.as_str(), &headers(self.entry)).await?,
-            Way::ToKept => {
+            Direction::ToSite => {
+                self.site.begin_upload(self.bucket, self.entry.path.as_str(), &headers(self.entry)).await?
+            }
+            Direction::ToKept => {
                 let (staging, key) = self.kept();
                 self.app.objects.begin_upload(&staging, &key, &Headers::default()).await?
             }
@@ -127,7 +129,7 @@ impl Large<'_> {
         Ok(moving)
     }
 
-    async fn go_on(&self, mut moving: Moving, deadline: Instant, tally: &Tally) -> Result<Moved, ObjectError> {
+    async fn go_on(&self, mut moving: Moving, deadline: Instant, tally: &Tally) -> Result<CopyOutcome, ObjectError> {
         let mut hasher = Hasher::resume(&moving.hash).map_err(|_| self.wrong_bytes())?;
         let (first, count) = (moving.parts.len() as u64, self.entry.size.div_ceil(moving.part_bytes));
         tally.under_way.store((first * moving.part_bytes).min(self.entry.size), Ordering::Relaxed);
@@ -147,8 +149,8 @@ impl Large<'_> {
                         writes.push_back(async move {
                             let size = bytes.len() as u64;
                             let written = match self.way {
-                                Way::ToSite => self.site.put_part(upload, index, bytes).await,
-                                Way::ToKept => self.app.objects.put_part(upload, index, bytes).await,
+                                Direction::ToSite => self.site.put_part(upload, index, bytes).await,
+                                Direction::ToKept => self.app.objects.put_part(upload, index, bytes).await,
                             };
                             drop(room);
                             written.map(|part| (part, hash, size))
@@ -181,17 +183,17 @@ impl Large<'_> {
             Some((_, error)) if !error.is_transient() => Err(error),
             failure => {
                 self.app.write_moving(&self.document(), &moving).await?;
-                failure.map_or(Ok(Moved::InPart), |(_, error)| Err(error))
+                failure.map_or(Ok(CopyOutcome::InPart), |(_, error)| Err(error))
             }
         }
     }
 
-    async fn complete(&self, moving: &Moving, hasher: Hasher, tally: &Tally) -> Result<Moved, ObjectError> {
+    async fn complete(&self, moving: &Moving, hasher: Hasher, tally: &Tally) -> Result<CopyOutcome, ObjectError> {
         if hasher.finish() != (self.entry.sha256, self.entry.size) {
             return Err(self.wrong_bytes());
         }
         match self.way {
-            Way::ToSite => {
+            Direction::ToSite => {
                 // Before the object is there, so that it is never there unknown.
                 let digest = Part::digest(&moving.parts);
                 if let Err(error) = self.app.note_parts(self.project, self.entry.sha256, digest).await {
@@ -199,11 +201,11 @@ impl Large<'_> {
                 }
                 self.site.complete_upload(&moving.upload, &moving.parts).await?;
             }
-            Way::ToKept => self.app.objects.complete_upload(&moving.upload, &moving.parts).await?,
+            Direction::ToKept => self.app.objects.complete_upload(&moving.upload, &moving.parts).await?,
         }
         tally.under_way.store(0, Ordering::Relaxed);
         remove(self.app, &self.document()).await;
-        Ok(Moved::Whole)
+        Ok(CopyOutcome::Whole)
     }
 
     /// Reads a part once there is room for it in memory.
@@ -216,8 +218,8 @@ impl Large<'_> {
         let mut tries = 1;
         loop {
             let read = match self.way {
-                Way::ToSite => self.app.objects.read_range(&staging, &key, range.clone()).await,
-                Way::ToKept => self.site.read_range(self.bucket, self.entry.path.as_str(), range.clone()).await,
+                Direction::ToSite => self.app.objects.read_range(&staging, &key, range.clone()).await,
+                Direction::ToKept => self.site.read_range(self.bucket, self.entry.path.as_str(), range.clone()).await,
             };
             match read {
                 Err(error) if error.is_transient() && tries < READ_TRIES => {
@@ -262,7 +264,7 @@ async fn remove(app: &App, document: &str) {
 /// Ends what a request has begun to upload and will not complete.
 pub(crate) async fn abandon(app: &App, request: &Request) -> Result<(), ObjectError> {
     let target = request.frontend_plan().map(|plan| &plan.target);
-    let Some(target) = target.or(request.upkeep_plan().map(|plan| &plan.target)) else { return Ok(()) };
+    let Some(target) = target.or(request.maintenance_plan().map(|plan| &plan.target)) else { return Ok(()) };
     for document in app.movings(&request.request_id).await? {
         let moving: Moving = app.read_moving(&document).await?;
         match app.sites.open(target, &request.request_id).await {

@@ -1,19 +1,19 @@
-//! How a deploy, and a site's upkeep, ends in the records: the tasks `frontend.complete` and `frontend.fail`. Both may run twice.
+//! How a deploy, and a site's maintenance, ends in the records: the tasks `frontend.complete` and `frontend.fail`. Both may run twice.
 
 use super::large;
 use super::publish::{history_row, load};
 use super::report::{DeployOutcome, FailedFile, InvalidationView, Report};
 use super::slice::FAILED_WORD;
-use crate::kinds::frontend_maintenance as upkeep;
-use crate::requests::app::App;
-use crate::requests::execution::cause_of;
-use crate::requests::engine::TaskError;
-use crate::requests::prompts::refresh;
 use crate::domain::audit::Actor;
 use crate::domain::history::DeployStatus;
 use crate::domain::ids::{ReleaseId, RequestId};
 use crate::domain::request::{Event, Request, Status};
 use crate::domain::time::Time;
+use crate::kinds::frontend_maintenance as maintenance;
+use crate::requests::app::App;
+use crate::requests::engine::TaskError;
+use crate::requests::execution::cause_of;
+use crate::requests::prompts::refresh;
 use crate::storage::coordination::Lane;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -86,8 +86,8 @@ const SKIPPED: InvalidationOutcome = InvalidationOutcome::Not("skipped");
 /// Closes a deploy that is live. `state` is the execution's data, which tells of a failed invalidation.
 pub async fn complete(app: &App, id: &RequestId, state: &Value) -> Result<Value, TaskError> {
     let request = load(app, id).await?;
-    if let Some(plan) = request.upkeep_plan() {
-        return upkeep::close_done(app, &request, plan).await;
+    if let Some(plan) = request.maintenance_plan() {
+        return maintenance::close_done(app, &request, plan).await;
     }
     let report = report_of(&request);
     let release_id = release_of(&request);
@@ -129,8 +129,8 @@ pub async fn complete(app: &App, id: &RequestId, state: &Value) -> Result<Value,
 /// Closes a deploy that did not go live, or not wholly. `state` is the execution's data when it gave up.
 pub async fn fail(app: &App, id: &RequestId, state: &Value) -> Result<Value, TaskError> {
     let request = load(app, id).await?;
-    if let Some(plan) = request.upkeep_plan() {
-        return upkeep::close_undone(app, &request, plan, state).await;
+    if let Some(plan) = request.maintenance_plan() {
+        return maintenance::close_undone(app, &request, plan, state).await;
     }
     if is_live(app, &request).await? {
         // It gave up after the pointer had moved: what visitors get decides.

@@ -1,19 +1,19 @@
 //! From checked files to a request that waits for a decision: the plan, its hash, one conditional write, one start.
 
 use super::rollback::must_be_kept;
-use crate::requests::app::App;
-use crate::requests::submit::ask;
-use crate::requests::execution::ask_and_start;
-use crate::requests::text::Wording;
 use crate::domain::caller::Caller;
 use crate::domain::error::{ErrorCode, UserError};
 use crate::domain::ids::{ReleaseId, RequestId};
-use crate::domain::site::manifest::{ChangeCounts, Manifest};
 use crate::domain::plan::{FrontendPlan, Plan};
 use crate::domain::project::{FrontendTarget, Project};
-use crate::domain::site::removal::MassDelete;
 use crate::domain::request::{Action, Lifetime, Request, Status};
+use crate::domain::site::manifest::{ChangeCounts, Manifest};
+use crate::domain::site::removal::MassDelete;
 use crate::domain::time::Time;
+use crate::requests::app::App;
+use crate::requests::execution::ask_and_start;
+use crate::requests::submit::ask;
+use crate::requests::text::RequestText;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
@@ -58,7 +58,7 @@ pub(crate) struct Proposal<'a> {
     pub restores: Option<ReleaseId>,
     /// Whether more than half of the site may go.
     pub allow_mass_delete: bool,
-    pub wording: Wording,
+    pub wording: RequestText,
     /// The request under which the files were uploaded.
     pub ready: Option<Request>,
 }
@@ -68,9 +68,9 @@ pub(crate) async fn submit(app: &App, caller: &Caller, proposal: Proposal<'_>) -
     let Proposal { project, target, base, manifest, restores, allow_mass_delete, wording, ready } = proposal;
     let changes = ChangeCounts::from(&manifest.changes_since(&base));
     let mass_delete = MassDelete::of(&base, manifest);
-    if let Some(too_much) = mass_delete.filter(|_| !allow_mass_delete) {
+    if let Some(exceeded) = mass_delete.filter(|_| !allow_mass_delete) {
         return Err(UserError::validation(
-            format!("This {too_much}, more than half, so nobody was asked."),
+            format!("This {exceeded}, more than half, so nobody was asked."),
             "Look at what bouncer_frontend_diff lists as removed. If it is meant, ask again with allow_mass_delete: true \
              (--allow-mass-delete).",
         )

@@ -2,22 +2,22 @@
 
 use super::files;
 use super::files::{CheckedFile, FileToUpload};
-use crate::aws::objects::UploadTerms;
-use crate::requests::app::App;
 use crate::admin::projects::deployable;
-use crate::requests::documents::{blob_key, staged_key};
-use crate::requests::text::Wording;
+use crate::aws::objects::UploadTerms;
 use crate::domain::audit::Actor;
 use crate::domain::caller::Caller;
 use crate::domain::canonical;
-use crate::domain::site::contents::Moment;
 use crate::domain::digest::Sha256;
 use crate::domain::error::{ErrorCode, UserError};
-use crate::domain::site::headers;
 use crate::domain::ids::{ProjectId, RequestId};
 use crate::domain::project::Project;
 use crate::domain::request::{Action, Lifetime, Request, Status};
+use crate::domain::site::contents::Phase;
+use crate::domain::site::headers;
 use crate::domain::time::Time;
+use crate::requests::app::App;
+use crate::requests::documents::{blob_key, staged_key};
+use crate::requests::text::RequestText;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -100,7 +100,7 @@ pub async fn request(
     args: RequestPresigned,
     host: Option<&str>,
 ) -> Result<UploadsReady, UserError> {
-    Wording {
+    RequestText {
         reason: args.reason.clone().unwrap_or_default(),
         source: args.source.clone(),
         trust_scope: None,
@@ -177,7 +177,7 @@ async fn sign(
     files: &[CheckedFile],
     host: Option<&str>,
 ) -> Result<Page, UserError> {
-    let (stored, _) = app.lasting_blobs(project, Moment::Request).await?;
+    let (stored, _) = app.lasting_blobs(project, Phase::Request).await?;
     let bucket = app.settings.staging_bucket();
     let valid_for = Duration::from_secs(request.expires_at.seconds_left(Time::now()).max(1));
     let mut page = Page { uploads: Vec::new(), skipped: Vec::new(), covered: 0 };

@@ -7,24 +7,24 @@
 //! at its own release since; of a release that began and never went live nothing is touched, because its deploy may go
 //! on.
 
+use super::delete_files::{Deletion, Stopped};
 use super::outcome::{release_of, report_of};
 use super::publish::{hold, keep_lease, load, refused};
 use super::report::{DeployOutcome, Report};
-use crate::kinds::frontend_maintenance as upkeep;
-use super::delete_files::{End, Wipe};
 use crate::aws::objects::ObjectError;
-use crate::requests::app::App;
-use crate::requests::engine::TaskError;
-use crate::requests::documents::Release;
 use crate::domain::ids::{ProjectId, ReleaseId, RequestId};
-use crate::domain::site::manifest::Manifest;
-use crate::domain::site::paths::SitePath;
+use crate::domain::maintenance::MaintenancePlan;
 use crate::domain::progress::Step;
 use crate::domain::project::{FrontendTarget, Project};
-use crate::domain::site::removal::{Part, Removals};
 use crate::domain::request::{Request, Status};
+use crate::domain::site::manifest::Manifest;
+use crate::domain::site::paths::SitePath;
+use crate::domain::site::removal::{Part, Removals};
 use crate::domain::time::Time;
-use crate::domain::maintenance::UpkeepPlan;
+use crate::kinds::frontend_maintenance as maintenance;
+use crate::requests::app::App;
+use crate::requests::documents::Release;
+use crate::requests::engine::TaskError;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -63,8 +63,8 @@ pub(crate) struct Live {
 impl Live {
     pub(crate) async fn of(app: &App, id: &RequestId) -> Result<Option<Self>, TaskError> {
         let request = load(app, id).await?;
-        if let Some(plan) = request.upkeep_plan().cloned() {
-            return Self::of_upkeep(app, request, plan).await;
+        if let Some(plan) = request.maintenance_plan().cloned() {
+            return Self::of_maintenance(app, request, plan).await;
         }
         let plan = request.frontend_plan().cloned().filter(|_| request.status == Status::Running);
         let (Some(plan), Some(release), Some(report)) = (plan, release_of(&request), report_of(&request)) else {
@@ -73,8 +73,9 @@ impl Live {
         Ok(Some(Self { request, project: plan.project, target: plan.target, release, report }))
     }
 
-    async fn of_upkeep(app: &App, request: Request, plan: UpkeepPlan) -> Result<Option<Self>, TaskError> {
-        let (Some(request), Some(release)) = (upkeep::begin(app, request, Step::Pruning).await?, plan.release) else {
+    async fn of_maintenance(app: &App, request: Request, plan: MaintenancePlan) -> Result<Option<Self>, TaskError> {
+        let (Some(request), Some(release)) = (maintenance::begin(app, request, Step::Pruning).await?, plan.release)
+        else {
             return Ok(None);
         };
         // All the while visitors get the whole site.
@@ -94,7 +95,7 @@ impl Live {
     /// The end of a request that no longer has a say. A deploy has done what it was asked for; where removing was all
     /// that was asked, the record says why it was not done.
     fn given_up(&self, why: Option<&str>) -> Result<Value, TaskError> {
-        match self.request.upkeep_plan() {
+        match self.request.maintenance_plan() {
             None => Ok(done()),
             Some(_) => Err(refused(why.unwrap_or(
                 "Another release went live, or the project's bucket was changed, after this was asked for; a deploy \
@@ -120,8 +121,8 @@ pub async fn withdraw(app: &App, id: &RequestId, cursor: Value, deadline: Instan
     keep_unsettled(app, &live.project, &mut removals).await?;
     removals.give_up(&earlier.manifest, Part::Pages);
     match remove(app, &mut live, &removals, cursor.after, deadline).await? {
-        End::All | End::Denied => Ok(done()),
-        End::Until(after) => Ok(again(&Cursor { releases: vec![], after: Some(after) })),
+        Stopped::All | Stopped::Denied => Ok(done()),
+        Stopped::Until(after) => Ok(again(&Cursor { releases: vec![], after: Some(after) })),
     }
 }
 
@@ -154,9 +155,9 @@ pub async fn prune(app: &App, id: &RequestId, cursor: Value, deadline: Instant) 
             removals.give_up(&given_up.manifest, Part::Everything);
         }
         match remove(app, &mut live, &removals, after, deadline).await? {
-            End::All => pages_are_gone = true,
-            End::Denied => return live.given_up(live.report.removed.stopped.as_deref()),
-            End::Until(after) => return Ok(again(&Cursor { releases: ids, after: Some(after) })),
+            Stopped::All => pages_are_gone = true,
+            Stopped::Denied => return live.given_up(live.report.removed.stopped.as_deref()),
+            Stopped::Until(after) => return Ok(again(&Cursor { releases: ids, after: Some(after) })),
         }
         for release in &ids {
             app.remove_release(&live.project, release).await?;
@@ -233,12 +234,12 @@ async fn remove(
     removals: &Removals,
     after: Option<SitePath>,
     deadline: Instant,
-) -> Result<End, TaskError> {
+) -> Result<Stopped, TaskError> {
     let files = removals.after(after.as_ref());
     if files.is_empty() {
-        return Ok(End::All);
+        return Ok(Stopped::All);
     }
-    let wipe = Wipe { app, request: &live.request, project: &live.project, target: &live.target };
+    let wipe = Deletion { app, request: &live.request, project: &live.project, target: &live.target };
     tokio::select! {
         end = wipe.run(&files, &mut live.report, deadline) => end,
         lost = keep_lease(app, &live.request, &live.project) => Err(lost),

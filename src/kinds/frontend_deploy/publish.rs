@@ -3,25 +3,25 @@
 //! work itself is in `slice`.
 
 use super::report::Report;
-use super::slice::{Cursor, DEPLOYED, FAILED, Slice, Work};
+use super::slice::{Cursor, DEPLOYED, FAILED, Publication, Slice};
 use crate::aws::roles::RoleError;
-use crate::requests::app::App;
-use crate::requests::approval::APPROVAL_AGE_SECONDS;
-use crate::requests::errors::UNAVAILABLE;
-use crate::requests::lease;
-use crate::requests::engine::TaskError;
-use crate::requests::prompts::refresh_progress;
-use crate::requests::documents::Release;
-use crate::requests::transition::transition;
 use crate::domain::audit::Actor;
 use crate::domain::history::{Deploy, DeployKind, DeployStatus};
 use crate::domain::ids::{ProjectId, ReleaseId, RequestId};
-use crate::domain::site::manifest::Manifest;
 use crate::domain::plan::FrontendPlan;
 use crate::domain::progress::Progress;
 use crate::domain::project::Project;
 use crate::domain::request::{Event, Request, Status, Verdict};
+use crate::domain::site::manifest::Manifest;
 use crate::domain::time::Time;
+use crate::requests::app::App;
+use crate::requests::approval::APPROVAL_AGE_SECONDS;
+use crate::requests::documents::Release;
+use crate::requests::engine::TaskError;
+use crate::requests::errors::UNAVAILABLE;
+use crate::requests::lease;
+use crate::requests::prompts::refresh_progress;
+use crate::requests::transition::transition;
 use crate::storage::StoreError;
 use crate::storage::coordination::Lane;
 use serde_json::Value;
@@ -46,7 +46,7 @@ pub async fn publish(app: &App, request_id: &RequestId, cursor: Value, deadline:
         .store
         .project(&plan.project)
         .await?
-        .ok_or_else(|| moved_on("The project was removed after the approval"))?;
+        .ok_or_else(|| stale_plan("The project was removed after the approval"))?;
     let release_id = ReleaseId::derive(&plan.manifest, &request.request_id);
     if project.current_release.as_ref() == Some(&release_id) {
         return Ok(DEPLOYED);
@@ -56,7 +56,7 @@ pub async fn publish(app: &App, request_id: &RequestId, cursor: Value, deadline:
         .store
         .project(&plan.project)
         .await?
-        .ok_or_else(|| moved_on("The project was removed after the approval"))?;
+        .ok_or_else(|| stale_plan("The project was removed after the approval"))?;
     still_as_approved(&fresh, &plan)?;
     let manifest = app.read_manifest(&plan.project, plan.manifest).await?;
 
@@ -64,8 +64,15 @@ pub async fn publish(app: &App, request_id: &RequestId, cursor: Value, deadline:
         Ok(site) => site.objects,
         Err(error) => return no_role(app, &request, &cursor, &error).await,
     };
-    let work =
-        Work { app, request: &request, plan: &plan, release_id: &release_id, manifest: &manifest, site, deadline };
+    let work = Publication {
+        app,
+        request: &request,
+        plan: &plan,
+        release_id: &release_id,
+        manifest: &manifest,
+        site,
+        deadline,
+    };
     tokio::select! {
         outcome = work.run(&fresh, cursor) => outcome,
         lost = keep_lease(app, &request, &plan.project) => Err(lost),
@@ -83,7 +90,7 @@ pub(crate) async fn load(app: &App, id: &RequestId) -> Result<Request, TaskError
 async fn begin(app: &App, request: &Request) -> Result<Request, TaskError> {
     let now = Time::now();
     if request.decision.as_ref().is_none_or(|decision| now.seconds_since(decision.at) > APPROVAL_AGE_SECONDS) {
-        return Err(moved_on("The approval is older than a day"));
+        return Err(stale_plan("The approval is older than a day"));
     }
     let running = transition(app, request, Event::Start, Actor::bouncer(), |row| {
         row.started_at = Some(now);
@@ -111,8 +118,8 @@ pub(crate) fn history_row(request: &Request, status: DeployStatus) -> Option<Dep
         started_at: request.started_at.unwrap_or(request.created_at),
         finished_at: None,
         triggered_by: request.source.clone().unwrap_or_else(|| request.caller_name.clone()),
-        // Of an upkeep nobody had to say why.
-        reason: request.reason.clone().or_else(|| request.upkeep_plan().map(|_| request.summary.clone())),
+        // Of an maintenance nobody had to say why.
+        reason: request.reason.clone().or_else(|| request.maintenance_plan().map(|_| request.summary.clone())),
         release_id: None,
         commit_sha: None,
         commit_message: None,
@@ -126,9 +133,9 @@ pub(crate) fn history_row(request: &Request, status: DeployStatus) -> Option<Dep
 fn approved_plan(request: &Request) -> Result<FrontendPlan, TaskError> {
     let approved = request.decision.as_ref().is_some_and(|decision| decision.verdict == Verdict::Approve);
     let plan =
-        request.frontend_plan().cloned().filter(|_| approved).ok_or_else(|| moved_on("There is no approved plan"))?;
+        request.frontend_plan().cloned().filter(|_| approved).ok_or_else(|| stale_plan("There is no approved plan"))?;
     if Some(plan.hash()?) != request.plan_hash {
-        return Err(moved_on("The stored plan is not the one that was approved"));
+        return Err(stale_plan("The stored plan is not the one that was approved"));
     }
     Ok(plan)
 }
@@ -140,15 +147,15 @@ pub(crate) async fn hold(app: &App, request: &Request, project: &ProjectId) -> R
 
 fn still_as_approved(project: &Project, plan: &FrontendPlan) -> Result<(), TaskError> {
     if !project.enabled {
-        return Err(moved_on("The project was disabled after the approval"));
+        return Err(stale_plan("The project was disabled after the approval"));
     }
     if project.frontend.as_ref() != Some(&plan.target) {
-        return Err(moved_on(
+        return Err(stale_plan(
             "The project's bucket, distribution, region or role changed after the approval was asked",
         ));
     }
     if project.current_release != plan.base_release {
-        return Err(moved_on(
+        return Err(stale_plan(
             "Another release went live after this was asked, so the approved changes are no longer what would happen",
         ));
     }
@@ -161,7 +168,7 @@ pub(crate) fn refused(cause: impl Into<String>) -> TaskError {
 }
 
 /// The same because something is no longer as it was when the deploy was asked for.
-pub(crate) fn moved_on(reason: &str) -> TaskError {
+pub(crate) fn stale_plan(reason: &str) -> TaskError {
     refused(format!("{reason}; ask for the deploy anew."))
 }
 
@@ -184,7 +191,7 @@ async fn no_role(app: &App, request: &Request, cursor: &Cursor, error: &RoleErro
 /// Writes how far the work is, for everybody who looks; an error forbids going on.
 pub(crate) async fn note_progress(app: &App, request: &Request, progress: &Progress) -> Result<(), TaskError> {
     match app.store.set_progress(&request.request_id, progress).await {
-        Err(StoreError::Conflict) => Err(moved_on("The request was ended meanwhile")),
+        Err(StoreError::Conflict) => Err(stale_plan("The request was ended meanwhile")),
         // Progress is for the eye; the work does not stop for it.
         Err(error) => {
             tracing::warn!(%error, "progress could not be written");

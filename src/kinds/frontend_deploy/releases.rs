@@ -1,6 +1,5 @@
 //! `bouncer_frontend_releases`: what visitors got, and what can be gone back to.
 
-use crate::requests::app::App;
 use crate::admin::projects::find;
 use crate::domain::caller::Caller;
 use crate::domain::error::UserError;
@@ -8,6 +7,7 @@ use crate::domain::ids::{DeployId, ReleaseId};
 use crate::domain::site::manifest::ChangeCounts;
 use crate::domain::site::release::LiveRelease;
 use crate::domain::time::Time;
+use crate::requests::app::App;
 use futures::{StreamExt as _, TryStreamExt as _};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -2,15 +2,15 @@
 //! a new one with the old files, so the list of releases tells what visitors got, and when.
 
 use super::plan::{PendingAnswer, Proposal, submit};
-use crate::requests::app::App;
 use crate::admin::projects::deployable;
-use crate::requests::text::Wording;
 use crate::domain::caller::Caller;
 use crate::domain::error::{ErrorCode, UserError};
 use crate::domain::ids::{ProjectId, ReleaseId};
-use crate::domain::site::manifest::Manifest;
 use crate::domain::project::Project;
+use crate::domain::site::manifest::Manifest;
 use crate::domain::site::release::{LiveRelease, before_current};
+use crate::requests::app::App;
+use crate::requests::text::RequestText;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
@@ -37,9 +37,9 @@ pub struct RollbackFrontend {
     pub allow_mass_delete: Option<bool>,
 }
 
-/// Asks for a decision about going back.
+/// CallerQuota for a decision about going back.
 pub async fn rollback(app: &App, caller: &Caller, args: RollbackFrontend) -> Result<PendingAnswer, UserError> {
-    let wording = Wording {
+    let wording = RequestText {
         reason: args.reason,
         source: args.source,
         trust_scope: args.trust_scope,

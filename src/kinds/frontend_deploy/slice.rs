@@ -1,21 +1,21 @@
 //! One slice of a publish: what is left to write, written phase by phase, and the pointer moved when nothing is left.
 
-use super::publish::{announce, moved_on, note_progress};
+use super::publish::{announce, note_progress, stale_plan};
 use super::report::{DeployOutcome, Report, reason};
 use super::transfer::{Tally, Transfer};
 use crate::aws::objects::{ObjectError, Objects};
-use crate::requests::app::App;
-use crate::requests::errors::UNAVAILABLE;
-use crate::requests::engine::TaskError;
 use crate::domain::ids::ReleaseId;
-use crate::domain::site::manifest::{Entry, Manifest, Phase};
-use crate::domain::site::paths::SitePath;
 use crate::domain::plan::FrontendPlan;
 use crate::domain::progress::Step;
 use crate::domain::project::Project;
-use crate::domain::site::release::LiveRelease;
 use crate::domain::request::Request;
+use crate::domain::site::manifest::{Entry, Manifest, Phase};
+use crate::domain::site::paths::SitePath;
+use crate::domain::site::release::LiveRelease;
 use crate::domain::time::Time;
+use crate::requests::app::App;
+use crate::requests::engine::TaskError;
+use crate::requests::errors::UNAVAILABLE;
 use crate::storage::StoreError;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -27,7 +27,7 @@ use tokio::time::Instant;
 pub(crate) const TICK: Duration = Duration::from_secs(1);
 
 /// A file's place in the order of a publish: phase by phase, and in each the small ones first.
-pub(crate) type Place = (Phase, u64, SitePath);
+pub(crate) type Position = (Phase, u64, SitePath);
 
 /// Where the next slice goes on. Small, because it travels through the state machine.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,7 +35,7 @@ pub(crate) struct Cursor {
     /// The last file written, in publish order, with its size; all before it are written. A cursor without it, as earlier
     /// versions wrote them, begins anew.
     #[serde(default)]
-    reached: Option<Place>,
+    reached: Option<Position>,
     /// Files written by earlier slices.
     pub files: u64,
     /// Their bytes.
@@ -55,7 +55,7 @@ pub(crate) const FAILED_WORD: &str = "failed";
 pub(crate) const FAILED: Slice = Slice { outcome: FAILED_WORD, cursor: None };
 
 /// One slice's surroundings.
-pub(crate) struct Work<'a> {
+pub(crate) struct Publication<'a> {
     pub app: &'a App,
     pub request: &'a Request,
     pub plan: &'a FrontendPlan,
@@ -65,7 +65,7 @@ pub(crate) struct Work<'a> {
     pub deadline: Instant,
 }
 
-impl Work<'_> {
+impl Publication<'_> {
     pub(crate) async fn run(&self, project: &Project, cursor: Cursor) -> Result<Slice, TaskError> {
         if cursor == Cursor::default() {
             self.write_progress(Step::Comparing, &Tally::default(), (0, 0)).await?;
@@ -154,7 +154,7 @@ impl Work<'_> {
             // A repeated slice finds its own pointer; anybody else's means that the lease was lost.
             Err(StoreError::Conflict) => match store.project(project).await? {
                 Some(now) if now.current_release.as_ref() == Some(self.release_id) => Ok(DEPLOYED),
-                _ => Err(moved_on("Another release went live, or the bucket was changed, at the same time")),
+                _ => Err(stale_plan("Another release went live, or the bucket was changed, at the same time")),
             },
             Err(error) => Err(error.into()),
         }
@@ -212,6 +212,6 @@ impl Work<'_> {
     }
 }
 
-fn place(phase: Phase, entry: &Entry) -> Place {
+fn place(phase: Phase, entry: &Entry) -> Position {
     (phase, entry.size, entry.path.clone())
 }

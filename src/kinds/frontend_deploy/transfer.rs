@@ -1,14 +1,14 @@
 //! Moving approved bytes from the staging bucket to the site's bucket: many at once, in bounded memory.
 
-use super::large::{Large, Moved, Way};
+use super::large::{CopyOutcome, Direction, Large};
 use crate::aws::objects::{Headers, ObjectError, Objects};
-use crate::requests::app::App;
-use crate::requests::documents::blob_key;
 use crate::domain::digest::Sha256;
 use crate::domain::ids::{ProjectId, RequestId};
+use crate::domain::progress::{Progress, Step};
 use crate::domain::site::manifest::Entry;
 use crate::domain::site::paths::SitePath;
-use crate::domain::progress::{Progress, Step};
+use crate::requests::app::App;
+use crate::requests::documents::blob_key;
 use bytes::Bytes;
 use futures::StreamExt as _;
 use std::collections::HashMap;
@@ -127,9 +127,12 @@ impl<'a> Transfer<'a> {
                 break;
             }
             let Self { app, site, bucket, project, request, .. } = *self;
-            match (Large { app, way: Way::ToSite, site, bucket, project, request, entry }).run(deadline, tally).await {
-                Ok(Moved::Whole) => tally.count(entry.size),
-                Ok(Moved::InPart) => break,
+            match (Large { app, way: Direction::ToSite, site, bucket, project, request, entry })
+                .run(deadline, tally)
+                .await
+            {
+                Ok(CopyOutcome::Whole) => tally.count(entry.size),
+                Ok(CopyOutcome::InPart) => break,
                 Err(error) => batch.failures.push((entry.path.clone(), error)),
             }
             batch.taken += 1;

@@ -10,24 +10,24 @@ use super::reader::Reader;
 use super::{AdoptionResult, begin, forget, has_adopted};
 use crate::aws::objects::{ObjectError, Objects};
 use crate::aws::roles::RoleError;
-use crate::requests::app::App;
-use crate::requests::errors::UNAVAILABLE;
+use crate::domain::ids::{ReleaseId, RequestId};
+use crate::domain::maintenance::MaintenancePlan;
+use crate::domain::progress::Step;
+use crate::domain::project::Project;
+use crate::domain::request::Request;
+use crate::domain::site::adoption::{Bounds, Found, LeftOuts, Read, Reading, Seen};
+use crate::domain::site::manifest::{Entry, Manifest};
+use crate::domain::site::paths::SitePath;
+use crate::domain::site::release::LiveRelease;
+use crate::domain::time::Time;
 use crate::kinds::frontend_deploy::publish::{hold, keep_lease, load, note_progress, refused};
 use crate::kinds::frontend_deploy::report::reason;
 use crate::kinds::frontend_deploy::slice::TICK;
 use crate::kinds::frontend_deploy::transfer::Tally;
-use crate::requests::engine::TaskError;
+use crate::requests::app::App;
 use crate::requests::documents::Release;
-use crate::domain::site::adoption::{Bounds, Found, LeftOuts, Read, Reading, Seen};
-use crate::domain::ids::{ReleaseId, RequestId};
-use crate::domain::site::manifest::{Entry, Manifest};
-use crate::domain::site::paths::SitePath;
-use crate::domain::progress::Step;
-use crate::domain::project::Project;
-use crate::domain::site::release::LiveRelease;
-use crate::domain::request::Request;
-use crate::domain::time::Time;
-use crate::domain::maintenance::UpkeepPlan;
+use crate::requests::engine::TaskError;
+use crate::requests::errors::UNAVAILABLE;
 use crate::storage::StoreError;
 use futures::StreamExt as _;
 use serde::{Deserialize, Serialize};
@@ -67,7 +67,7 @@ struct Known {
 pub async fn adopt(app: &App, id: &RequestId, cursor: Value, deadline: Instant) -> Result<Value, TaskError> {
     let cursor = serde_json::from_value::<Option<Cursor>>(cursor)?.unwrap_or_default();
     let request = load(app, id).await?;
-    let Some(plan) = request.upkeep_plan().cloned() else {
+    let Some(plan) = request.maintenance_plan().cloned() else {
         return Err(refused("There is no plan of an adoption."));
     };
     let Some(request) = begin(app, request, Step::Adopting).await? else { return Ok(done()) };
@@ -91,7 +91,7 @@ fn done() -> Value {
     json!({ "outcome": "done", "cursor": null })
 }
 
-fn still_as_planned(project: &Project, plan: &UpkeepPlan) -> Result<(), TaskError> {
+fn still_as_planned(project: &Project, plan: &MaintenancePlan) -> Result<(), TaskError> {
     if !project.enabled {
         return Err(refused("The project was disabled after this was asked for."));
     }
@@ -106,7 +106,7 @@ fn still_as_planned(project: &Project, plan: &UpkeepPlan) -> Result<(), TaskErro
     }
 }
 
-async fn open_bucket(app: &App, plan: &UpkeepPlan, id: &RequestId) -> Result<Objects, TaskError> {
+async fn open_bucket(app: &App, plan: &MaintenancePlan, id: &RequestId) -> Result<Objects, TaskError> {
     match app.sites.open(&plan.target, id).await {
         Ok(site) => Ok(site.objects),
         Err(RoleError::Unavailable { role, .. }) => {
@@ -122,7 +122,7 @@ async fn open_bucket(app: &App, plan: &UpkeepPlan, id: &RequestId) -> Result<Obj
 struct Adoption<'a> {
     app: &'a App,
     request: &'a Request,
-    plan: &'a UpkeepPlan,
+    plan: &'a MaintenancePlan,
     site: Objects,
     deadline: Instant,
 }

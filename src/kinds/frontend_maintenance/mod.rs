@@ -10,21 +10,21 @@ use super::frontend_deploy::large;
 use super::frontend_deploy::outcome::{close, is_zero, report_of};
 use super::frontend_deploy::publish::{history_row, refused};
 use super::frontend_deploy::report::FailedFile;
-use crate::requests::app::App;
-use crate::requests::approval::APPROVAL_AGE_SECONDS;
-use crate::requests::execution::cause_of;
-use crate::requests::engine::TaskError;
-use crate::requests::transition::transition;
-use crate::domain::site::adoption::{LeftOut, LeftOuts};
 use crate::domain::audit::Actor;
 use crate::domain::history::DeployStatus;
 use crate::domain::ids::ReleaseId;
+use crate::domain::maintenance::{Maintenance, MaintenancePlan};
 use crate::domain::plan::Plan;
 use crate::domain::progress::{Progress, Step};
 use crate::domain::project::Project;
 use crate::domain::request::{Event, Request, Status};
+use crate::domain::site::adoption::{LeftOut, LeftOuts};
 use crate::domain::time::Time;
-use crate::domain::maintenance::{Upkeep, UpkeepPlan};
+use crate::requests::app::App;
+use crate::requests::approval::APPROVAL_AGE_SECONDS;
+use crate::requests::engine::TaskError;
+use crate::requests::execution::cause_of;
+use crate::requests::transition::transition;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -127,10 +127,12 @@ fn has_adopted(project: &Project, request: &Request) -> bool {
 }
 
 /// Closes a request that has done its work.
-pub(crate) async fn close_done(app: &App, request: &Request, plan: &UpkeepPlan) -> Result<Value, TaskError> {
-    match plan.upkeep {
-        Upkeep::Adopt => close(app, request, Event::Complete, DeployStatus::Success, &adoption_of(request)).await,
-        Upkeep::Prune => close(app, request, Event::Complete, DeployStatus::Success, &prune_of(request, None)).await,
+pub(crate) async fn close_done(app: &App, request: &Request, plan: &MaintenancePlan) -> Result<Value, TaskError> {
+    match plan.maintenance {
+        Maintenance::Adopt => close(app, request, Event::Complete, DeployStatus::Success, &adoption_of(request)).await,
+        Maintenance::Prune => {
+            close(app, request, Event::Complete, DeployStatus::Success, &prune_of(request, None)).await
+        }
     }
 }
 
@@ -138,13 +140,13 @@ pub(crate) async fn close_done(app: &App, request: &Request, plan: &UpkeepPlan) 
 pub(crate) async fn close_undone(
     app: &App,
     request: &Request,
-    plan: &UpkeepPlan,
+    plan: &MaintenancePlan,
     state: &Value,
 ) -> Result<Value, TaskError> {
     let cause = cause_of(state, "/error").or_else(|| cause_of(state, "/prune_error"));
     let cause = cause.unwrap_or_else(|| "It stopped for an unknown reason.".to_owned());
-    match plan.upkeep {
-        Upkeep::Adopt => {
+    match plan.maintenance {
+        Maintenance::Adopt => {
             forget(app, request).await;
             let project = app.store.project(&plan.project).await?;
             if project.is_some_and(|project| has_adopted(&project, request)) {
@@ -155,7 +157,9 @@ pub(crate) async fn close_undone(
             let result = AdoptionResult { error_summary: why, ..AdoptionResult::default() };
             close(app, request, Event::Fail, DeployStatus::Failed, &result).await
         }
-        Upkeep::Prune => close(app, request, Event::Fail, DeployStatus::Failed, &prune_of(request, Some(cause))).await,
+        Maintenance::Prune => {
+            close(app, request, Event::Fail, DeployStatus::Failed, &prune_of(request, Some(cause))).await
+        }
     }
 }
 

@@ -3,15 +3,15 @@
 //! as many slices as it takes.
 
 use crate::aws::objects::{Headers, ObjectError, Objects, Opened};
-use crate::requests::app::App;
-use crate::kinds::frontend_deploy::large::{Large, Moved, Way};
-use crate::kinds::frontend_deploy::transfer::Tally;
-use crate::requests::documents::{Blob, blob_key};
-use crate::domain::site::adoption::{LeftOut, Reading, Seen};
 use crate::domain::digest::{Hasher, Sha256, Unfinished};
 use crate::domain::ids::{ProjectId, RequestId};
+use crate::domain::site::adoption::{LeftOut, Reading, Seen};
 use crate::domain::site::manifest::Entry;
 use crate::domain::site::paths::SitePath;
+use crate::kinds::frontend_deploy::large::{CopyOutcome, Direction, Large};
+use crate::kinds::frontend_deploy::transfer::Tally;
+use crate::requests::app::App;
+use crate::requests::documents::{Blob, blob_key};
 use bytes::Bytes;
 use futures::StreamExt as _;
 use serde::{Deserialize, Serialize};
@@ -126,8 +126,8 @@ impl Reader<'_> {
         let entry = entry(path, seen, sha256, headers);
         if !self.is_stored(sha256, seen.size) {
             let Self { app, site, bucket, project, request, .. } = *self;
-            let large = Large { app, way: Way::ToKept, site, bucket, project, request, entry: &entry };
-            if large.run(deadline, tally).await? == Moved::InPart {
+            let large = Large { app, way: Direction::ToKept, site, bucket, project, request, entry: &entry };
+            if large.run(deadline, tally).await? == CopyOutcome::InPart {
                 return Ok(None);
             }
         }

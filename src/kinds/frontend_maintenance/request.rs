@@ -1,18 +1,18 @@
-//! `bouncer_frontend_adopt` and `bouncer_frontend_prune`: whoever configures projects starts a site's upkeep.
+//! `bouncer_frontend_adopt` and `bouncer_frontend_prune`: whoever configures projects starts a site's maintenance.
 
-use crate::requests::app::App;
-use crate::requests::submit::ask;
-use crate::requests::execution::ask_and_start;
-use crate::requests::lease;
 use crate::admin::projects::{deployable, require};
-use crate::requests::text::Wording;
 use crate::domain::caller::{Caller, Role};
 use crate::domain::error::{ErrorCode, UserError};
 use crate::domain::ids::{DeployId, ProjectId, RequestId};
+use crate::domain::maintenance::{Maintenance, MaintenancePlan};
 use crate::domain::plan::Plan;
 use crate::domain::request::{Lifetime, Request, Status};
 use crate::domain::time::Time;
-use crate::domain::maintenance::{Upkeep, UpkeepPlan};
+use crate::requests::app::App;
+use crate::requests::execution::ask_and_start;
+use crate::requests::lease;
+use crate::requests::submit::ask;
+use crate::requests::text::RequestText;
 use crate::storage::coordination::Lane;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -44,7 +44,7 @@ pub struct PruneFrontend {
 
 /// The answer of both.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct UpkeepAnswer {
+pub struct MaintenanceAnswer {
     /// "started".
     pub status: &'static str,
     /// Ask for it with bouncer_status.
@@ -59,7 +59,7 @@ pub struct UpkeepAnswer {
 }
 
 /// Makes what a project's bucket holds its first release.
-pub async fn start_adoption(app: &App, caller: &Caller, args: AdoptFrontend) -> Result<UpkeepAnswer, UserError> {
+pub async fn start_adoption(app: &App, caller: &Caller, args: AdoptFrontend) -> Result<MaintenanceAnswer, UserError> {
     require(caller, Role::Admin)?;
     let (project, target) = deployable(app, &args.project).await?;
     if let Some(current) = &project.current_release {
@@ -73,11 +73,11 @@ pub async fn start_adoption(app: &App, caller: &Caller, args: AdoptFrontend) -> 
         )
         .with("current_release", json!(current)));
     }
-    let plan = UpkeepPlan {
-        version: UpkeepPlan::VERSION,
+    let plan = MaintenancePlan {
+        version: MaintenancePlan::VERSION,
         project: project.project_id,
         target,
-        upkeep: Upkeep::Adopt,
+        maintenance: Maintenance::Adopt,
         release: None,
         dry_run: args.dry_run.unwrap_or(false),
     };
@@ -85,7 +85,7 @@ pub async fn start_adoption(app: &App, caller: &Caller, args: AdoptFrontend) -> 
 }
 
 /// Removes what a project's releases left and nothing needs any more.
-pub async fn start_prune(app: &App, caller: &Caller, args: PruneFrontend) -> Result<UpkeepAnswer, UserError> {
+pub async fn start_prune(app: &App, caller: &Caller, args: PruneFrontend) -> Result<MaintenanceAnswer, UserError> {
     require(caller, Role::Admin)?;
     let (project, target) = deployable(app, &args.project).await?;
     if project.current_release.is_none() {
@@ -95,11 +95,11 @@ pub async fn start_prune(app: &App, caller: &Caller, args: PruneFrontend) -> Res
             "Deploy to it, or adopt what its bucket holds with bouncer_frontend_adopt.",
         ));
     }
-    let plan = UpkeepPlan {
-        version: UpkeepPlan::VERSION,
+    let plan = MaintenancePlan {
+        version: MaintenancePlan::VERSION,
         project: project.project_id,
         target,
-        upkeep: Upkeep::Prune,
+        maintenance: Maintenance::Prune,
         release: project.current_release,
         dry_run: false,
     };
@@ -109,11 +109,11 @@ pub async fn start_prune(app: &App, caller: &Caller, args: PruneFrontend) -> Res
 async fn start(
     app: &App,
     caller: &Caller,
-    plan: UpkeepPlan,
+    plan: MaintenancePlan,
     reason: Option<String>,
     source: Option<String>,
-) -> Result<UpkeepAnswer, UserError> {
-    let wording = Wording {
+) -> Result<MaintenanceAnswer, UserError> {
+    let wording = RequestText {
         reason: reason.clone().unwrap_or_default(),
         source: source.clone(),
         trust_scope: None,
@@ -123,10 +123,10 @@ async fn start(
     wording.check(app)?;
     refuse_while_held(app, &plan.project).await?;
     let request_id = RequestId::random();
-    let makes_a_release = plan.upkeep == Upkeep::Adopt && !plan.dry_run;
-    let (action, summary) = (plan.upkeep.action(), summary(&plan));
+    let makes_a_release = plan.maintenance == Maintenance::Adopt && !plan.dry_run;
+    let (action, summary) = (plan.maintenance.action(), summary(&plan));
     let lifetime = Lifetime { from: Time::now(), valid: app.settings.approval_window, kept: Request::KEPT_SECONDS };
-    let (project, plan) = (plan.project.clone(), Plan::Upkeep(plan));
+    let (project, plan) = (plan.project.clone(), Plan::Maintenance(plan));
     let request = Request {
         source,
         reason,
@@ -141,7 +141,7 @@ async fn start(
     tracing::info!(
         request_id = %request.request_id, %project, phase = action.as_str(), "asked for"
     );
-    Ok(UpkeepAnswer {
+    Ok(MaintenanceAnswer {
         status: "started",
         project,
         deploy_id: request.deploy_id,
@@ -150,12 +150,12 @@ async fn start(
     })
 }
 
-fn summary(plan: &UpkeepPlan) -> String {
+fn summary(plan: &MaintenancePlan) -> String {
     let (project, bucket) = (&plan.project, &plan.target.bucket);
-    match (plan.upkeep, plan.dry_run) {
-        (Upkeep::Adopt, false) => format!("Adopt the bucket {bucket} as the first release of {project}"),
-        (Upkeep::Adopt, true) => format!("Tell what adopting the bucket {bucket} for {project} would give"),
-        (Upkeep::Prune, _) => format!("Prune {project}: remove what no release needs that is kept"),
+    match (plan.maintenance, plan.dry_run) {
+        (Maintenance::Adopt, false) => format!("Adopt the bucket {bucket} as the first release of {project}"),
+        (Maintenance::Adopt, true) => format!("Tell what adopting the bucket {bucket} for {project} would give"),
+        (Maintenance::Prune, _) => format!("Prune {project}: remove what no release needs that is kept"),
     }
 }
 

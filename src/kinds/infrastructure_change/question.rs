@@ -1,31 +1,31 @@
 //! The tasks `deploy.ask_infrastructure` and `deploy.expire_infrastructure`: a change set that a human must see stops the
 //! deploy. The question is a request of its own, so it is listed, shown, decided and expires like any other.
 
-use crate::kinds::backend_deploy::change_set::assessment;
-use crate::kinds::backend_deploy::outcome::close_question;
-use crate::kinds::backend_deploy::work::{Work, load, refused};
-use crate::requests::app::App;
-use crate::requests::approval;
-use crate::requests::engine::{TaskError, TaskToken};
-use crate::domain::audit::Actor;
-use crate::domain::backend::target::InfrastructurePlan;
-use crate::domain::backend::run::BackendStep;
-use crate::domain::caller::{Caller, Role};
 use crate::analysis::changeset::Assessment;
+use crate::domain::audit::Actor;
+use crate::domain::backend::run::BackendStep;
+use crate::domain::backend::target::InfrastructurePlan;
+use crate::domain::caller::{Caller, Role};
 use crate::domain::ids::RequestId;
 use crate::domain::plan::Plan;
 use crate::domain::request::{Action, Lifetime, Request, Status, Verdict};
-use crate::domain::review::{Listed, Review};
+use crate::domain::review::{BoundedList, Review};
 use crate::domain::time::Time;
+use crate::kinds::backend_deploy::change_set::assessment;
+use crate::kinds::backend_deploy::outcome::close_question;
+use crate::kinds::backend_deploy::work::{DeployTask, load, refused};
+use crate::requests::app::App;
+use crate::requests::approval;
+use crate::requests::engine::{TaskError, TaskToken};
 use crate::storage::StoreError;
 use serde_json::Value;
 
 /// What a lease lasts longer than the question, in seconds.
 const SPARE: u64 = 3600;
 
-/// Asks, and keeps the token that the decision will complete.
+/// CallerQuota, and keeps the token that the decision will complete.
 pub async fn ask_infrastructure(app: &App, id: &RequestId, token: &TaskToken) -> Result<Value, TaskError> {
-    let mut work = Work::load(app, id).await?;
+    let mut work = DeployTask::load(app, id).await?;
     let window = work.backend.settings.infrastructure_window;
     let lane = crate::storage::coordination::Lane::Backend;
     crate::requests::lease::hold(app, &work.plan.project, lane, id, window + SPARE).await?;
@@ -61,7 +61,7 @@ pub async fn expire_infrastructure(app: &App, id: &RequestId) -> Result<Value, T
     approval::expire(app, &id.infrastructure_request()).await
 }
 
-async fn question(work: &Work<'_>, window: u64) -> Result<Request, TaskError> {
+async fn question(work: &DeployTask<'_>, window: u64) -> Result<Request, TaskError> {
     let set = work.run.change_set.as_ref().ok_or_else(|| refused("The record does not name the change set"))?;
     let assessment = assessment(work).await?;
     let plan = InfrastructurePlan {
@@ -93,7 +93,7 @@ async fn question(work: &Work<'_>, window: u64) -> Result<Request, TaskError> {
         approvals_required: project.map_or(1, |project| project.approvals_required),
         review: Some(Review {
             notes: assessment.error.iter().cloned().collect(),
-            changes: Listed::of(assessment.changes.clone()),
+            changes: BoundedList::of(assessment.changes.clone()),
             ..Review::default()
         }),
         ..Request::new(id, action, Status::PendingApproval, &asker, &summary(work, &assessment), lifetime)
@@ -101,13 +101,13 @@ async fn question(work: &Work<'_>, window: u64) -> Result<Request, TaskError> {
     .within_budget())
 }
 
-fn summary(work: &Work<'_>, assessment: &Assessment) -> String {
+fn summary(work: &DeployTask<'_>, assessment: &Assessment) -> String {
     let (project, commit) = (&work.plan.project, work.plan.commit.short());
     format!("Change the infrastructure of {project} ({commit}): {}", assessment.counts())
 }
 
 /// The question of a deploy, if it was answered with yes about exactly this change set.
-pub(crate) async fn approved(work: &Work<'_>) -> Result<Request, TaskError> {
+pub(crate) async fn approved(work: &DeployTask<'_>) -> Result<Request, TaskError> {
     let set = work.run.change_set.as_ref().ok_or_else(|| refused("The record does not name the change set"))?;
     let question = load(work.app, &work.request.request_id.infrastructure_request()).await?;
     let plan = question.infrastructure_plan().ok_or_else(|| refused("The infrastructure request has no plan"))?;

@@ -3,21 +3,21 @@
 mod deploy;
 mod standing;
 
-pub use deploy::{DeployLook, deploy, deploy_and_question};
+pub use deploy::{DeployPage, deploy, deploy_and_question};
 pub use standing::{Standing, context_of, risks, standing, standing_of};
 
 use super::app::App;
 use super::approval::find;
-use super::prompts::{Sites, in_one_line, prompt_between, prompt_of};
 use super::documents::blob_key;
+use super::prompts::{Sites, in_one_line, prompt_between, prompt_of};
+use crate::analysis::text_diff::{Difference, compare};
 use crate::aws::objects::ObjectError;
 use crate::domain::caller::{Caller, Role};
 use crate::domain::error::UserError;
 use crate::domain::ids::{ProjectId, RequestId};
-use crate::domain::site::manifest::{Entry, Manifest};
 use crate::domain::prompt::{Content, Prompt};
 use crate::domain::request::Request;
-use crate::analysis::text_diff::{Difference, compare};
+use crate::domain::site::manifest::{Entry, Manifest};
 use crate::domain::time::Time;
 
 /// Files of one page of a list.
@@ -28,7 +28,7 @@ const TEXTS: usize = 20;
 const TEXT_BYTES: u64 = 256 << 10;
 
 /// A request as a person looks at it.
-pub struct Look {
+pub struct RequestPage {
     /// Its parts.
     pub prompt: Prompt,
     /// Where it stands.
@@ -71,7 +71,7 @@ pub struct TextDiffers {
 }
 
 /// A request with all that a page about it shows. The first page of files also has the texts.
-pub async fn look(app: &App, caller: &Caller, id: &str, page: usize) -> Result<Look, UserError> {
+pub async fn request_page(app: &App, caller: &Caller, id: &str, page: usize) -> Result<RequestPage, UserError> {
     let request = find(app, caller, id).await?;
     let (mut prompt, site) = match request.frontend_plan() {
         Some(plan) => match Sites::of(app, plan).await {
@@ -91,7 +91,7 @@ pub async fn look(app: &App, caller: &Caller, id: &str, page: usize) -> Result<L
         backend.review.hide_parameters();
     }
     let context = context_of(app, &request).await?;
-    Ok(Look { prompt, standing: standing(request, &context, caller, Time::now()), site })
+    Ok(RequestPage { prompt, standing: standing(request, &context, caller, Time::now()), site })
 }
 
 /// A request that this caller may see, for those who look again and again.

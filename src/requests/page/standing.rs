@@ -1,20 +1,20 @@
 //! Where a request stands for whoever looks at it, and which of its buttons would do something.
 
+use crate::domain::approver::Approver;
+use crate::domain::caller::Caller;
+use crate::domain::digest::Sha256;
+use crate::domain::error::UserError;
+use crate::domain::prompt::Stage;
+use crate::domain::request::{Request, Status, Verdict};
+use crate::domain::review::Review;
+use crate::domain::site::removal::MassDelete;
+use crate::domain::time::Time;
+use crate::policy::decision::{Context, objection};
 use crate::requests::app::App;
 use crate::requests::approval::find;
 use crate::requests::decide::{context, refusal};
 use crate::requests::prompts::stage;
 use crate::requests::status::{RequestStatus, status_of};
-use crate::domain::approver::Approver;
-use crate::domain::caller::Caller;
-use crate::policy::decision::{Context, objection};
-use crate::domain::digest::Sha256;
-use crate::domain::error::UserError;
-use crate::domain::prompt::Stage;
-use crate::domain::site::removal::MassDelete;
-use crate::domain::request::{Request, Status, Verdict};
-use crate::domain::review::Review;
-use crate::domain::time::Time;
 
 /// What of a request changes while it is looked at.
 pub struct Standing {

@@ -2,12 +2,12 @@
 //! once. A channel decides nothing: when it is out of order, deploys go on and other ways to decide remain.
 
 use super::{prompt_knowing, prompt_of, stage};
-use crate::requests::app::App;
-use crate::requests::engine::TaskError;
 use crate::domain::ids::RequestId;
 use crate::domain::prompt::{Delivery, Prompt, SiteContent};
 use crate::domain::request::{Request, Status};
 use crate::domain::time::Time;
+use crate::requests::app::App;
+use crate::requests::engine::TaskError;
 use crate::storage::StoreError;
 use futures::future::join_all;
 use std::collections::HashMap;
@@ -36,35 +36,35 @@ pub(crate) struct Unreached;
 
 /// Of each request whose prompts this process changes: one change at a time.
 #[derive(Default)]
-pub struct Turns(Mutex<HashMap<RequestId, Turn>>);
+pub struct PromptLocks(Mutex<HashMap<RequestId, PromptLock>>);
 
-type Turn = Arc<tokio::sync::Mutex<Shown>>;
+type PromptLock = Arc<tokio::sync::Mutex<PromptState>>;
 
 /// What is remembered between two changes.
-struct Shown {
+struct PromptState {
     /// Progress is not shown again before.
     next: Instant,
     /// Of a site: what would change, which is read from its lists of files once.
     site: Option<SiteContent>,
 }
 
-impl Shown {
+impl PromptState {
     fn nothing() -> Self {
         Self { next: Instant::now(), site: None }
     }
 }
 
-impl Turns {
-    fn of(&self, id: &RequestId) -> Turn {
+impl PromptLocks {
+    fn of(&self, id: &RequestId) -> PromptLock {
         let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if turns.len() >= REMEMBERED {
             turns.retain(|_, turn| Arc::strong_count(turn) > 1);
         }
-        turns.entry(id.clone()).or_insert_with(|| Arc::new(tokio::sync::Mutex::new(Shown::nothing()))).clone()
+        turns.entry(id.clone()).or_insert_with(|| Arc::new(tokio::sync::Mutex::new(PromptState::nothing()))).clone()
     }
 }
 
-/// Asks on every channel, unless that was done. What was reached is kept with the request; when that is lost, a second
+/// CallerQuota on every channel, unless that was done. What was reached is kept with the request; when that is lost, a second
 /// prompt will be sent, which is better than none.
 pub(crate) async fn deliver(app: &App, id: &RequestId) -> Result<(), Unreached> {
     if app.channels.is_empty() {
@@ -148,7 +148,7 @@ pub(crate) async fn refresh_progress(app: &App, request: &Request) {
     }
 }
 
-async fn change(app: &App, id: &RequestId, shown: &mut Shown) {
+async fn change(app: &App, id: &RequestId, shown: &mut PromptState) {
     // For the case that this is given up half-way.
     shown.next = Instant::now() + PAUSE_AFTER_FAILURE;
     if timeout(LAST_CHANGE_PATIENCE, show(app, id, &mut shown.site)).await == Ok(true) {

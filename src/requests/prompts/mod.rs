@@ -2,16 +2,18 @@
 
 mod delivery;
 
-pub use delivery::Turns;
+pub use delivery::PromptLocks;
 pub(crate) use delivery::{deliver, refresh, refresh_progress, remind};
 
 use super::app::App;
 use super::status::hint;
 use crate::aws::objects::ObjectError;
-use crate::domain::site::manifest::{Entry, Manifest};
 use crate::domain::plan::{FrontendPlan, Plan};
-use crate::domain::prompt::{BackendContent, Content, FileLine, InfrastructureContent, Outcome, Prompt, SiteContent, Stage};
+use crate::domain::prompt::{
+    BackendContent, Content, FileLine, InfrastructureContent, Outcome, Prompt, SiteContent, Stage,
+};
 use crate::domain::request::{Request, Status};
+use crate::domain::site::manifest::{Entry, Manifest};
 use crate::domain::time::Time;
 use serde_json::Value;
 

@@ -1,17 +1,17 @@
 //! `bouncer_deploy_status`: where a deploy stands.
 
 use super::request::{ProgressView, StepName, status_of};
-use crate::requests::app::App;
-use crate::kinds::backend_deploy::{BackendResult, FailureEvent};
-use crate::domain::caller::Caller;
-use crate::domain::backend::commit::CommitSha;
-use crate::domain::error::UserError;
 use crate::analysis::failure::FailedResource;
+use crate::domain::backend::commit::CommitSha;
+use crate::domain::caller::Caller;
+use crate::domain::error::UserError;
 use crate::domain::ids::{DeployId, RequestId};
-use crate::domain::site::manifest::ChangeCounts;
 use crate::domain::request::{Request, Status};
+use crate::domain::site::manifest::ChangeCounts;
 use crate::domain::time::Time;
-use crate::storage::summary::Glance;
+use crate::kinds::backend_deploy::{BackendResult, FailureEvent};
+use crate::requests::app::App;
+use crate::storage::summary::RequestSummary;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -208,10 +208,10 @@ fn is_for(request: &Request, deploy: &DeployId, caller: &Caller) -> bool {
 /// Where a deploy stands. An unknown id is an answer, not an error.
 pub async fn deploy_status(app: &App, caller: &Caller, args: WhichDeploy) -> Result<DeployView, UserError> {
     let seen = match DeployId::parse(args.deploy_id.as_str()) {
-        Ok(id) => app.store.glance(&id.request_id()).await?.filter(|request| is_for(request, &id, caller)),
+        Ok(id) => app.store.request_summary(&id.request_id()).await?.filter(|request| is_for(request, &id, caller)),
         Err(_) => None,
     };
-    let Some(request) = seen.map(Glance::into_request) else {
+    let Some(request) = seen.map(RequestSummary::into_request) else {
         return Ok(unknown_deploy(args.deploy_id));
     };
     let triggered_by = request.source.clone().unwrap_or_else(|| request.caller_name.clone());

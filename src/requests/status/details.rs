@@ -2,19 +2,19 @@
 
 use super::WhichRequest;
 use crate::aws::objects::ObjectError;
+use crate::domain::backend::commit::CommitSha;
+use crate::domain::caller::{Caller, Role};
+use crate::domain::error::UserError;
+use crate::domain::ids::{DeployId, ReleaseId};
+use crate::domain::prompt::FileLine;
+use crate::domain::request::{Action, Request, Status, Verdict};
+use crate::domain::review::Review;
+use crate::domain::site::manifest::ChangeCounts;
+use crate::domain::site::removal::MassDelete;
+use crate::domain::time::Time;
 use crate::requests::app::App;
 use crate::requests::approval::find;
 use crate::requests::prompts::site_content;
-use crate::domain::caller::{Caller, Role};
-use crate::domain::backend::commit::CommitSha;
-use crate::domain::error::UserError;
-use crate::domain::ids::{DeployId, ReleaseId};
-use crate::domain::site::manifest::ChangeCounts;
-use crate::domain::prompt::FileLine;
-use crate::domain::site::removal::MassDelete;
-use crate::domain::request::{Action, Request, Status, Verdict};
-use crate::domain::review::Review;
-use crate::domain::time::Time;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -100,7 +100,7 @@ pub struct TargetView {
 impl TargetView {
     fn of(request: &Request) -> Option<Self> {
         let target = request.frontend_plan().map(|plan| &plan.target);
-        target.or_else(|| request.upkeep_plan().map(|plan| &plan.target)).map(|target| Self {
+        target.or_else(|| request.maintenance_plan().map(|plan| &plan.target)).map(|target| Self {
             bucket: target.bucket.clone(),
             distribution_id: target.distribution_id.clone(),
             region: target.region.clone(),

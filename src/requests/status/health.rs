@@ -1,8 +1,8 @@
 //! `GET /v1/health`: what is configured and reachable, for `bouncer doctor`.
 
 use super::CallerView;
-use crate::requests::app::{App, Profile};
 use crate::domain::caller::Caller;
+use crate::requests::app::{App, Profile};
 use crate::storage::Table;
 use serde::Serialize;
 

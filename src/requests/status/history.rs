@@ -1,15 +1,15 @@
 //! `bouncer_deploy_history`: what was deployed.
 
 use super::{ROWS, checked_limit};
-use crate::requests::app::App;
 use crate::admin::projects;
-use crate::domain::caller::Caller;
 use crate::domain::backend::commit::CommitSha;
+use crate::domain::caller::Caller;
 use crate::domain::error::UserError;
 use crate::domain::history::{Deploy, DeployStatus};
 use crate::domain::ids::ReleaseId;
 use crate::domain::site::manifest::ChangeCounts;
 use crate::domain::time::Time;
+use crate::requests::app::App;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -2,13 +2,13 @@
 //! rows, so they agree.
 
 use super::{ROWS, checked_limit};
-use crate::requests::app::App;
 use crate::admin::projects::parse_id;
 use crate::domain::caller::{Caller, Role};
 use crate::domain::error::UserError;
 use crate::domain::ids::{KeyId, ProjectId, RequestId};
 use crate::domain::request::{Action, Request, Status};
 use crate::domain::time::Time;
+use crate::requests::app::App;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -1,11 +1,11 @@
 //! `bouncer_list_pending`: what waits for a decision.
 
 use super::{ROWS, checked_limit};
-use crate::requests::app::App;
 use crate::domain::caller::Caller;
 use crate::domain::error::UserError;
 use crate::domain::request::{Action, Request, Status};
 use crate::domain::time::Time;
+use crate::requests::app::App;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -83,5 +83,5 @@ pub async fn waiting(app: &App) -> Result<Arc<Vec<Request>>, UserError> {
         waiting.sort_by(|a, b| (a.expires_at, &a.request_id).cmp(&(b.expires_at, &b.request_id)));
         Ok(waiting)
     };
-    app.waiting.share(look).await
+    app.waiting.run(look).await
 }

@@ -1,18 +1,18 @@
 //! `bouncer_status`: where a request stands.
 
 use super::deploy::BackendView;
-use crate::requests::app::App;
-use crate::requests::approval::unknown;
+use crate::analysis::stack_progress::ResourceLine;
+use crate::domain::activity::{Activity, Hint};
 use crate::domain::backend::run::{BackendRun, BackendStep};
 use crate::domain::caller::Caller;
 use crate::domain::error::UserError;
-use crate::domain::activity::{Doing, Hint};
 use crate::domain::ids::{DeployId, RequestId};
-use crate::domain::site::manifest::ChangeCounts;
 use crate::domain::progress::{Progress, Step};
 use crate::domain::request::{Action, Request, Status};
-use crate::analysis::stack_progress::ResourceLine;
+use crate::domain::site::manifest::ChangeCounts;
 use crate::domain::time::Time;
+use crate::requests::app::App;
+use crate::requests::approval::unknown;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -176,15 +176,16 @@ impl From<&Progress> for ProgressView {
 pub async fn status(app: &App, caller: &Caller, args: WhichRequest) -> Result<RequestStatus, UserError> {
     let unknown = || unknown(&args.request_id);
     let id = RequestId::parse(args.request_id.as_str()).map_err(|_| unknown())?;
-    let request = app.store.glance(&id).await?.filter(|request| request.is_visible_to(caller)).ok_or_else(unknown)?;
+    let request =
+        app.store.request_summary(&id).await?.filter(|request| request.is_visible_to(caller)).ok_or_else(unknown)?;
     Ok(status_of(request.into_request(), Time::now()))
 }
 
 /// Where a request is right now, in the sentence of `progress_hint`.
 pub(crate) fn hint(request: &Request, now: Time) -> Option<Hint> {
     match request.status_at(now) {
-        Status::PendingApproval => Some(Doing::AwaitingApproval.into()),
-        Status::Approved if request.upkeep_plan().is_some() => Some(Doing::StartingUpkeep.into()),
+        Status::PendingApproval => Some(Activity::AwaitingApproval.into()),
+        Status::Approved if request.maintenance_plan().is_some() => Some(Activity::StartingMaintenance.into()),
         Status::Approved => Some(Progress::starting().hint()),
         Status::Running => {
             let run = request.run.as_ref().map(BackendRun::hint);

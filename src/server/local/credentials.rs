@@ -14,7 +14,7 @@ pub struct Credentials {
     pub admin: ApiKey,
     /// Decides requests.
     pub approver: ApiKey,
-    /// Asks for deploys.
+    /// CallerQuota for deploys.
     pub agent: ApiKey,
 }
 

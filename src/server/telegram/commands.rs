@@ -2,9 +2,9 @@
 
 use super::Bot;
 use crate::channels::telegram::{IncomingMessage, Message, Text, Words, fill};
-use crate::requests::status::{Stats, WhichStats, count, waiting};
 use crate::domain::error::ErrorCode;
 use crate::domain::request::{Request, Status};
+use crate::requests::status::{Stats, WhichStats, count, waiting};
 use std::collections::BTreeMap;
 
 /// Requests that `/pending` lists.

@@ -2,7 +2,7 @@
 
 use super::Web;
 use super::frame;
-use super::frame::Place;
+use super::frame::Section;
 use super::session::Visitor;
 use super::words::{bytes, count, time};
 use crate::kinds::frontend_deploy::releases::{ReleaseView, WhichReleases, releases};
@@ -26,7 +26,7 @@ pub(super) async fn page(State(web): State<Web>, visitor: Visitor, Path(project)
                     ul.cards.slim { @for release in &list.releases { (item(release)) } }
                 }
             };
-            frame::page(Some(&visitor), Place::Elsewhere, &format!("Releases of {}", list.project), &content)
+            frame::page(Some(&visitor), Section::Elsewhere, &format!("Releases of {}", list.project), &content)
                 .into_response()
         }
         Err(error) => frame::failed(Some(&visitor), &error),

@@ -67,7 +67,7 @@ pub(super) fn give(session: &Pass, host: &Host) -> HeaderValue {
 }
 
 /// The header that takes it back.
-pub(super) fn take_back(host: &Host) -> HeaderValue {
+pub(super) fn clear_cookie(host: &Host) -> HeaderValue {
     set_cookie(COOKIE, "", 0, "Strict", host)
 }
 

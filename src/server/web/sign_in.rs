@@ -2,7 +2,7 @@
 
 use super::Web;
 use super::frame;
-use super::frame::Place;
+use super::frame::Section;
 use super::session;
 use super::session::{Visitor, check_form, check_origin};
 use super::words::{Host, local_path};
@@ -36,7 +36,7 @@ fn form(next: &str, problem: Option<&UserError>) -> Html<String> {
     let next = local_path(next);
     frame::page(
         None,
-        Place::Elsewhere,
+        Section::Elsewhere,
         "Sign in",
         &html! {
             section.sign-in {
@@ -173,7 +173,7 @@ pub(super) async fn sign_out(
     }
     match passes::sign_out(&web.app, &visitor.session).await {
         Ok(()) => {
-            let cookie = session::take_back(&Host::of(&headers, &extensions));
+            let cookie = session::clear_cookie(&Host::of(&headers, &extensions));
             ([(header::SET_COOKIE, cookie)], Redirect::to("/sign-in")).into_response()
         }
         Err(error) => frame::failed(Some(&visitor), &error),

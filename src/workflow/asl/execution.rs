@@ -1,7 +1,7 @@
 //! One run of a state machine as it is stored: everything that is needed to carry on from here.
 
-use crate::requests::engine::{ExecutionStatus, TaskToken};
 use crate::domain::digest::Sha256;
+use crate::requests::engine::{ExecutionStatus, TaskToken};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

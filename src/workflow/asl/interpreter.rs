@@ -16,9 +16,9 @@ use super::context;
 use super::definition::{Definition, Kind, PassResult, State, Task, Then, Timeout, Until};
 use super::execution::{Callback, Completion, Doing, Ending, Execution, Failure, MAX_SNAPSHOT_BYTES, Position, Visit};
 use super::paths::{Path, ResultPath, Scope};
-use crate::requests::engine::TaskToken;
 use crate::domain::canonical;
 use crate::domain::digest::Sha256;
+use crate::requests::engine::TaskToken;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -50,7 +50,7 @@ pub enum Event {
 
 /// What the pure function cannot know by itself.
 #[derive(Debug, Clone)]
-pub struct Moment {
+pub struct Clock {
     /// The present.
     pub now: Timestamp,
     /// Text nobody can guess, for a token.
@@ -112,7 +112,7 @@ pub fn advance(
     definition: &Definition,
     execution: &Execution,
     event: Event,
-    moment: &Moment,
+    moment: &Clock,
 ) -> Result<Execution, IllegalEvent> {
     let Position::In(visit) = &execution.position else { return Err(IllegalEvent) };
     let ended = |ending| Position::Ended { at: moment.now, ending };
@@ -154,7 +154,7 @@ struct Step<'a> {
     state: &'a State,
     execution: &'a Execution,
     visit: &'a Visit,
-    moment: &'a Moment,
+    moment: &'a Clock,
 }
 
 impl Step<'_> {

@@ -13,4 +13,4 @@ pub mod retry;
 pub use definition::Definition;
 pub use execution::{Ending, Execution, Position};
 pub use fields::Refusal;
-pub use interpreter::{Event, IllegalEvent, Moment, advance};
+pub use interpreter::{Clock, Event, IllegalEvent, advance};

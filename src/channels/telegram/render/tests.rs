@@ -1,14 +1,14 @@
 use super::*;
-use crate::channels::telegram::words::Language;
 use crate::analysis::changeset::{AssessedChange, Replacement, Risk};
+use crate::analysis::template_diff::{Finding, Rule};
+use crate::channels::telegram::words::Language;
+use crate::domain::activity::{Activity, Extent};
 use crate::domain::backend::commit::CommitSha;
-use crate::domain::activity::{Doing, HowFar};
 use crate::domain::ids::{ProjectId, ReleaseId, RequestId};
-use crate::domain::site::manifest::ChangeCounts;
 use crate::domain::project::FrontendTarget;
 use crate::domain::prompt::{BackendContent, Content, FileLine, InfrastructureContent, SiteContent};
-use crate::domain::review::{ChangedFile, Listed, Review};
-use crate::analysis::template_diff::{Finding, Rule};
+use crate::domain::review::{BoundedList, ChangedFile, Review};
+use crate::domain::site::manifest::ChangeCounts;
 use proptest::prelude::*;
 use teloxide_core::types::{InlineKeyboardButtonKind, MessageEntityKind};
 
@@ -82,8 +82,8 @@ fn backend(words: &str) -> Prompt {
         author: Some(words.into()),
         context: Some(words.into()),
         notes: vec![words.into()],
-        files: Listed::of(vec![changed; 12]),
-        findings: Listed::of(vec![finding; 2]),
+        files: BoundedList::of(vec![changed; 12]),
+        findings: BoundedList::of(vec![finding; 2]),
         ..Review::default()
     };
     let content = BackendContent {
@@ -121,7 +121,7 @@ fn infrastructure(words: &str) -> Prompt {
     let content = InfrastructureContent {
         commit: CommitSha::parse(COMMIT).unwrap(),
         change_set_id: "arn:aws:cloudformation:eu-central-1:123456789012:changeSet/deploy-1/2".into(),
-        review: Review { changes: Listed::of(changes), ..Review::default() },
+        review: Review { changes: BoundedList::of(changes), ..Review::default() },
     };
     let mut prompt = prompt(Action::InfrastructureChange, Content::Infrastructure(content));
     let deploy = prompt.request_id.backend_deploy_id();
@@ -189,7 +189,7 @@ fn stages_in_both_languages() {
         },
         Stage::Running {
             decided_by: Some("Bea (Telegram 7)".into()),
-            hint: Some(Doing::PublishingAssets.at(HowFar::Files(3, 12))),
+            hint: Some(Activity::PublishingAssets.at(Extent::Files(3, 12))),
         },
         ended(Outcome::Completed, Some("rel-0123456789ab")),
         ended(Outcome::Failed, Some("Bucket shop-site\nrefuses")),

@@ -1,4 +1,4 @@
-//! `bouncer frontend adopt` and `bouncer frontend prune`: a site's upkeep, watched to its end.
+//! `bouncer frontend adopt` and `bouncer frontend prune`: a site's maintenance, watched to its end.
 
 use crate::cli::client::Client;
 use crate::cli::error::CliError;

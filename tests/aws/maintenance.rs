@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::installation::{Installation, Target};
 use crate::support::{Role, Site, text};
 
-async fn upkeep(installation: &Installation, tool: &str, arguments: Value) -> Value {
+async fn maintenance(installation: &Installation, tool: &str, arguments: Value) -> Value {
     let (status, started) = installation.server.tool(Role::Admin, tool, arguments).await;
     assert_eq!((status, &started["status"]), (200, &json!("started")), "{started:#}");
     let ended = installation.server.ended(text(&started["request_id"])).await;
@@ -42,7 +42,7 @@ async fn a_bucket_is_adopted_and_pruned_with_the_deploy_role() {
     fill(&installation, &target, &site).await;
     let before = installation.keys_of(&target.bucket).await;
 
-    let adopted = upkeep(&installation, "bouncer_frontend_adopt", json!({ "project": "shop" })).await;
+    let adopted = maintenance(&installation, "bouncer_frontend_adopt", json!({ "project": "shop" })).await;
     assert_eq!(adopted["status"], "completed", "{adopted:#}");
     assert_eq!(adopted["result"]["adopted_count"], 10, "{adopted:#}");
     assert_eq!(installation.keys_of(&target.bucket).await, before, "nothing is written");
@@ -57,7 +57,7 @@ async fn a_bucket_is_adopted_and_pruned_with_the_deploy_role() {
     });
     let (status, kept) = installation.server.tool(Role::Admin, "bouncer_project_add", keep).await;
     assert_eq!(status, 200, "{kept:#}");
-    let pruned = upkeep(&installation, "bouncer_frontend_prune", json!({ "project": "shop" })).await;
+    let pruned = maintenance(&installation, "bouncer_frontend_prune", json!({ "project": "shop" })).await;
     assert_eq!((&pruned["status"], &pruned["result"]["removed_count"]), (&json!("completed"), &json!(1)), "{pruned:#}");
     installation.assert_published(&target.bucket, &site).await;
 }
@@ -69,7 +69,7 @@ async fn without_the_role_nothing_is_adopted() {
     let mut target = installation.prepare("shop").await;
     target.role = format!("{}-not", target.role);
     installation.register(&target).await;
-    let failed = upkeep(&installation, "bouncer_frontend_adopt", json!({ "project": "shop" })).await;
+    let failed = maintenance(&installation, "bouncer_frontend_adopt", json!({ "project": "shop" })).await;
     assert_eq!(failed["status"], "failed", "{failed:#}");
     let said = text(&failed["result"]["error_summary"]);
     assert!(said.contains(&target.role) && said.ends_with("Nothing was changed."), "{said}");
