@@ -13,8 +13,6 @@ pub mod cli;
 pub mod domain;
 pub mod github;
 pub mod kinds;
-#[cfg(feature = "local")]
-pub mod local;
 pub mod policy;
 pub mod requests;
 pub mod server;

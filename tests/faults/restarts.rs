@@ -220,7 +220,7 @@ async fn a_server_starts_over_damaged_records() {
 async fn damage(server: &Server, ids: &[String]) {
     let stop = CancellationToken::new();
     let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let endpoints = bouncer::local::start(&server.data_dir(), loopback, stop.clone()).await.unwrap();
+    let endpoints = embedded_aws::start(&server.data_dir(), loopback, stop.clone()).await.unwrap();
     let records = Raw::new(endpoints.records, endpoints.objects, &endpoints.credentials).records;
     let set = async |table: &str, key: (&str, String), attribute: &str, value: AttributeValue| {
         records

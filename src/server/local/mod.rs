@@ -15,13 +15,12 @@ use crate::admin::passes;
 use crate::aws;
 use crate::domain::error::UserError;
 use crate::domain::quota::QuotaLimits;
-use crate::local;
-use crate::local::LocalError;
 use crate::requests::app::{App, Limits, Profile, PublishSettings, Settings, TRANSFER_ROOM_KIB};
 use crate::requests::approval;
 use crate::storage::StoreError;
 use crate::workflow::local::LocalEngine;
 use crate::workflow::tasks::TaskRunner;
+use embedded_aws::LocalError;
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -117,7 +116,7 @@ pub async fn serve(
     ready: oneshot::Sender<Ready>,
 ) -> Result<(), ServeError> {
     let storage_stop = CancellationToken::new();
-    let storage = local::start(&options.data_dir, options.listen.ip(), storage_stop.clone()).await?;
+    let storage = embedded_aws::start(&options.data_dir, options.listen.ip(), storage_stop.clone()).await?;
     let outcome = serve_over(&options, &storage, shutdown, ready).await;
     // The storage goes last: what still runs may want to write.
     storage_stop.cancel();
@@ -127,7 +126,7 @@ pub async fn serve(
 
 async fn serve_over(
     options: &ServeOptions,
-    storage: &local::Endpoints,
+    storage: &embedded_aws::Endpoints,
     shutdown: CancellationToken,
     ready: oneshot::Sender<Ready>,
 ) -> Result<(), ServeError> {

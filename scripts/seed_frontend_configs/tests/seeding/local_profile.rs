@@ -3,10 +3,10 @@
 use super::support::{Finished, LOOPBACK, program, run};
 use bouncer::aws;
 use bouncer::domain::ids::ProjectId;
-use bouncer::local::StorageCredentials;
 use bouncer::server::local as server;
 use bouncer::server::local::{ServeOptions, ServerFile};
 use bouncer::storage::Store;
+use embedded_aws::StorageCredentials;
 use std::net::SocketAddr;
 use std::path::Path;
 use tempfile::TempDir;
