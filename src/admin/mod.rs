@@ -5,3 +5,4 @@ pub mod keys;
 pub mod passes;
 pub mod project_backend;
 pub mod projects;
+pub mod tools;

@@ -5,4 +5,3 @@ pub mod failure;
 pub mod stack_progress;
 pub mod template;
 pub mod template_diff;
-pub mod text_diff;

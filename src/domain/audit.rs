@@ -6,7 +6,9 @@ use super::caller::Caller;
 use super::canonical;
 use super::digest::Sha256;
 use super::ids::{ProjectId, RequestId};
-use super::request::{Action, Event, Request, Status, Verdict};
+use super::channel::ChannelName;
+use super::kind::KindName;
+use super::request::{Event, Request, Status, Verdict};
 use super::time::Time;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -105,13 +107,8 @@ impl Actor {
     }
 
     /// Somebody who decides.
-    pub fn approver(approver: &Approver, channel: &str) -> Self {
-        Self { id: approver.id.to_string(), name: approver.name.clone(), verified_by: channel.to_owned() }
-    }
-
-    /// Who asked for a request.
-    pub fn requester(request: &Request) -> Self {
-        Self { id: request.caller.to_string(), name: request.caller_name.clone(), verified_by: "key".to_owned() }
+    pub fn approver(approver: &Approver, channel: ChannelName) -> Self {
+        Self { id: approver.id.to_string(), name: approver.name.clone(), verified_by: channel.to_string() }
     }
 
     /// Whoever wanted a deploy stopped, or Bouncer.
@@ -143,7 +140,7 @@ pub struct Entry {
     /// To which request.
     pub request_id: RequestId,
     /// What it asks for.
-    pub action: Action,
+    pub action: KindName,
     /// Its project.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub project: Option<ProjectId>,
@@ -178,7 +175,7 @@ impl Entry {
             kind,
             by,
             request_id: request.request_id.clone(),
-            action: request.action,
+            action: request.action.clone(),
             project: request.project.clone(),
             plan_hash: request.plan_hash,
             summary: summary.chars().take(SUMMARY_CHARS).collect(),
@@ -357,7 +354,7 @@ mod tests {
             kind: EventKind::Created,
             by: Actor::bouncer(),
             request_id: RequestId::parse("req-0000000000000001").unwrap(),
-            action: Action::FrontendDeploy,
+            action: KindName::new("frontend_deploy"),
             project: None,
             plan_hash: None,
             summary: text.to_owned(),

@@ -1,18 +1,23 @@
 //! Small shared types and rules. No I/O, no async, no AWS types; imports nothing else of ours.
 
-pub mod activity;
+pub mod hint;
 pub mod approver;
 pub mod audit;
 pub mod backend;
 pub mod budget;
 pub mod caller;
 pub mod canonical;
+pub mod card;
+pub mod channel;
 pub mod digest;
+pub mod document;
 pub mod error;
 pub mod history;
 pub mod ids;
+pub mod kind;
 pub mod maintenance;
 pub mod pass;
+pub mod outcome;
 pub mod plan;
 pub mod progress;
 pub mod project;
@@ -20,5 +25,8 @@ pub mod prompt;
 pub mod quota;
 pub mod request;
 pub mod review;
+pub mod rule;
 pub mod site;
+pub mod text_diff;
 pub mod time;
+pub mod phrase;

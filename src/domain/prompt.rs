@@ -1,12 +1,12 @@
 //! What an approver is asked, in parts. A channel turns it into its own form; no part of it is markup.
 
-use super::activity::Hint;
-use super::backend::commit::CommitSha;
-use super::ids::{DeployId, ProjectId, ReleaseId, RequestId};
-use super::project::FrontendTarget;
-use super::request::{Action, Verdict};
-use super::review::Review;
-use super::site::manifest::ChangeCounts;
+use super::card::Card;
+use super::channel::ChannelName;
+use super::hint::Hint;
+use super::ids::{DeployId, ProjectId, RequestId};
+use super::kind::KindName;
+use super::phrase::Phrase;
+use super::request::Verdict;
 use super::time::Time;
 use serde::{Deserialize, Serialize};
 
@@ -15,8 +15,10 @@ use serde::{Deserialize, Serialize};
 pub struct Prompt {
     /// The request.
     pub request_id: RequestId,
-    /// What is asked for.
-    pub action: Action,
+    /// The kind of the request.
+    pub action: KindName,
+    /// One word for it: "Site".
+    pub label: Phrase,
     /// Who asks, in their own words.
     pub source: Option<String>,
     /// The name of the key that asks.
@@ -26,7 +28,7 @@ pub struct Prompt {
     /// The deploy it leads to.
     pub deploy_id: Option<DeployId>,
     /// What would be done.
-    pub content: Content,
+    pub card: Card,
     /// Why.
     pub reason: Option<String>,
     /// When it was asked.
@@ -37,87 +39,6 @@ pub struct Prompt {
     pub page: Option<String>,
     /// Where the request stands.
     pub stage: Stage,
-}
-
-/// What would be done, by what is asked.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Content {
-    /// A site.
-    Site(SiteContent),
-    /// A stack, from one commit.
-    Backend(BackendContent),
-    /// A change set of a deploy that goes on.
-    Infrastructure(InfrastructureContent),
-    /// Anything else: its one line.
-    Other(String),
-}
-
-/// What would be published, and where.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SiteContent {
-    /// Where it would go.
-    pub target: FrontendTarget,
-    /// The earlier release that the site would go back to.
-    pub restores: Option<ReleaseId>,
-    /// Whether more than half of the site would be gone: to be said before anything else.
-    pub mass_delete: bool,
-    /// The changes in numbers.
-    pub changes: ChangeCounts,
-    /// The first files that would be written.
-    pub files: Vec<FileLine>,
-    /// How many would be written.
-    pub files_total: usize,
-    /// The first files that would be gone.
-    pub removed: Vec<String>,
-    /// How many would be gone.
-    pub removed_total: usize,
-}
-
-/// One file that would be written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FileLine {
-    /// Its path.
-    pub path: String,
-    /// Whether the site has no such file yet.
-    pub added: bool,
-    /// Bytes.
-    pub size: u64,
-    /// How it would be cached.
-    pub cache_control: String,
-    /// As what it would be served.
-    pub content_type: String,
-}
-
-/// Which commit would become which stack.
-#[derive(Debug, Clone, PartialEq)]
-pub struct BackendContent {
-    /// The repository.
-    pub git_repo: String,
-    /// The branch.
-    pub branch: String,
-    /// The commit, and no other.
-    pub commit: CommitSha,
-    /// Its title.
-    pub commit_message: String,
-    /// The commit that the stack was last made of.
-    pub deployed: Option<CommitSha>,
-    /// The stack.
-    pub stack_name: String,
-    /// The role that changes it, which also tells the account.
-    pub target_role_arn: Option<String>,
-    /// Changed files, findings and notes.
-    pub review: Review,
-}
-
-/// Which change set would be executed.
-#[derive(Debug, Clone, PartialEq)]
-pub struct InfrastructureContent {
-    /// The commit it was made of.
-    pub commit: CommitSha,
-    /// The change set.
-    pub change_set_id: String,
-    /// Its changes, the gravest first, and notes.
-    pub review: Review,
 }
 
 /// Where a request stands, as far as a prompt tells it.
@@ -166,7 +87,7 @@ pub enum Outcome {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivery {
     /// The channel's name.
-    pub channel: String,
+    pub channel: ChannelName,
     /// What the channel needs to find the message again: for Telegram "CHAT/MESSAGE".
     pub message: String,
 }

@@ -1,6 +1,7 @@
 //! Whose decision about a request counts: the one rule, which a press is held against and a page shows.
 
 use crate::domain::approver::Approver;
+use crate::domain::digest::Sha256;
 use crate::domain::project::Project;
 use crate::domain::request::{Request, Status, Verdict};
 use crate::domain::time::Time;
@@ -26,11 +27,15 @@ pub enum Objection {
     SamePerson,
     /// The deploy that asks has ended.
     DeployHasEnded,
+    /// It is not the plan that they were shown.
+    OtherPlan,
+    /// Its high risks were not acknowledged.
+    RisksNotAcknowledged,
 }
 
 impl Objection {
     /// Every objection.
-    pub const ALL: [Objection; 9] = [
+    pub const ALL: [Objection; 11] = [
         Objection::NotAnApprover,
         Objection::OwnRequest,
         Objection::NotOfTheProject,
@@ -40,6 +45,8 @@ impl Objection {
         Objection::NotOffered,
         Objection::SamePerson,
         Objection::DeployHasEnded,
+        Objection::OtherPlan,
+        Objection::RisksNotAcknowledged,
     ];
 
     /// The word in the record.
@@ -54,6 +61,8 @@ impl Objection {
             Objection::NotOffered => "not_offered",
             Objection::SamePerson => "same_person",
             Objection::DeployHasEnded => "deploy_has_ended",
+            Objection::OtherPlan => "other_plan",
+            Objection::RisksNotAcknowledged => "risks_not_acknowledged",
         }
     }
 }
@@ -63,16 +72,36 @@ impl Objection {
 pub struct Context {
     /// Its project, where there is one.
     pub project: Option<Project>,
-    /// Of a question within a deploy: that deploy.
-    pub deploy: Option<Request>,
+    /// What its kind objects to any decision about it.
+    pub of_kind: Option<Objection>,
+    /// Whether an approval must acknowledge high risks.
+    pub has_risks: bool,
 }
 
-/// Why this decision would not count; nothing when it would.
+/// A decision that somebody wants to make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Press {
+    /// What they decide.
+    pub verdict: Verdict,
+    /// The plan that they were shown, where their surface says it.
+    pub plan_hash: Option<Sha256>,
+    /// Whether they acknowledged every high risk.
+    pub acknowledged: bool,
+}
+
+impl Press {
+    /// Makes a decision by somebody who has seen the stored plan and acknowledged its risks.
+    pub fn informed(verdict: Verdict) -> Self {
+        Self { verdict, plan_hash: None, acknowledged: true }
+    }
+}
+
+/// Returns why a decision would not count; `None` when it would. The one rule of every surface.
 pub fn objection(
     approver: &Approver,
     request: &Request,
     context: &Context,
-    verdict: Verdict,
+    press: Press,
     now: Time,
 ) -> Option<Objection> {
     if !approver.may_decide {
@@ -90,18 +119,21 @@ pub fn objection(
         Status::Expired => return Some(Objection::Late),
         _ => return Some(Objection::SecondPress),
     }
-    if !request.offered.contains(&verdict) {
+    if !request.offered.contains(&press.verdict) {
         return Some(Objection::NotOffered);
     }
-    let approved_before = request.first_approval.as_ref().is_some_and(|first| first.is_by(approver));
-    if verdict == Verdict::Approve && approved_before {
-        return Some(Objection::SamePerson);
+    if press.plan_hash.is_some() && press.plan_hash != request.plan_hash {
+        return Some(Objection::OtherPlan);
     }
-    let goes_on = |deploy: &Request| deploy.status == Status::Running && deploy.cancellation.is_none();
-    if request.infrastructure_plan().is_some() && !context.deploy.as_ref().is_some_and(goes_on) {
-        return Some(Objection::DeployHasEnded);
+    if press.verdict == Verdict::Approve {
+        if request.first_approval.as_ref().is_some_and(|first| first.is_by(approver)) {
+            return Some(Objection::SamePerson);
+        }
+        if context.has_risks && !press.acknowledged {
+            return Some(Objection::RisksNotAcknowledged);
+        }
     }
-    None
+    context.of_kind
 }
 
 #[cfg(test)]

@@ -1,3 +1,4 @@
 //! Pure rules about who and what may go ahead. No I/O.
 
 pub mod decision;
+pub mod rules;

@@ -1,15 +1,16 @@
 //! What every use case works with.
 
 use super::engine::Engine;
+use super::kind::Kinds;
 use super::prompts::PromptLocks;
-use super::status::SingleFlight;
+use super::single_flight::SingleFlight;
+use super::stack_services::Backend;
 use crate::aws::objects::Objects;
 use crate::aws::sites::Sites;
 use crate::channels::Channel;
 use crate::domain::quota::QuotaLimits;
 use crate::domain::request::Request;
 use crate::domain::site::contents::Ages;
-use crate::kinds::backend_deploy::Backend;
 use crate::storage::Store;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +26,8 @@ pub struct App {
     pub sites: Sites,
     /// What backend deploys need; `None` where they are not set up.
     pub backend: Option<Backend>,
+    /// The kinds of requests.
+    pub kinds: Kinds,
     /// The state machines.
     pub engine: Arc<dyn Engine>,
     /// Where approvers are asked, beside the web page and the command line, which need no delivery.

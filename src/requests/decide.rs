@@ -2,16 +2,18 @@
 //! with a reason, and the refusal is recorded.
 
 use super::app::App;
-use super::approval::{find_any, wake};
-use super::execution;
-use super::transition::transition;
+use super::execution::ensure_started;
+use super::find::find_any;
+use super::prompts::refresh;
+use super::waiting::wake;
 use crate::domain::approver::Approver;
 use crate::domain::audit::{Actor, Entry, EventKind};
+use crate::domain::channel::ChannelName;
 use crate::domain::error::{ErrorCode, UserError};
 use crate::domain::ids::RequestId;
 use crate::domain::request::{Decision, Event, Request, Status, Verdict};
 use crate::domain::time::Time;
-use crate::policy::decision::{Context, Objection, objection};
+use crate::policy::decision::{Context, Objection, Press, objection};
 use crate::storage::StoreError;
 use crate::storage::requests::TransitionError;
 use schemars::JsonSchema;
@@ -20,39 +22,38 @@ use serde_json::json;
 
 /// How often a press is tried again when another one came between.
 const ATTEMPTS: usize = 3;
-
-/// Arguments of a decision.
-#[derive(Debug, Deserialize, JsonSchema)]
-pub struct Decide {
-    /// approve or deny.
-    pub decision: Verdict,
-}
+/// Characters of an approver's reason that are kept.
+const REASON_CHARS: usize = 500;
 
 /// The answer to a decision that counts.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Decided {
     /// "approved" or "denied"; "pending_approval" when another approver must approve as well.
     pub status: Status,
     /// The request.
     pub request_id: String,
-    /// Whose decision it is.
+    /// The name of the approver.
     pub decided_by: String,
     /// How many more people must approve, where one is not enough.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approvals_missing: Option<u32>,
 }
 
-/// Decides a request. The first decision counts; it is stored before anything follows from it. `channel` says where it
-/// was pressed, and so how it was verified who did: "http", "telegram".
+/// Decides a request. The first decision counts; it is stored before anything follows from it. `channel` says where the
+/// press was made, and so how it was verified who did.
+///
+/// # Errors
+/// Refuses with the [`Objection`] of the policy, in a sentence for the approver.
 pub async fn decide(
     app: &App,
     approver: &Approver,
     id: &str,
-    verdict: Verdict,
-    channel: &str,
+    press: Press,
+    reason: Option<&str>,
+    channel: ChannelName,
 ) -> Result<Decided, UserError> {
     if !approver.may_decide {
-        // Who may not decide is told nothing of a request, not even that there is none.
+        // Whoever may not decide learns nothing of a request, not even that there is none.
         if let Ok(id) = RequestId::parse(id)
             && let Some(request) = app.store.request(&id).await?
         {
@@ -63,57 +64,67 @@ pub async fn decide(
     for _ in 0..ATTEMPTS {
         let request = find_any(app, id).await?;
         let (context, now) = (context(app, &request).await?, Time::now());
-        if let Some(why) = objection(approver, &request, &context, verdict, now) {
+        if let Some(why) = objection(approver, &request, &context, press, now) {
             if why == Objection::SecondPress {
-                repeat(app, approver, &request, verdict).await;
+                repeat(app, approver, &request, press.verdict).await;
             }
             refuse(app, approver, channel, &request, why).await;
             return Err(refusal(why, &request, now));
         }
-        // Nobody would carry the decision out without an execution; starting one that runs changes nothing.
-        execution::ensure_started(app, &request).await?;
-        if let Some(decided) = press(app, approver, &request, verdict, channel).await? {
+        if let Some(decided) = store(app, approver, &request, press.verdict, reason, channel).await? {
             tracing::info!(
-                request_id = %decided.request_id, by = %approver.id, channel, phase = "decided", verdict = ?verdict,
+                request_id = %decided.request_id, by = %approver.id, %channel, phase = "decided", verdict = ?press.verdict,
                 status = decided.status.as_str(), "a decision counts"
             );
-            wake(app, &decided).await;
-            let missing = (decided.status == Status::PendingApproval).then_some(1);
+            carry_out(app, &decided).await;
             return Ok(Decided {
                 status: decided.status,
                 request_id: decided.request_id.to_string(),
                 decided_by: approver.name.clone(),
-                approvals_missing: missing,
+                approvals_missing: (decided.status == Status::PendingApproval).then_some(1),
             });
         }
     }
     Err(StoreError::Conflict.into())
 }
 
-/// What a decision about a request depends on beside the request itself.
-pub(crate) async fn context(app: &App, request: &Request) -> Result<Context, UserError> {
+/// Wakes the work first, then updates the prompts: a slow chat delays neither. What dies here is made up for by recovery.
+async fn carry_out(app: &App, decided: &Request) {
+    if let Err(error) = ensure_started(app, decided).await {
+        tracing::error!(request_id = %decided.request_id, %error, "the execution of a decided request could not be started yet");
+    }
+    wake(app, decided).await;
+    refresh(app, decided).await;
+}
+
+/// Reads what a decision about a request depends on beside the request itself.
+///
+/// # Errors
+/// Fails when that cannot be read.
+pub async fn context(app: &App, request: &Request) -> Result<Context, UserError> {
     let project = match &request.project {
         Some(project) => app.store.project(project).await?,
         None => None,
     };
-    let deploy = match request.infrastructure_plan() {
-        Some(plan) => app.store.request(&plan.parent).await?,
-        None => None,
-    };
-    Ok(Context { project, deploy })
+    let kind = app.kinds.of(request)?;
+    Ok(Context {
+        project,
+        of_kind: kind.objection(app, request).await?,
+        has_risks: !kind.risks(request).is_empty(),
+    })
 }
 
-/// What an approver is told whose press does not count.
-pub(crate) fn refusal(why: Objection, request: &Request, now: Time) -> UserError {
+/// Tells an approver why their decision does not count.
+pub fn refusal(why: Objection, request: &Request, now: Time) -> UserError {
     let conflict = |sentence: &str, way_out: &str| UserError::new(ErrorCode::Conflict, sentence, way_out);
     match why {
         Objection::NotAnApprover => not_an_approver(),
         Objection::OwnRequest => {
-            no_permission("Nobody decides a request of their own.", "Have another approver decide it.")
+            no_permission("You cannot decide your own request.", "Have another approver decide it.")
         }
         Objection::NotOfTheProject => {
             let project = request.project.as_ref().map(ToString::to_string).unwrap_or_default();
-            let sentence = format!("You are not among those who decide about the project {project}.");
+            let sentence = format!("You are not an approver of the project {project}.");
             no_permission(&sentence, "Have one of its approvers decide it.")
         }
         Objection::NotAskedYet => {
@@ -128,6 +139,16 @@ pub(crate) fn refusal(why: Objection, request: &Request, now: Time) -> UserError
             "You have approved this already; another approver must approve it as well.",
             "Have another approver decide it.",
         ),
+        Objection::OtherPlan => conflict(
+            "The plan has another hash than the one you were shown, so nothing was decided.",
+            "Review the request again, then decide.",
+        ),
+        Objection::RisksNotAcknowledged => UserError::new(
+            ErrorCode::ValidationError,
+            "The high risks of this request were not acknowledged, so nothing was decided.",
+            "Review the risks, then approve with acknowledged_risks.",
+        )
+        .with("parameter", json!("acknowledged_risks")),
         Objection::DeployHasEnded => conflict(
             "The deploy that asks this has ended; nothing will be done.",
             "Look at it with bouncer_deploy_status.",
@@ -135,13 +156,14 @@ pub(crate) fn refusal(why: Objection, request: &Request, now: Time) -> UserError
     }
 }
 
-/// Stores the press; nothing when the request has moved on since it was read.
-async fn press(
+/// Stores a decision; `None` when the request has moved on since it was read.
+async fn store(
     app: &App,
     approver: &Approver,
     request: &Request,
     verdict: Verdict,
-    channel: &str,
+    reason: Option<&str>,
+    channel: ChannelName,
 ) -> Result<Option<Request>, UserError> {
     let now = Time::now();
     let decision = Decision {
@@ -149,8 +171,9 @@ async fn press(
         by: approver.id.clone(),
         by_name: approver.name.clone(),
         by_key: approver.key.clone(),
-        channel: channel.to_owned(),
+        channel,
         at: now,
+        reason: reason.map(|reason| reason.chars().take(REASON_CHARS).collect()),
         press: rand::random(),
     };
     let event = match verdict {
@@ -158,7 +181,7 @@ async fn press(
         Verdict::Approve => Event::Approve,
         Verdict::Deny => Event::Deny,
     };
-    let pressed = transition(app, request, event, Actor::approver(approver, channel), |row| {
+    let stored = app.store.transition(request, event, Actor::approver(approver, channel), |row| {
         if event == Event::FirstApproval {
             row.first_approval = Some(decision.clone());
         } else {
@@ -166,7 +189,7 @@ async fn press(
             row.decision = Some(decision.clone());
         }
     });
-    match pressed.await {
+    match stored.await {
         Ok(decided) => Ok(Some(decided)),
         Err(TransitionError::Store(StoreError::Conflict) | TransitionError::Illegal(_)) => {
             let stored = app.store.request(&request.request_id).await?.ok_or_else(UserError::system)?;
@@ -178,20 +201,20 @@ async fn press(
     }
 }
 
-/// A second press from the same approver with the same word makes sure that the first one is carried out; the process
-/// may have died between storing the decision and handing it over.
+/// Makes sure that a stored decision is carried out: a second press with the same word does, because the process may have
+/// died between storing the decision and waking the work.
 async fn repeat(app: &App, approver: &Approver, request: &Request, verdict: Verdict) {
     let same =
         request.decision.as_ref().is_some_and(|decision| decision.by == approver.id && decision.verdict == verdict);
     if same && matches!(request.status, Status::Approved | Status::Denied) {
-        wake(app, request).await;
+        carry_out(app, request).await;
     }
 }
 
 /// Records a press that does not count. The refusal stands whether or not it could be recorded.
-async fn refuse(app: &App, approver: &Approver, channel: &str, request: &Request, why: Objection) {
+async fn refuse(app: &App, approver: &Approver, channel: ChannelName, request: &Request, why: Objection) {
     let why = why.as_str();
-    tracing::warn!(request_id = %request.request_id, by = %approver.id, channel, why, "a press does not count");
+    tracing::warn!(request_id = %request.request_id, by = %approver.id, %channel, why, "a press does not count");
     let entry = Entry::new(EventKind::Refused, Actor::approver(approver, channel), request).because(why);
     if let Err(error) = app.store.record(entry).await {
         tracing::error!(request_id = %request.request_id, %error, "a refusal could not be recorded");
@@ -199,7 +222,7 @@ async fn refuse(app: &App, approver: &Approver, channel: &str, request: &Request
 }
 
 fn not_an_approver() -> UserError {
-    no_permission("Only an approver decides.", "Have an approver decide it, or an admin make you one.")
+    no_permission("Only approvers can decide.", "Ask an approver to decide, or an admin for the approver role.")
 }
 
 fn no_permission(sentence: &str, way_out: &str) -> UserError {

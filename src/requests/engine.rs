@@ -1,28 +1,29 @@
-//! What the use cases need from the outside and cannot have from `store` or `aws`: a workflow engine.
+//! The port to the workflow engine: what runs the state machines.
 
 use async_trait::async_trait;
 use serde_json::Value;
 use std::fmt;
 
-/// The state machines of `statemachines/`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Machine {
-    /// `frontend_deploy.asl.json`.
-    FrontendDeploy,
-    /// `deploy.asl.json`.
-    Deploy,
+/// A state machine, as its kind brings it: a file of `statemachines/`.
+#[derive(Debug, Clone, Copy)]
+pub struct Machine {
+    /// Its name: that of the file and of its executions.
+    pub name: &'static str,
+    /// Its text in the Amazon States Language.
+    pub definition: &'static str,
 }
 
-impl Machine {
-    /// Every machine there is.
-    pub const ALL: [Machine; 2] = [Machine::FrontendDeploy, Machine::Deploy];
+impl PartialEq for Machine {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
 
-    /// The machine's name: that of its file and of its executions.
-    pub fn name(self) -> &'static str {
-        match self {
-            Machine::FrontendDeploy => "frontend_deploy",
-            Machine::Deploy => "deploy",
-        }
+impl Eq for Machine {}
+
+impl std::hash::Hash for Machine {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
     }
 }
 
@@ -82,14 +83,95 @@ pub trait Engine: Send + Sync {
     async fn complete_task(&self, token: &TaskToken, output: Value) -> Result<(), EngineError>;
 }
 
-/// A task's failure as the state machine sees it: `name` is what `Retry` and `Catch` match.
+/// The error names that state machines match with `Retry` and `Catch`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorName {
+    /// Something cannot be reached, or another attempt was first: try again.
+    Unavailable,
+    /// Another request holds the project: try again.
+    ProjectBusy,
+    /// No repetition mends it.
+    Refused,
+    /// A stored document cannot be used.
+    Storage,
+    /// A record cannot be read.
+    Unreadable,
+    /// The request does not exist.
+    NoRequest,
+    /// The request is in a state in which this cannot happen.
+    IllegalState,
+    /// The payload names no task.
+    UnknownTask,
+    /// The execution could not be started.
+    NotStarted,
+    /// The execution ended without closing its request.
+    Orphaned,
+}
+
+impl ErrorName {
+    /// Every name.
+    pub const ALL: [ErrorName; 10] = [
+        ErrorName::Unavailable,
+        ErrorName::ProjectBusy,
+        ErrorName::Refused,
+        ErrorName::Storage,
+        ErrorName::Unreadable,
+        ErrorName::NoRequest,
+        ErrorName::IllegalState,
+        ErrorName::UnknownTask,
+        ErrorName::NotStarted,
+        ErrorName::Orphaned,
+    ];
+
+    /// Returns the name in the state machines.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ErrorName::Unavailable => "Bouncer.Unavailable",
+            ErrorName::ProjectBusy => "Bouncer.ProjectBusy",
+            ErrorName::Refused => "Bouncer.Refused",
+            ErrorName::Storage => "Bouncer.Storage",
+            ErrorName::Unreadable => "Bouncer.Unreadable",
+            ErrorName::NoRequest => "Bouncer.NoRequest",
+            ErrorName::IllegalState => "Bouncer.IllegalState",
+            ErrorName::UnknownTask => "Bouncer.UnknownTask",
+            ErrorName::NotStarted => "Bouncer.NotStarted",
+            ErrorName::Orphaned => "Bouncer.Orphaned",
+        }
+    }
+}
+
+impl fmt::Display for ErrorName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The failure of a task.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{name}: {cause}")]
 pub struct TaskError {
-    /// The error name, such as `Bouncer.Unavailable`.
-    pub name: &'static str,
-    /// A sentence for the record.
+    /// What `Retry` and `Catch` match.
+    pub name: ErrorName,
+    /// A sentence for the record, which users may read.
     pub cause: String,
+}
+
+impl TaskError {
+    /// Makes the error of something that may succeed when it is tried again.
+    pub fn unavailable(cause: impl Into<String>) -> Self {
+        Self { name: ErrorName::Unavailable, cause: cause.into() }
+    }
+
+    /// Makes the error of something that no repetition mends. The cause becomes a sentence.
+    pub fn refused(cause: impl AsRef<str>) -> Self {
+        let cause: String = cause.as_ref().trim_end_matches('.').chars().take(600).collect();
+        Self { name: ErrorName::Refused, cause: format!("{cause}.") }
+    }
+
+    /// Makes the error of a plan that no longer fits what is there.
+    pub fn stale_plan(reason: &str) -> Self {
+        Self::refused(format!("{reason}; submit a new request"))
+    }
 }
 
 /// What the engine calls for a `Task` state: the payload names the task.

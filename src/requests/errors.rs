@@ -1,6 +1,6 @@
 //! From the adapters' errors to the one a user sees. What they hold for the log goes to the log here.
 
-use super::engine::{EngineError, TaskError};
+use super::engine::{EngineError, ErrorName, TaskError};
 use crate::aws::objects::ObjectError;
 use crate::domain::error::{ErrorCode, UserError};
 use crate::storage::StoreError;
@@ -59,22 +59,19 @@ impl From<serde_json::Error> for UserError {
     }
 }
 
-/// The error name that the state machines retry.
-pub(crate) const UNAVAILABLE: &str = "Bouncer.Unavailable";
-
 /// A task's error: what it holds for the log goes there, what a user may read goes on.
-fn task_error(name: &'static str, sentence: &str, detail: &dyn std::error::Error) -> TaskError {
-    tracing::warn!(error = %detail, name, "a task failed");
+fn task_error(name: ErrorName, sentence: &str, detail: &dyn std::error::Error) -> TaskError {
+    tracing::warn!(error = %detail, %name, "a task failed");
     TaskError { name, cause: sentence.to_owned() }
 }
 
 impl From<StoreError> for TaskError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unreadable { .. } => task_error("Bouncer.Unreadable", "A record cannot be read.", &error),
+            StoreError::Unreadable { .. } => task_error(ErrorName::Unreadable, "A record cannot be read.", &error),
             // A conflict means that another run of the same task was first: the next try sees what it did.
             StoreError::Conflict | StoreError::Overtaken | StoreError::Unavailable { .. } => {
-                task_error(UNAVAILABLE, "The records cannot be reached.", &error)
+                task_error(ErrorName::Unavailable, "The records cannot be reached.", &error)
             }
         }
     }
@@ -85,7 +82,7 @@ impl From<TransitionError> for TaskError {
         match error {
             TransitionError::Store(error) => error.into(),
             TransitionError::Illegal(error) => {
-                task_error("Bouncer.IllegalState", "The request is in another state by now.", &error)
+                task_error(ErrorName::IllegalState, "The request is in another state by now.", &error)
             }
         }
     }
@@ -95,22 +92,22 @@ impl From<ObjectError> for TaskError {
     fn from(error: ObjectError) -> Self {
         match &error {
             ObjectError::Expired { bucket } => {
-                task_error(UNAVAILABLE, &format!("The credentials for the bucket '{bucket}' have expired."), &error)
+                task_error(ErrorName::Unavailable, &format!("The credentials for the bucket '{bucket}' have expired."), &error)
             }
-            _ if error.is_transient() => task_error(UNAVAILABLE, "The object storage cannot be reached.", &error),
-            _ => task_error("Bouncer.Storage", "A document in the staging bucket cannot be used.", &error),
+            _ if error.is_transient() => task_error(ErrorName::Unavailable, "The object storage cannot be reached.", &error),
+            _ => task_error(ErrorName::Storage, "A document in the staging bucket cannot be used.", &error),
         }
     }
 }
 
 impl From<EngineError> for TaskError {
     fn from(error: EngineError) -> Self {
-        task_error(UNAVAILABLE, "The workflow engine cannot be reached.", &error)
+        task_error(ErrorName::Unavailable, "The workflow engine cannot be reached.", &error)
     }
 }
 
 impl From<serde_json::Error> for TaskError {
     fn from(error: serde_json::Error) -> Self {
-        task_error("Bouncer.Unreadable", "A record cannot be read.", &error)
+        task_error(ErrorName::Unreadable, "A record cannot be read.", &error)
     }
 }

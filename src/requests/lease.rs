@@ -1,14 +1,11 @@
 //! Holding a project while it is deployed. A lease whose owner's execution has ended is taken over, never just dropped.
 
 use super::app::App;
-use super::engine::TaskError;
+use super::engine::{ErrorName, TaskError};
 use super::execution;
 use crate::domain::ids::{ProjectId, RequestId};
 use crate::storage::StoreError;
 use crate::storage::coordination::Lane;
-
-/// The error name of a project that another deploy holds; the state machines try again for a while.
-pub(crate) const BUSY: &str = "Bouncer.ProjectBusy";
 
 /// Takes or renews a lease for some seconds.
 pub(crate) async fn hold(
@@ -32,7 +29,7 @@ async fn take_over(
     owner: &RequestId,
     seconds: u64,
 ) -> Result<(), TaskError> {
-    let busy = || TaskError { name: BUSY, cause: format!("Another deploy of {project} is running.") };
+    let busy = || TaskError { name: ErrorName::ProjectBusy, cause: format!("Another deploy of {project} is running.") };
     let Some(lease) = app.store.lease(project, lane).await? else { return Err(busy()) };
     if is_alive(app, &lease.lock_id).await? {
         return Err(busy());

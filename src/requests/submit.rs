@@ -1,54 +1,180 @@
-//! Asking for a human's decision: the request is stored with its audit event and counted against its caller's limits, all
-//! in one write.
+//! The one door: every request that leads to work comes in here. Policy decides whether it runs, is asked about, or is
+//! refused; the request, its audit event and its caller's quota are stored in one transaction; then approvers are asked and
+//! the execution is started.
 
 use super::app::App;
+use super::execution::ensure_started;
+use super::prompts::deliver;
+use super::quota::admitted;
 use crate::domain::audit::Actor;
+use crate::domain::backend::commit::CommitSha;
 use crate::domain::caller::Caller;
 use crate::domain::error::{ErrorCode, UserError};
-use crate::domain::ids::RequestId;
-use crate::domain::quota::{CallerQuota, QuotaExceeded, QuotaLimits};
-use crate::domain::request::{Request, Status};
+use crate::domain::ids::{ProjectId, RequestId};
+use crate::domain::request::{Event, Request, Status};
 use crate::domain::time::Time;
+use crate::policy::rules::{Ruling, Subject, evaluate};
 use crate::storage::StoreError;
-use crate::storage::requests::{QuotaUpdate, TransitionError};
+use crate::storage::requests::TransitionError;
 use serde_json::json;
 use std::time::Duration;
 
-/// How often a caller's row is tried for, against other calls of the same caller.
+/// How often a request is tried to be stored, against other calls of the same caller or for the same work.
 const ATTEMPTS: u64 = 20;
 
-/// Stores a request that waits for a decision: a new one, or the one under which its files were uploaded.
-pub(crate) async fn ask(
+/// What is submitted.
+pub struct Submission {
+    /// The request, with its plan. Policy sets its status.
+    pub request: Request,
+    /// What policy looks at.
+    pub subject: Subject,
+    /// The stored request under which the files were uploaded, if there is one.
+    pub ready: Option<Request>,
+    /// The commit it is about: one request of a project and commit waits at a time.
+    pub commit: Option<CommitSha>,
+}
+
+/// What came of a submission.
+pub enum Submitted {
+    /// The request was stored, or had been by an earlier try of the same call.
+    Stored(Request),
+    /// Another request for the same commit waits already; this one was not stored.
+    Waiting(Request),
+}
+
+/// Submits a request. When it returns, approvers were asked or the work was started.
+///
+/// # Errors
+/// Refuses over quota, when no approver could be asked, and when the workflow engine cannot be reached; the request is
+/// withdrawn in the last two cases.
+pub async fn submit(app: &App, caller: &Caller, submission: Submission) -> Result<Submitted, UserError> {
+    let Submission { mut request, subject, ready, commit } = submission;
+    match evaluate(&subject) {
+        Ruling::Ask => request.status = Status::PendingApproval,
+        Ruling::Run(rule) => {
+            request.status = Status::Approved;
+            request.allowed_by = Some(rule);
+        }
+    }
+    let request = match store(app, caller, &request, ready.as_ref(), commit.as_ref()).await? {
+        Submitted::Stored(request) => request,
+        waiting @ Submitted::Waiting(_) => return Ok(waiting),
+    };
+    if request.status == Status::PendingApproval && deliver(app, &request.request_id).await.is_err() {
+        let error = UserError::new(
+            ErrorCode::NotificationFailed,
+            "No approver could be asked on any channel, so the request was withdrawn.",
+            "Try again in a moment; if the problem persists, have the operator check the server's log.",
+        );
+        return Err(withdraw(app, &request, error).await);
+    }
+    // An approver may press before the execution is there; the press starts it then.
+    if let Err(error) = ensure_started(app, &request).await {
+        return Err(withdraw(app, &request, error).await);
+    }
+    tracing::info!(
+        request_id = %request.request_id,
+        project = request.project.as_ref().map(tracing::field::display),
+        phase = "submit",
+        action = request.action.as_str(),
+        status = request.status.as_str(),
+        "request submitted"
+    );
+    Ok(Submitted::Stored(request))
+}
+
+/// Stores a request that hands out upload addresses and needs no decision yet.
+///
+/// # Errors
+/// Fails when it cannot be stored.
+pub async fn open(app: &App, caller: &Caller, request: &Request) -> Result<(), UserError> {
+    Ok(app.store.create_request(request, Actor::from(caller), None).await?)
+}
+
+/// Finds the request for a project's commit that still waits.
+///
+/// # Errors
+/// Fails when the records cannot be read.
+pub async fn waiting_for(app: &App, project: &ProjectId, commit: &CommitSha) -> Result<Option<Request>, UserError> {
+    let claimed = app.store.commit_claim(project, commit).await?;
+    still_waits(app, claimed.as_ref()).await
+}
+
+async fn still_waits(app: &App, id: Option<&RequestId>) -> Result<Option<Request>, UserError> {
+    let Some(id) = id else { return Ok(None) };
+    let request = app.store.request(id).await?;
+    Ok(request.filter(|request| request.status_at(Time::now()) == Status::PendingApproval))
+}
+
+async fn store(
     app: &App,
     caller: &Caller,
     request: &Request,
     ready: Option<&Request>,
-) -> Result<Request, UserError> {
+    commit: Option<&CommitSha>,
+) -> Result<Submitted, UserError> {
     for attempt in 1..=ATTEMPTS {
-        let asks = admitted(app, caller, request).await?;
-        let by = Actor::from(caller);
-        let stored = match ready {
-            None => app.store.create_request(request, by, asks.as_ref()).await.map(|()| request.clone()),
-            Some(ready) => match app.store.submit(ready, request, by, asks.as_ref()).await {
-                Err(TransitionError::Illegal(_)) => Err(StoreError::Conflict),
-                Err(TransitionError::Store(error)) => Err(error),
-                Ok(stored) => Ok(stored),
+        let stored = match (ready, commit.zip(request.project.as_ref())) {
+            (Some(ready), _) => store_ready(app, caller, request, ready).await?,
+            (None, Some((commit, project))) => match claim(app, caller, request, (project, commit)).await? {
+                Ok(Submitted::Waiting(waiting)) => return Ok(Submitted::Waiting(waiting)),
+                Ok(Submitted::Stored(request)) => Ok(request),
+                Err(StoreError::Conflict) => Err(StoreError::Overtaken),
+                Err(error) => Err(error),
             },
+            (None, None) => store_new(app, caller, request).await?,
         };
         match stored {
-            Ok(stored) => return Ok(stored),
-            Err(StoreError::Conflict) => return as_stored(app, request, ready).await,
+            Ok(stored) => return Ok(Submitted::Stored(stored)),
+            Err(StoreError::Conflict) => return as_stored(app, request, ready).await.map(Submitted::Stored),
             Err(StoreError::Overtaken) => {
                 tokio::time::sleep(Duration::from_millis(rand::random_range(1..=5 * attempt))).await;
             }
             Err(error) => return Err(error.into()),
         }
     }
-    Err(StoreError::Conflict.into())
+    Err(UserError::new(
+        ErrorCode::Conflict,
+        "Too many concurrent requests of this key or for this commit.",
+        "Try again in a moment.",
+    ))
 }
 
-/// What is there already: a write whose answer was lost is sent again and then meets itself, and of two confirmations
-/// the first one counts and both get its answer.
+type Stored<T> = Result<Result<T, StoreError>, UserError>;
+
+async fn store_new(app: &App, caller: &Caller, request: &Request) -> Stored<Request> {
+    let quota = admitted(app, caller, request).await?;
+    let stored = app.store.create_request(request, Actor::from(caller), quota.as_ref()).await;
+    Ok(stored.map(|()| request.clone()))
+}
+
+async fn store_ready(app: &App, caller: &Caller, request: &Request, ready: &Request) -> Stored<Request> {
+    let quota = admitted(app, caller, request).await?;
+    Ok(match app.store.submit(ready, request, Actor::from(caller), quota.as_ref()).await {
+        Err(TransitionError::Illegal(_)) => Err(StoreError::Conflict),
+        Err(TransitionError::Store(error)) => Err(error),
+        Ok(stored) => Ok(stored),
+    })
+}
+
+/// Of many requests for one commit at one instant one is stored.
+async fn claim(app: &App, caller: &Caller, request: &Request, work: (&ProjectId, &CommitSha)) -> Stored<Submitted> {
+    let before = app.store.commit_claim(work.0, work.1).await?;
+    if before.as_ref() == Some(&request.request_id) {
+        // The write whose answer was lost.
+        return Ok(Ok(Submitted::Stored(request.clone())));
+    }
+    if let Some(waiting) = still_waits(app, before.as_ref()).await? {
+        return Ok(Ok(Submitted::Waiting(waiting)));
+    }
+    let quota = admitted(app, caller, request).await?;
+    let by = Actor::from(caller);
+    let stored = app.store.create_request_for(request, work, before.as_ref(), by, quota.as_ref()).await;
+    Ok(stored.map(|()| Submitted::Stored(request.clone())))
+}
+
+/// Returns what is there already: a write whose answer was lost is sent again and then meets itself, and of two
+/// confirmations the first one counts and both get its answer.
 async fn as_stored(app: &App, request: &Request, ready: Option<&Request>) -> Result<Request, UserError> {
     let stored = app.store.request(&request.request_id).await?;
     match stored {
@@ -57,56 +183,18 @@ async fn as_stored(app: &App, request: &Request, ready: Option<&Request>) -> Res
     }
 }
 
-/// What the caller has asked, with this request; nothing when it is not counted.
-pub(crate) async fn admitted(app: &App, caller: &Caller, request: &Request) -> Result<Option<QuotaUpdate>, UserError> {
-    let limits = app.settings.asking;
-    if limits.are_off() || request.status != Status::PendingApproval {
-        return Ok(None);
-    }
-    let before = app.store.caller_quota(&caller.id).await?;
-    let mut asks = before.clone().unwrap_or_else(|| CallerQuota::none(&caller.id));
-    let with = |asks: &CallerQuota| asks.with(&request.request_id, request.created_at, request.expires_at, limits);
-    let mut after = with(&asks);
-    if let Err(QuotaExceeded::PendingExceeded(waiting)) = &after {
-        // Some may have been decided since.
-        let over = over(app, waiting).await?;
-        asks.end(&over);
-        after = with(&asks);
-    }
-    match after {
-        Ok(after) => Ok(Some(QuotaUpdate { before, after })),
-        Err(exceeded) => {
-            tracing::warn!(caller = %caller.id, ?exceeded, "a caller asks too much");
-            Err(refusal(limits, &exceeded))
+/// Withdraws a request whose caller is told that it failed. If that cannot be stored either, the caller learns its id.
+async fn withdraw(app: &App, request: &Request, error: UserError) -> UserError {
+    let event = if request.status == Status::Approved { Event::Cancel } else { Event::Withdraw };
+    let withdrawn = app.store.transition(request, event, Actor::bouncer(), |row| row.finished_at = Some(Time::now()));
+    match withdrawn.await {
+        Ok(withdrawn) => {
+            super::prompts::refresh(app, &withdrawn).await;
+            error
         }
-    }
-}
-
-async fn over(app: &App, waiting: &[RequestId]) -> Result<Vec<RequestId>, UserError> {
-    let now = Time::now();
-    let mut over = Vec::new();
-    for id in waiting {
-        let request = app.store.request(id).await?;
-        if request.is_none_or(|request| request.status_at(now) != Status::PendingApproval) {
-            over.push(id.clone());
+        Err(failure) => {
+            tracing::error!(request_id = %request.request_id, %failure, "a request that could not be started could not be withdrawn either");
+            error.with("request_id", json!(request.request_id))
         }
-    }
-    Ok(over)
-}
-
-fn refusal(limits: QuotaLimits, exceeded: &QuotaExceeded) -> UserError {
-    match exceeded {
-        QuotaExceeded::RateExceeded { retry_after } => UserError::new(
-            ErrorCode::RateLimited,
-            format!("You asked for {} decisions within a minute, which is the limit.", limits.per_minute),
-            format!("Ask again in {retry_after} seconds."),
-        )
-        .with("retry_after", json!(retry_after)),
-        QuotaExceeded::PendingExceeded(waiting) => UserError::new(
-            ErrorCode::PendingLimitExceeded,
-            format!("{} of your requests wait for a decision, which is the limit.", waiting.len()),
-            "Wait until some are decided, or withdraw one with bouncer_deploy_cancel.",
-        )
-        .with("pending", json!(waiting.iter().take(20).collect::<Vec<_>>())),
     }
 }

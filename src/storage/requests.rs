@@ -4,9 +4,8 @@ use super::audit::Unwritten;
 use super::items::{Condition, difference, text};
 use super::{Store, StoreError, Table};
 use crate::domain::audit::{Actor, Entry, EventKind};
-use crate::domain::backend::run::BackendRun;
+use crate::domain::document::{Document, Sealed};
 use crate::domain::ids::{KeyId, RequestId};
-use crate::domain::progress::Progress;
 use crate::domain::prompt::Delivery;
 use crate::domain::quota::CallerQuota;
 use crate::domain::request::{Cancellation, Event, IllegalTransition, Request, Status};
@@ -140,39 +139,58 @@ impl Store {
         self.write_recorded(&parts, Entry::new(event.into(), by, after)).await.map_err(told_apart)
     }
 
-    /// Writes how far a running request is; a conflict means that it no longer runs.
-    pub async fn set_progress(&self, id: &RequestId, progress: &Progress) -> Result<(), StoreError> {
-        let value = self.attribute(progress)?;
-        let running =
-            Condition::new("#s = :running").name("#s", "status").value(":running", text(Status::Running.as_str()));
-        self.set(Table::Requests, (KEY, id.as_str()), &[(&"progress".to_owned(), Some(&value))], running).await
+    /// Writes how far a running request is. A conflict means that it no longer runs.
+    pub async fn set_progress<P: Document>(&self, id: &RequestId, progress: &P) -> Result<(), StoreError> {
+        self.set_document(id, "progress", progress, while_running()).await
     }
 
-    /// Writes what a running deploy has done, over the form it was derived from; a conflict means that it no longer runs
-    /// or is to be stopped, or that another attempt of the same task was first.
-    pub async fn set_run(&self, id: &RequestId, after: &BackendRun) -> Result<(), StoreError> {
-        let value = self.attribute(after)?;
-        let before = AttributeValue::N(after.revision.saturating_sub(1).to_string());
-        let mine = Condition::new("#s = :running AND #run.#revision = :before AND attribute_not_exists(cancellation)")
-            .name("#s", "status")
-            .name("#run", "run")
-            .name("#revision", "revision")
-            .value(":running", text(Status::Running.as_str()))
-            .value(":before", before);
-        self.set(Table::Requests, (KEY, id.as_str()), &[(&"run".to_owned(), Some(&value))], mine).await
+    /// Writes what a running request's tasks have done. A conflict means that it no longer runs.
+    pub async fn set_checkpoint<C: Document>(&self, id: &RequestId, checkpoint: &C) -> Result<(), StoreError> {
+        self.set_document(id, "checkpoint", checkpoint, while_running()).await
     }
 
-    /// Stores the wish to stop a deploy before anything is stopped; the first one counts. A conflict means that there
-    /// is one, that the deploy does not run, or that its stack is being created, which nothing can stop.
+    /// Writes what a running request's tasks have done, over the revision before. A conflict means that it no longer runs
+    /// or is to be stopped, or that another attempt of the same task was first. The document holds `revision`, a number
+    /// that counts its writes.
+    pub async fn advance_checkpoint<C: Document>(
+        &self,
+        id: &RequestId,
+        checkpoint: &C,
+        revision: u64,
+    ) -> Result<(), StoreError> {
+        let before = AttributeValue::N(revision.saturating_sub(1).to_string());
+        let mine =
+            Condition::new("#s = :running AND #checkpoint.#revision = :before AND attribute_not_exists(cancellation)")
+                .name("#s", "status")
+                .name("#checkpoint", "checkpoint")
+                .name("#revision", "revision")
+                .value(":running", text(Status::Running.as_str()))
+                .value(":before", before);
+        self.set_document(id, "checkpoint", checkpoint, mine).await
+    }
+
+    async fn set_document<D: Document>(
+        &self,
+        id: &RequestId,
+        attribute: &str,
+        document: &D,
+        condition: Condition,
+    ) -> Result<(), StoreError> {
+        let unwritable = |error: serde_json::Error| StoreError::unreadable(&self.table(Table::Requests), error);
+        let value = self.attribute(&Sealed::of(document).map_err(unwritable)?)?;
+        self.set(Table::Requests, (KEY, id.as_str()), &[(&attribute.to_owned(), Some(&value))], condition).await
+    }
+
+    /// Stores that somebody wants a request stopped, before anything is stopped; the first one counts. A conflict means
+    /// that there is one, that the request does not run, or that its checkpoint says `cannot_stop`.
     pub async fn set_cancellation(&self, id: &RequestId, wish: &Cancellation) -> Result<(), StoreError> {
         let value = self.attribute(wish)?;
         let open = "#s IN (:approved, :running) AND attribute_not_exists(cancellation) \
-                    AND (attribute_not_exists(#run.executed_at) OR #run.change_set.#kind = :update)";
+                    AND attribute_not_exists(#checkpoint.#cannot_stop)";
         let open = Condition::new(open)
             .name("#s", "status")
-            .name("#run", "run")
-            .name("#kind", "kind")
-            .value(":update", text("UPDATE"))
+            .name("#checkpoint", "checkpoint")
+            .name("#cannot_stop", "cannot_stop")
             .value(":approved", text(Status::Approved.as_str()))
             .value(":running", text(Status::Running.as_str()));
         self.set(Table::Requests, (KEY, id.as_str()), &[(&"cancellation".to_owned(), Some(&value))], open).await
@@ -194,21 +212,22 @@ impl Store {
         self.set(Table::Requests, (KEY, id.as_str()), &[(&"reminded_at".to_owned(), Some(&value))], first).await
     }
 
-    /// Notes that visitors may get something of a running deploy from now on; a conflict means that it no longer runs.
-    pub async fn set_visible(&self, id: &RequestId) -> Result<(), StoreError> {
-        self.note(id, "visible").await
-    }
-
-    /// Notes that a running deploy puts back files of the current release; a conflict means that it no longer runs.
-    pub async fn set_repairs(&self, id: &RequestId) -> Result<(), StoreError> {
-        self.note(id, "repairs").await
-    }
-
-    async fn note(&self, id: &RequestId, attribute: &str) -> Result<(), StoreError> {
-        let running =
-            Condition::new("#s = :running").name("#s", "status").value(":running", text(Status::Running.as_str()));
-        let noted = AttributeValue::Bool(true);
-        self.set(Table::Requests, (KEY, id.as_str()), &[(&attribute.to_owned(), Some(&noted))], running).await
+    /// Sets a mark of a running request, which is never cleared. A conflict means that it no longer runs.
+    pub async fn set_mark(&self, id: &RequestId, mark: &str) -> Result<(), StoreError> {
+        let name = self.table(Table::Requests);
+        self.client
+            .update_item()
+            .table_name(&name)
+            .key(KEY, text(id.as_str()))
+            .update_expression("ADD marks :mark")
+            .condition_expression("#s = :running")
+            .expression_attribute_names("#s", "status")
+            .expression_attribute_values(":mark", AttributeValue::Ss(vec![mark.to_owned()]))
+            .expression_attribute_values(":running", text(Status::Running.as_str()))
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|error| StoreError::from_sdk(&name, error))
     }
 
     /// Lets one more key look at a request: one that asked for the same. A conflict means that too many did.
@@ -228,14 +247,6 @@ impl Store {
             .await
             .map(|_| ())
             .map_err(|error| StoreError::from_sdk(&name, error))
-    }
-
-    /// Writes the report of a running request before it ends; a conflict means that it no longer runs.
-    pub async fn set_result(&self, id: &RequestId, result: &serde_json::Value) -> Result<(), StoreError> {
-        let value = self.attribute(result)?;
-        let running =
-            Condition::new("#s = :running").name("#s", "status").value(":running", text(Status::Running.as_str()));
-        self.set(Table::Requests, (KEY, id.as_str()), &[(&"result".to_owned(), Some(&value))], running).await
     }
 
     /// Keeps the token of the task that waits for the decision. A later token replaces an earlier one: the engine
@@ -276,4 +287,8 @@ impl Store {
         serde_dynamo::to_attribute_value(value)
             .map_err(|error| StoreError::unreadable(&self.table(Table::Requests), error))
     }
+}
+
+fn while_running() -> Condition {
+    Condition::new("#s = :running").name("#s", "status").value(":running", text(Status::Running.as_str()))
 }

@@ -3,9 +3,11 @@
 
 mod cursors;
 mod marks;
+pub mod phrases;
 
 use super::failure::{StackEvent, only_follows, readable};
-use crate::domain::activity::{Activity, Extent, Hint};
+use crate::domain::hint::{Extent, Hint};
+pub use crate::domain::progress::ResourceLine;
 use cursors::{Cursors, Position};
 use marks::{Marks, State};
 use schemars::JsonSchema;
@@ -47,23 +49,6 @@ pub enum StackOutcome {
     Failed,
     /// It failed, and so did the way back.
     RollbackFailed,
-}
-
-/// A resource that is worked on, or that failed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct ResourceLine {
-    /// The name in the template.
-    pub resource: String,
-    /// Such as `AWS::S3::Bucket`.
-    #[serde(rename = "type")]
-    pub resource_type: String,
-    /// The stack it belongs to.
-    pub stack: String,
-    /// CloudFormation's status.
-    pub status: String,
-    /// CloudFormation's words, shortened.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub reason: String,
 }
 
 /// The counts of one operation on one stack and the stacks nested in it.
@@ -162,15 +147,15 @@ impl StackProgress {
     pub fn hint(&self) -> Hint {
         let counts = Extent::Resources(self.done, self.total);
         match self.outcome() {
-            Some(StackOutcome::Succeeded) => Activity::ChangedStack(self.action).at(counts),
-            Some(StackOutcome::RolledBack) => Activity::RolledBack.into(),
-            Some(StackOutcome::Failed) => Activity::FailedStack(self.action).into(),
-            Some(StackOutcome::RollbackFailed) => Activity::RollbackFailed.into(),
-            None if self.rolling_back => Activity::RollingBack.at(counts),
+            Some(StackOutcome::Succeeded) => Hint::new(phrases::changed(self.action), counts),
+            Some(StackOutcome::RolledBack) => phrases::ROLLED_BACK.into(),
+            Some(StackOutcome::Failed) => phrases::failed(self.action).into(),
+            Some(StackOutcome::RollbackFailed) => phrases::ROLLBACK_FAILED.into(),
+            None if self.rolling_back => Hint::new(phrases::ROLLING_BACK, counts),
             None if self.status.as_deref().is_some_and(|status| status.contains("CLEANUP")) => {
-                Activity::CleaningUp.at(counts)
+                Hint::new(phrases::CLEANING_UP, counts)
             }
-            None => Activity::ChangingStack(self.action).at(counts),
+            None => Hint::new(phrases::changing(self.action), counts),
         }
     }
 

@@ -6,7 +6,8 @@ use crate::domain::ids::RequestId;
 use crate::domain::request::Request;
 use crate::domain::time::Time;
 use crate::requests::app::App;
-use crate::requests::status::{RequestStatus, find_deploy, status_of};
+use crate::requests::find::find_deploy;
+use crate::requests::status::{RequestStatus, status_of};
 use crate::storage::summary::RequestSummary;
 
 /// A deploy, and what it asks.
@@ -21,12 +22,12 @@ pub struct DeployPage {
 
 impl DeployPage {
     /// Of what [`deploy_and_question`] read.
-    pub fn of(requests: &[Request], now: Time) -> Option<Self> {
+    pub fn of(app: &App, requests: &[Request], now: Time) -> Option<Self> {
         let (deploy, question) = (requests.first()?, requests.get(1));
         Some(Self {
             request_id: deploy.request_id.clone(),
-            deploy: status_of(deploy.clone(), now),
-            question: question.map(|question| status_of(question.clone(), now)),
+            deploy: status_of(app, deploy.clone(), now),
+            question: question.map(|question| status_of(app, question.clone(), now)),
         })
     }
 }
@@ -36,7 +37,7 @@ pub async fn deploy(app: &App, caller: &Caller, id: &str) -> Result<DeployPage, 
     let deploy = find_deploy(app, caller, id).await?;
     let question = question_of(app, &deploy).await?;
     let requests: Vec<Request> = [deploy].into_iter().chain(question).collect();
-    DeployPage::of(&requests, Time::now()).ok_or_else(UserError::system)
+    DeployPage::of(app, &requests, Time::now()).ok_or_else(UserError::system)
 }
 
 /// The rows of a deploy and of its question, as far as telling where they stand takes.
@@ -47,7 +48,6 @@ pub async fn deploy_and_question(app: &App, id: &RequestId) -> Result<Vec<Reques
 }
 
 async fn question_of(app: &App, deploy: &Request) -> Result<Option<Request>, UserError> {
-    let asked = deploy.run.as_ref().and_then(|run| run.infrastructure_request.as_ref());
-    let Some(id) = asked else { return Ok(None) };
-    Ok(app.store.request_summary(id).await?.map(RequestSummary::into_request))
+    let Some(id) = app.kinds.of(deploy)?.question(deploy) else { return Ok(None) };
+    Ok(app.store.request_summary(&id).await?.map(RequestSummary::into_request))
 }

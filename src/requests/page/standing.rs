@@ -4,15 +4,14 @@ use crate::domain::approver::Approver;
 use crate::domain::caller::Caller;
 use crate::domain::digest::Sha256;
 use crate::domain::error::UserError;
+use crate::domain::phrase::Phrase;
 use crate::domain::prompt::Stage;
 use crate::domain::request::{Request, Status, Verdict};
-use crate::domain::review::Review;
-use crate::domain::site::removal::MassDelete;
 use crate::domain::time::Time;
-use crate::policy::decision::{Context, objection};
+use crate::policy::decision::{Context, Press, objection};
 use crate::requests::app::App;
-use crate::requests::approval::find;
 use crate::requests::decide::{context, refusal};
+use crate::requests::find::find;
 use crate::requests::prompts::stage;
 use crate::requests::status::{RequestStatus, status_of};
 
@@ -27,7 +26,7 @@ pub struct Standing {
     /// Why another one that is offered would not, as whoever presses it all the same is told.
     pub why_not: Option<UserError>,
     /// What must be confirmed before a yes, a sentence each.
-    pub risks: Vec<String>,
+    pub risks: Vec<Phrase>,
     /// What an approval is bound to.
     pub plan_hash: Option<Sha256>,
 }
@@ -36,7 +35,7 @@ pub struct Standing {
 pub async fn standing_of(app: &App, caller: &Caller, id: &str) -> Result<Standing, UserError> {
     let request = find(app, caller, id).await?;
     let context = context_of(app, &request).await?;
-    Ok(standing(request, &context, caller, Time::now()))
+    Ok(standing(app, request, &context, caller, Time::now()))
 }
 
 /// What a decision about a request depends on beside the request itself; nothing where there is none to take.
@@ -48,15 +47,15 @@ pub async fn context_of(app: &App, request: &Request) -> Result<Context, UserErr
 }
 
 /// Where a request stands for a caller who may see it.
-pub fn standing(request: Request, context: &Context, caller: &Caller, now: Time) -> Standing {
+pub fn standing(app: &App, request: Request, context: &Context, caller: &Caller, now: Time) -> Standing {
     let (may, why_not) = decisions(&request, context, caller, now);
     Standing {
-        stage: stage(&request, now),
+        stage: stage(app, &request, now),
         may,
         why_not,
-        risks: risks(&request),
+        risks: app.kinds.named(&request.action).map(|kind| kind.risks(&request)).unwrap_or_default(),
         plan_hash: request.plan_hash,
-        status: status_of(request, now),
+        status: status_of(app, request, now),
     }
 }
 
@@ -65,19 +64,10 @@ fn decisions(request: &Request, context: &Context, caller: &Caller, now: Time) -
     let approver = Approver::from(caller);
     let (mut may, mut why_not) = (vec![], None);
     for verdict in request.offered.iter().copied() {
-        match objection(&approver, request, context, verdict, now) {
+        match objection(&approver, request, context, Press::informed(verdict), now) {
             None => may.push(verdict),
             Some(why) => why_not = why_not.or_else(|| Some(refusal(why, request, now))),
         }
     }
     (may, why_not)
-}
-
-/// What must be confirmed before a yes, a sentence each.
-pub fn risks(request: &Request) -> Vec<String> {
-    let mut risks = request.review.as_ref().map(Review::risks).unwrap_or_default();
-    if request.frontend_plan().is_some_and(|plan| plan.mass_delete) {
-        risks.push(MassDelete::WARNING.to_owned());
-    }
-    risks
 }

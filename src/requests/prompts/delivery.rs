@@ -1,13 +1,16 @@
 //! Approvers are asked where the channels reach them, what they were sent follows the request, and they are reminded
 //! once. A channel decides nothing: when it is out of order, deploys go on and other ways to decide remain.
 
-use super::{prompt_knowing, prompt_of, stage};
+use super::{prompt_of, prompt_with, stage};
 use crate::domain::ids::RequestId;
-use crate::domain::prompt::{Delivery, Prompt, SiteContent};
+use crate::domain::card::Card;
+use crate::domain::error::UserError;
+use crate::domain::prompt::{Delivery, Prompt};
 use crate::domain::request::{Request, Status};
 use crate::domain::time::Time;
 use crate::requests::app::App;
 use crate::requests::engine::TaskError;
+use crate::requests::kind::CardView;
 use crate::storage::StoreError;
 use futures::future::join_all;
 use std::collections::HashMap;
@@ -44,13 +47,13 @@ type PromptLock = Arc<tokio::sync::Mutex<PromptState>>;
 struct PromptState {
     /// Progress is not shown again before.
     next: Instant,
-    /// Of a site: what would change, which is read from its lists of files once.
-    site: Option<SiteContent>,
+    /// The card, which is made once: what a request would do does not change.
+    card: Option<Card>,
 }
 
 impl PromptState {
     fn nothing() -> Self {
-        Self { next: Instant::now(), site: None }
+        Self { next: Instant::now(), card: None }
     }
 }
 
@@ -74,7 +77,7 @@ pub(crate) async fn deliver(app: &App, id: &RequestId) -> Result<(), Unreached> 
     let mut shown = turn.lock().await;
     match app.store.request(id).await {
         Ok(Some(request)) if request.status != Status::PendingApproval || !request.deliveries.is_empty() => Ok(()),
-        Ok(Some(request)) => deliver_now(app, &request, &mut shown.site).await,
+        Ok(Some(request)) => deliver_now(app, &request, &mut shown.card).await,
         Ok(None) => Err(Unreached),
         Err(error) => {
             tracing::error!(request_id = %id, %error, "a request cannot be read to ask for its decision");
@@ -83,9 +86,18 @@ pub(crate) async fn deliver(app: &App, id: &RequestId) -> Result<(), Unreached> 
     }
 }
 
-async fn deliver_now(app: &App, request: &Request, site: &mut Option<SiteContent>) -> Result<(), Unreached> {
+async fn prompt_once(app: &App, request: &Request, card: &mut Option<Card>) -> Result<Prompt, UserError> {
+    let made = match card.take() {
+        Some(made) => made,
+        None => app.kinds.of(request)?.card(app, request, CardView::PROMPT).await?,
+    };
+    *card = Some(made.clone());
+    prompt_with(app, request, made)
+}
+
+async fn deliver_now(app: &App, request: &Request, card: &mut Option<Card>) -> Result<(), Unreached> {
     let id = &request.request_id;
-    let prompt = prompt_knowing(app, request, site).await.map_err(|error| {
+    let prompt = prompt_once(app, request, card).await.map_err(|error| {
         tracing::error!(request_id = %id, %error, "a prompt cannot be made");
         Unreached
     })?;
@@ -114,7 +126,7 @@ async fn deliver_now(app: &App, request: &Request, site: &mut Option<SiteContent
     if let Ok(Some(now)) = app.store.request(id).await
         && now.status != Status::PendingApproval
     {
-        let _ = timeout(CHANGE_PATIENCE, show(app, id, site)).await;
+        let _ = timeout(CHANGE_PATIENCE, show(app, id, card)).await;
     }
     Ok(())
 }
@@ -151,13 +163,13 @@ pub(crate) async fn refresh_progress(app: &App, request: &Request) {
 async fn change(app: &App, id: &RequestId, shown: &mut PromptState) {
     // For the case that this is given up half-way.
     shown.next = Instant::now() + PAUSE_AFTER_FAILURE;
-    if timeout(LAST_CHANGE_PATIENCE, show(app, id, &mut shown.site)).await == Ok(true) {
+    if timeout(LAST_CHANGE_PATIENCE, show(app, id, &mut shown.card)).await == Ok(true) {
         shown.next = Instant::now() + PROGRESS_PAUSE;
     }
 }
 
 /// Shows how the request stands until it stands so still; tells whether every prompt shows it.
-async fn show(app: &App, id: &RequestId, site: &mut Option<SiteContent>) -> bool {
+async fn show(app: &App, id: &RequestId, card: &mut Option<Card>) -> bool {
     let mut shown = None;
     let mut everywhere = true;
     for _ in 0..CHANGES_IN_A_ROW {
@@ -172,11 +184,11 @@ async fn show(app: &App, id: &RequestId, site: &mut Option<SiteContent>) -> bool
         if request.deliveries.is_empty() {
             return true;
         }
-        let stage = stage(&request, Time::now());
+        let stage = stage(app, &request, Time::now());
         if shown.as_ref() == Some(&stage) {
             break;
         }
-        let prompt = match prompt_knowing(app, &request, site).await {
+        let prompt = match prompt_once(app, &request, card).await {
             Ok(prompt) => prompt,
             Err(error) => {
                 tracing::warn!(request_id = %id, %error, "a prompt cannot be made");
@@ -222,7 +234,7 @@ pub(crate) async fn remind(app: &App, request: &Request) -> Result<(), TaskError
         Err(StoreError::Conflict) => return Ok(()),
         Err(error) => return Err(error.into()),
     }
-    let prompt = prompt_of(app, request).await?;
+    let prompt = prompt_of(app, request, CardView::PROMPT).await.map_err(|error| TaskError::unavailable(error.message))?;
     let reminded = request.deliveries.iter().map(|delivery| async {
         let Some(channel) = app.channels.iter().find(|channel| channel.name() == delivery.channel) else { return };
         match timeout(DELIVERY_PATIENCE, channel.remind(delivery, &prompt)).await {

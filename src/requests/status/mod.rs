@@ -4,20 +4,17 @@ mod deploy;
 mod details;
 mod health;
 mod history;
-
 mod past;
 mod pending;
 mod request;
 
-pub use crate::requests::single_flight::SingleFlight;
-pub(crate) use deploy::find_deploy;
-pub use deploy::{BackendView, DeployState, DeployView, WhichDeploy, deploy_status};
-pub use details::{CallerView, FileChange, RequestDetails, TargetView, show};
+pub use deploy::{DeployState, DeployView, WhichDeploy, deploy_status};
+pub use details::{CallerView, RequestDetails, ShowRequest, show};
 pub use health::{Check, Health, health};
 pub use history::{DeployHistory, DeployItem, WhichHistory, history};
 pub use past::{PastRequest, PastRequests, RequestHistory, Stats, WhichStats, count, handled, past, stats};
 pub use pending::{ListPending, PendingItem, PendingList, list_pending, waiting};
-pub use request::{ProgressView, RequestStatus, StepName, WhichRequest, status};
+pub use request::{RequestStatus, WhichRequest, status};
 pub(crate) use request::{hint, status_of};
 
 use crate::domain::error::UserError;

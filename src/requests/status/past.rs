@@ -6,7 +6,8 @@ use crate::admin::projects::parse_id;
 use crate::domain::caller::{Caller, Role};
 use crate::domain::error::UserError;
 use crate::domain::ids::{KeyId, ProjectId, RequestId};
-use crate::domain::request::{Action, Request, Status};
+use crate::domain::kind::KindName;
+use crate::domain::request::{Request, Status};
 use crate::domain::time::Time;
 use crate::requests::app::App;
 use schemars::JsonSchema;
@@ -29,7 +30,7 @@ struct Wanted {
     project: Option<ProjectId>,
     /// None: any.
     statuses: Vec<Status>,
-    action: Option<Action>,
+    action: Option<KindName>,
     caller: Option<KeyId>,
     since: Time,
     now: Time,
@@ -37,10 +38,9 @@ struct Wanted {
 
 impl Wanted {
     fn admits(&self, request: &Request) -> bool {
-        request.action != Action::Upload
-            && request.created_at >= self.since
+        request.created_at >= self.since
             && self.project.as_ref().is_none_or(|project| request.project.as_ref() == Some(project))
-            && self.action.is_none_or(|action| request.action == action)
+            && self.action.as_ref().is_none_or(|action| request.action == *action)
             && self.caller.as_ref().is_none_or(|caller| request.caller == *caller)
             && self.wants(request.status_at(self.now))
     }
@@ -79,7 +79,8 @@ async fn each(
         );
         until = edge;
         for request in fresh {
-            if wanted.admits(&request) && !look(request) {
+            let is_listed = app.kinds.named(&request.action).is_none_or(|kind| kind.is_listed());
+            if is_listed && wanted.admits(&request) && !look(request) {
                 return Ok(());
             }
         }
@@ -140,7 +141,7 @@ pub struct RequestHistory {
     /// Only requests that stand so.
     pub status: Option<Status>,
     /// Only requests for this.
-    pub action: Option<Action>,
+    pub action: Option<KindName>,
     /// Only requests of this key.
     pub caller: Option<String>,
     /// Only requests of the last so many hours: 1 to 2160 (all).
@@ -169,7 +170,7 @@ pub struct PastRequest {
     /// The request's id.
     pub request_id: RequestId,
     /// What was asked.
-    pub action: Action,
+    pub action: KindName,
     /// How it stands.
     pub status: Status,
     /// One line.
@@ -231,7 +232,7 @@ fn item(request: Request, now: Time) -> PastRequest {
         decided_by: request.decided_by(),
         decision_seconds: request.decision.as_ref().map(|decision| decision.at.seconds_since(request.created_at)),
         request_id: request.request_id,
-        action: request.action,
+        action: request.action.clone(),
         summary: request.summary,
         project: request.project,
         source: request.source,

@@ -3,7 +3,8 @@
 use super::{ROWS, checked_limit};
 use crate::domain::caller::Caller;
 use crate::domain::error::UserError;
-use crate::domain::request::{Action, Request, Status};
+use crate::domain::kind::KindName;
+use crate::domain::request::{Request, Status};
 use crate::domain::time::Time;
 use crate::requests::app::App;
 use schemars::JsonSchema;
@@ -34,7 +35,7 @@ pub struct PendingItem {
     /// The request's id.
     pub request_id: String,
     /// What is asked.
-    pub action: Action,
+    pub action: KindName,
     /// One line of at most 100 characters.
     pub summary: String,
     /// Who asks, in their own words.
@@ -60,7 +61,7 @@ pub async fn list_pending(app: &App, caller: &Caller, args: ListPending) -> Resu
         .filter(|request| args.source.is_none() || args.source == request.source)
         .take(limit)
         .map(|request| PendingItem {
-            action: request.action,
+            action: request.action.clone(),
             summary: request.summary.clone(),
             source: request.source.clone(),
             project: request.project.as_ref().map(ToString::to_string),

@@ -39,7 +39,7 @@ pub(super) struct ToolHelp {
 
 pub(super) fn help(app: &App, context: &Context, args: HelpArguments) -> Result<Help, UserError> {
     let role = context.caller.role;
-    let tools: Vec<ToolHelp> = super::catalog::tools()
+    let tools: Vec<ToolHelp> = super::catalog::tools(app.kinds)
         .into_iter()
         .filter(|tool| role >= tool.role)
         .filter(|tool| args.tool.as_deref().is_none_or(|name| name == tool.name))

@@ -2,42 +2,13 @@
 
 mod catalog;
 mod help;
-mod schema;
 
-use crate::domain::caller::{Caller, Role};
+use crate::domain::caller::Role;
 use crate::domain::error::UserError;
 use crate::requests::app::App;
-use futures::future::BoxFuture;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+pub use crate::requests::tool::{Context, Tool};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
-
-/// Who calls, and by which name they reached this server.
-#[derive(Debug, Clone)]
-pub struct Context {
-    /// From the key.
-    pub caller: Caller,
-    /// The host of the request, without a port: upload addresses must be good there.
-    pub host: Option<String>,
-}
-
-type Run = fn(Arc<App>, Context, Value) -> BoxFuture<'static, Result<Value, UserError>>;
-
-/// A tool: what clients are told about it, and what it does.
-pub struct Tool {
-    /// Its name, for every client.
-    pub name: &'static str,
-    /// What it does and when to use it, for an agent.
-    pub about: &'static str,
-    /// The least role that is offered it.
-    pub role: Role,
-    /// The JSON schema of its arguments.
-    pub input: Arc<Map<String, Value>>,
-    /// The JSON schema of its answer, which also admits the error shape.
-    pub output: Arc<Map<String, Value>>,
-    run: Run,
-}
 
 /// Every tool, by name.
 pub struct Tools {
@@ -57,7 +28,7 @@ pub enum CallError {
 impl Tools {
     /// The tools of an installation.
     pub fn new(app: Arc<App>) -> Self {
-        Self { app, tools: catalog::tools() }
+        Self { tools: catalog::tools(app.kinds), app }
     }
 
     /// The tools a role is offered.
@@ -128,22 +99,4 @@ fn unknown_arguments(tool: &Tool, arguments: &Map<String, Value>) -> Vec<String>
         .collect();
     unknown.sort();
     unknown
-}
-
-/// Reads a tool's arguments; a value of the wrong type is named.
-fn parse<T: DeserializeOwned>(arguments: Value) -> Result<T, UserError> {
-    serde_path_to_error::deserialize(arguments).map_err(|error| {
-        let path = error.path().to_string();
-        let name = path.split(['.', '[']).next().unwrap_or_default().to_owned();
-        let reason: String = error.inner().to_string().chars().take(200).collect();
-        UserError::invalid(
-            &name,
-            format!("The argument '{path}' is not understood: {reason}."),
-            "Correct its type and call again.",
-        )
-    })
-}
-
-fn answer(value: impl Serialize) -> Result<Value, UserError> {
-    Ok(serde_json::to_value(value)?)
 }

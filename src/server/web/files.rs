@@ -1,7 +1,7 @@
 //! What a site's deploy would change: the files, and the lines of texts.
 
 use super::words::{bytes, count};
-use crate::analysis::text_diff::{Line, Mark};
+use crate::domain::text_diff::{Line, Mark};
 use crate::domain::prompt::SiteContent;
 use crate::domain::site::manifest::Entry;
 use crate::domain::site::removal::MassDelete;

@@ -158,7 +158,7 @@ async fn press(web: &Web, visitor: &Visitor, id: &str, form: &Decision) -> Resul
         return Err(UserError::new(
             ErrorCode::Conflict,
             "This is not the plan that you were shown, so nothing was decided.",
-            "RequestPage at the request again.",
+            "Look at the request again.",
         ));
     }
     let has_risks = !page::risks(&request).is_empty();

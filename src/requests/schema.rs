@@ -6,13 +6,13 @@ use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
 /// The schema of a tool's arguments.
-pub(super) fn input<T: JsonSchema>() -> Arc<Map<String, Value>> {
+pub fn input<T: JsonSchema>() -> Arc<Map<String, Value>> {
     Arc::new(object::<T>())
 }
 
 /// The schema of a tool's answer. Clients check structured answers against it even when the call failed, so it
 /// requires nothing and knows the members of an error too.
-pub(super) fn output<T: JsonSchema>() -> Arc<Map<String, Value>> {
+pub fn output<T: JsonSchema>() -> Arc<Map<String, Value>> {
     let mut schema = object::<T>();
     schema.remove("required");
     let properties = schema.entry("properties").or_insert_with(|| json!({}));

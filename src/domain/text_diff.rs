@@ -1,5 +1,7 @@
 //! How two texts differ, line by line, for a reader: the changed lines with a few around them.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use similar::{ChangeTag, TextDiff};
 use std::time::Duration;
 
@@ -13,7 +15,8 @@ const MAX_CHARS: usize = 1_000;
 const PATIENCE: Duration = Duration::from_millis(150);
 
 /// Whether a line went, came or stayed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 #[allow(missing_docs)] // The names say it.
 pub enum Mark {
     Removed,
@@ -22,7 +25,7 @@ pub enum Mark {
 }
 
 /// One line of a difference.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Line {
     /// What became of it.
     pub mark: Mark,
@@ -35,7 +38,7 @@ pub struct Line {
 }
 
 /// How two texts differ.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Difference {
     /// Groups of changed lines that stand near each other.
     pub hunks: Vec<Vec<Line>>,
