@@ -183,7 +183,8 @@ fn a_template_that_is_too_large_for_a_call_is_deployed_through_a_bucket() {
         let template = template.unwrap_or_else(|| panic!("{command} names no template"));
         // `aws cloudformation package` leaves a template of about the same size.
         let source = if template == "target/packaged.yaml" { "infra/template.yaml" } else { template };
-        fs::metadata(repository().join(source)).unwrap_or_else(|error| panic!("{source}: {error}")).len() > TEMPLATE_BYTES
+        fs::metadata(repository().join(source)).unwrap_or_else(|error| panic!("{source}: {error}")).len()
+            > TEMPLATE_BYTES
     });
     assert!(large.len() + small.len() >= 3, "only {large:?} and {small:?} were found");
     let without = large.into_iter().filter(|command| !command.contains(" --s3-bucket ")).collect();
