@@ -182,3 +182,17 @@ fn the_roles_have_every_right_on_the_very_table_that_needs_it() {
     missing.extend(missing_on_tables(&template, "TaskRole", tasks));
     assert!(missing.is_empty(), "{}", missing.join("\n"));
 }
+
+#[test]
+fn rows_beside_the_leases_are_allowed_by_one_statement() {
+    let template = template("infra/template.yaml");
+    let locks = json!({ "Fn::GetAtt": "DeployLocksTable.Arn" });
+    let writes = allowing(role(&template, "ApiRole"))
+        .into_iter()
+        .filter(|statement| is_about(statement, &locks) && texts(&statement["Action"]).contains(&"dynamodb:PutItem"));
+    let [write] = &writes.collect::<Vec<_>>()[..] else { panic!("a transaction's keys are split over statements") };
+    assert_eq!(
+        write["Condition"],
+        json!({ "ForAllValues:StringLike": { "dynamodb:LeadingKeys": ["/buckets", "*#asked#*", "/asks/*"] } })
+    );
+}
