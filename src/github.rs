@@ -1,9 +1,9 @@
 //! GitHub through octocrab: which commit a branch points to, files and archives of a commit, and being told of deploys.
 
-use crate::model::commit::{Branch, CommitSha, Repo};
-use crate::model::error::chain;
-use crate::model::paths::url_path;
-use crate::model::review::ChangedFile;
+use crate::domain::backend::commit::{Branch, CommitSha, Repo};
+use crate::domain::error::chain;
+use crate::domain::review::ChangedFile;
+use crate::domain::site::paths::url_path;
 use bytes::Bytes;
 use futures::{Stream, TryStreamExt};
 use http_body_util::{BodyExt, BodyStream, Limited};
@@ -155,8 +155,8 @@ impl Github {
         let what = format!("{path} of {repo} at {}", at.short());
         let (owner, name) = (repo.owner(), repo.name());
         let answer = self.client.repos(owner, name).raw_file(at.to_string(), url_path(path)).await;
-        let answer = octocrab::map_github_error(answer.map_err(|error| sort(&error, &what))?).await;
-        let body = answer.map_err(|error| sort(&error, &what))?.into_body();
+        let answer = octocrab::map_github_error(answer.map_err(|error| classify(&error, &what))?).await;
+        let body = answer.map_err(|error| classify(&error, &what))?.into_body();
         let bytes = Limited::new(body, MAX_FILE).collect().await.map_err(|error| {
             if error.is::<http_body_util::LengthLimitError>() {
                 GithubError::TooLarge(what.clone())
@@ -193,8 +193,8 @@ impl Github {
     ) -> Result<impl Stream<Item = Result<Bytes, GithubError>> + Send + Unpin + use<>, GithubError> {
         let what = format!("the archive of {repo} at {}", at.short());
         let answer = self.client.repos(repo.owner(), repo.name()).download_zipball(at.to_string()).await;
-        let answer = octocrab::map_github_error(answer.map_err(|error| sort(&error, &what))?).await;
-        let body = answer.map_err(|error| sort(&error, &what))?.into_body();
+        let answer = octocrab::map_github_error(answer.map_err(|error| classify(&error, &what))?).await;
+        let body = answer.map_err(|error| classify(&error, &what))?.into_body();
         let chunks = TryStreamExt::map_err(BodyStream::new(body), |error| GithubError::Unavailable(chain(&error)))
             .try_filter_map(|frame| std::future::ready(Ok(frame.into_data().ok())));
         Ok(Box::pin(chunks))
@@ -272,7 +272,7 @@ impl Github {
     }
 
     async fn get<T: DeserializeOwned>(&self, route: &str, what: &str) -> Result<T, GithubError> {
-        self.client.get(route, None::<&()>).await.map_err(|error| sort(&error, what))
+        self.client.get(route, None::<&()>).await.map_err(|error| classify(&error, what))
     }
 
     async fn post<T: DeserializeOwned>(
@@ -281,7 +281,7 @@ impl Github {
         body: &impl Serialize,
         what: &str,
     ) -> Result<T, GithubError> {
-        self.client.post(route, Some(body)).await.map_err(|error| sort(&error, what))
+        self.client.post(route, Some(body)).await.map_err(|error| classify(&error, what))
     }
 }
 
@@ -289,7 +289,7 @@ fn path(repo: &Repo) -> String {
     format!("{}/{}", repo.owner(), repo.name())
 }
 
-fn sort(error: &octocrab::Error, what: &str) -> GithubError {
+fn classify(error: &octocrab::Error, what: &str) -> GithubError {
     let octocrab::Error::GitHub { source, .. } = error else { return GithubError::Unavailable(chain(error)) };
     let header = |name: &str| source.headers.as_ref().and_then(|headers| headers.get(name)?.to_str().ok());
     let used_up = header("x-ratelimit-remaining") == Some("0") || header("retry-after").is_some();

@@ -5,14 +5,16 @@
 
 #![warn(missing_docs)]
 
+pub mod admin;
+pub mod analysis;
 pub mod aws;
-pub mod channel;
+pub mod channels;
 pub mod cli;
-pub mod engine;
-pub mod flow;
+pub mod domain;
 pub mod github;
-#[cfg(feature = "local")]
-pub mod local;
-pub mod model;
+pub mod kinds;
+pub mod policy;
+pub mod requests;
 pub mod server;
-pub mod store;
+pub mod storage;
+pub mod workflow;

@@ -5,12 +5,12 @@ mod calls;
 mod permissions;
 mod target;
 
-use bouncer::flow::app::PublishSettings;
-use bouncer::flow::staging::{adopting_key, blob_key, manifest_key, moving_key, parts_key, staged_key};
-use bouncer::model::digest::{PartsDigest, Sha256};
-use bouncer::model::ids::{ProjectId, RequestId};
-use bouncer::model::paths::SitePath;
-use bouncer::store::Table;
+use bouncer::domain::digest::{PartsDigest, Sha256};
+use bouncer::domain::ids::{ProjectId, RequestId};
+use bouncer::domain::site::paths::SitePath;
+use bouncer::requests::app::PublishSettings;
+use bouncer::requests::documents::{adopting_key, blob_key, manifest_key, moving_key, parts_key, staged_key};
+use bouncer::storage::Table;
 use saphyr::{LoadableYamlNode as _, ScalarOwned, YamlOwned};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -191,7 +191,7 @@ fn the_staging_bucket_is_the_one_the_program_uses_and_keeps_what_sites_are_made_
     assert_eq!(expiring(bucket), BTreeSet::from(["20", "adopting/", "issued/", "moving/", "staged/"]));
     // Where no bucket sees to it the program does, after the same days.
     let rules = bucket["Properties"]["LifecycleConfiguration"]["Rules"].as_array().unwrap();
-    for (prefix, days) in bouncer::flow::staging::PASSING {
+    for (prefix, days) in bouncer::requests::documents::TRANSIENT_PREFIXES {
         let rule = rules.iter().find(|rule| rule["Prefix"] == prefix).unwrap();
         assert_eq!(rule["ExpirationInDays"], days, "{prefix}");
     }

@@ -1,8 +1,8 @@
 //! The artifacts bucket: the sources of builds, what they leave, and the sealed copies that CloudFormation reads.
 
 use super::objects::ObjectError;
-use super::objects::sort;
-use crate::model::paths::url_path;
+use super::objects::classify;
+use crate::domain::site::paths::url_path;
 use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::{ByteStream, ByteStreamError};
@@ -46,7 +46,7 @@ impl Artifacts {
     pub async fn has(&self, key: &str) -> Result<bool, ObjectError> {
         match self.client.head_object().bucket(&self.bucket).key(key).send().await {
             Ok(_) => Ok(true),
-            Err(error) => match sort(&self.bucket, key, error) {
+            Err(error) => match classify(&self.bucket, key, error) {
                 ObjectError::NotFound { .. } => Ok(false),
                 other => Err(other),
             },
@@ -57,19 +57,19 @@ impl Artifacts {
     pub async fn put_file(&self, key: &str, path: &Path) -> Result<(), ObjectError> {
         let body = ByteStream::from_path(path).await.map_err(|error| self.unreadable(&error))?;
         let request = self.client.put_object().bucket(&self.bucket).key(key).body(body);
-        request.send().await.map(|_| ()).map_err(|error| sort(&self.bucket, key, error))
+        request.send().await.map(|_| ()).map_err(|error| classify(&self.bucket, key, error))
     }
 
     /// Stores a small document.
     pub async fn put(&self, key: &str, bytes: Bytes) -> Result<(), ObjectError> {
         let request = self.client.put_object().bucket(&self.bucket).key(key).body(ByteStream::from(bytes));
-        request.send().await.map(|_| ()).map_err(|error| sort(&self.bucket, key, error))
+        request.send().await.map(|_| ()).map_err(|error| classify(&self.bucket, key, error))
     }
 
     /// Reads a document of at most `limit` bytes.
     pub async fn read(&self, key: &str, limit: usize) -> Result<Bytes, ObjectError> {
         let answer = self.client.get_object().bucket(&self.bucket).key(key).send().await;
-        let answer = answer.map_err(|error| sort(&self.bucket, key, error))?;
+        let answer = answer.map_err(|error| classify(&self.bucket, key, error))?;
         if answer.content_length.is_none_or(|size| usize::try_from(size).is_ok_and(|size| size > limit)) {
             return Err(ObjectError::WrongBytes { bucket: self.bucket.clone(), key: key.to_owned() });
         }
@@ -89,7 +89,7 @@ impl Artifacts {
         let mut pages = request.into_paginator().send();
         let mut keys = Vec::new();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| sort(&self.bucket, prefix, error))?;
+            let page = page.map_err(|error| classify(&self.bucket, prefix, error))?;
             keys.extend(page.contents.unwrap_or_default().into_iter().filter_map(|object| object.key));
             if keys.len() > MAX_OBJECTS {
                 return Err(ObjectError::Refused {
@@ -110,6 +110,6 @@ impl Artifacts {
     async fn copy(&self, from: String, to: String) -> Result<(), ObjectError> {
         let source = format!("{}/{}", self.bucket, url_path(&from));
         let request = self.client.copy_object().bucket(&self.bucket).copy_source(source).key(&to);
-        request.send().await.map(|_| ()).map_err(|error| sort(&self.bucket, &from, error))
+        request.send().await.map(|_| ()).map_err(|error| classify(&self.bucket, &from, error))
     }
 }

@@ -1,8 +1,8 @@
 //! CodeBuild: starting the build of one commit, looking at it, stopping it.
 
 use super::call::CallError;
-use crate::model::backend_run::LogPlace;
-use crate::model::failure::{Build, Phase, PhaseContext};
+use crate::analysis::failure::{Build, Phase, PhaseContext};
+use crate::domain::backend::run::LogPlace;
 use aws_config::SdkConfig;
 use aws_sdk_codebuild::Client;
 use aws_sdk_codebuild::types::{self, EnvironmentVariable, SourceType};
@@ -24,7 +24,7 @@ pub struct BuildOrder {
 
 /// A build as it is at the moment.
 #[derive(Debug, Clone)]
-pub struct Look {
+pub struct BuildSnapshot {
     /// Its state and phases.
     pub build: Build,
     /// Where its log is, once it has one.
@@ -81,11 +81,11 @@ impl Builds {
     }
 
     /// Looks at a build.
-    pub async fn look(&self, id: &str) -> Result<Look, CallError> {
+    pub async fn get_build(&self, id: &str) -> Result<BuildSnapshot, CallError> {
         let what = format!("the build {id}");
         let answer = self.client.batch_get_builds().ids(id).send().await;
         let builds = answer.map_err(|error| CallError::from_sdk(&what, &error))?.builds.unwrap_or_default();
-        builds.into_iter().next().map(look).ok_or(CallError::NotFound(what))
+        builds.into_iter().next().map(snapshot).ok_or(CallError::NotFound(what))
     }
 
     /// Stops a build; one that has ended, or is not known any more, is left as it is.
@@ -104,7 +104,7 @@ impl Builds {
     }
 }
 
-fn look(found: types::Build) -> Look {
+fn snapshot(found: types::Build) -> BuildSnapshot {
     let log = found.logs.and_then(|logs| Some(LogPlace { group: logs.group_name?, stream: logs.stream_name? }));
     let build = Build {
         id: found.id,
@@ -112,7 +112,7 @@ fn look(found: types::Build) -> Look {
         current_phase: found.current_phase,
         phases: found.phases.unwrap_or_default().into_iter().map(phase).collect(),
     };
-    Look { build, log }
+    BuildSnapshot { build, log }
 }
 
 fn phase(found: types::BuildPhase) -> Phase {

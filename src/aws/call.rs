@@ -1,6 +1,6 @@
 //! How a call of CodeBuild, CloudFormation, CloudWatch Logs or Secrets Manager fails, in one set of words.
 
-use crate::model::error::chain;
+use crate::domain::error::chain;
 use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
 
 /// Why a call did not do what was asked.

@@ -1,6 +1,6 @@
 //! CloudFront: asking for an invalidation and looking how far it is.
 
-use crate::model::error::chain;
+use crate::domain::error::chain;
 use aws_config::SdkConfig;
 use aws_sdk_cloudfront::Client;
 use aws_sdk_cloudfront::error::{ProvideErrorMetadata, SdkError};
@@ -59,7 +59,7 @@ impl Cdn {
         Self { client: Client::new(shared) }
     }
 
-    /// Asks for an invalidation. The same reference with the same paths is the same invalidation.
+    /// CallerQuota for an invalidation. The same reference with the same paths is the same invalidation.
     pub async fn invalidate(
         &self,
         distribution: &str,
@@ -80,12 +80,12 @@ impl Cdn {
             .invalidation_batch(batch)
             .send()
             .await
-            .map_err(|error| sort(distribution, error))?;
+            .map_err(|error| classify(distribution, error))?;
         known(answer.invalidation)
     }
 
     /// Looks how far an invalidation is.
-    pub async fn look(&self, distribution: &str, id: &str) -> Result<Invalidation, CdnError> {
+    pub async fn get_invalidation(&self, distribution: &str, id: &str) -> Result<Invalidation, CdnError> {
         let answer = self
             .client
             .get_invalidation()
@@ -93,7 +93,7 @@ impl Cdn {
             .id(id)
             .send()
             .await
-            .map_err(|error| sort(distribution, error))?;
+            .map_err(|error| classify(distribution, error))?;
         known(answer.invalidation)
     }
 }
@@ -104,7 +104,7 @@ fn known(invalidation: Option<aws_sdk_cloudfront::types::Invalidation>) -> Resul
         .ok_or_else(|| CdnError::Unavailable("the answer holds no invalidation".into()))
 }
 
-fn sort<E>(distribution: &str, error: SdkError<E>) -> CdnError
+fn classify<E>(distribution: &str, error: SdkError<E>) -> CdnError
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {

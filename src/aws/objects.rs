@@ -2,9 +2,9 @@
 
 pub mod multipart;
 
-use crate::model::digest::{Hasher, PartsDigest, Sha256};
-use crate::model::error::chain;
-use crate::model::time::Time;
+use crate::domain::digest::{Hasher, PartsDigest, Sha256};
+use crate::domain::error::chain;
+use crate::domain::time::Time;
 use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::{RetryConfig, RetryPartition};
@@ -98,7 +98,7 @@ pub struct Headers {
 
 /// One object of a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
+pub struct ListedObject {
     /// The key.
     pub key: String,
     /// Bytes.
@@ -121,7 +121,7 @@ pub struct Identity {
     /// As stored.
     pub headers: Headers,
     /// Whether more is said of it than [`Headers`] can: an encoding, a redirect, a storage class that is read later.
-    pub is_peculiar: bool,
+    pub has_unsupported_metadata: bool,
 }
 
 /// What a storage knows of an object's bytes.
@@ -202,7 +202,7 @@ impl Objects {
         match self.client.create_bucket().bucket(bucket).send().await {
             Ok(_) => Ok(()),
             Err(error) if error.as_service_error().is_some_and(|e| e.is_bucket_already_owned_by_you()) => Ok(()),
-            Err(error) => Err(sort(bucket, "", error)),
+            Err(error) => Err(classify(bucket, "", error)),
         }
     }
 
@@ -210,7 +210,7 @@ impl Objects {
     pub async fn has_bucket(&self, bucket: &str) -> Result<bool, ObjectError> {
         match self.client.head_bucket().bucket(bucket).send().await {
             Ok(_) => Ok(true),
-            Err(error) => match sort(bucket, "", error) {
+            Err(error) => match classify(bucket, "", error) {
                 ObjectError::NoSuchBucket(_) | ObjectError::NotFound { .. } => Ok(false),
                 other => Err(other),
             },
@@ -263,7 +263,7 @@ impl Objects {
             .send()
             .await
             .map(|_| ())
-            .map_err(|error| sort(bucket, key, error))
+            .map_err(|error| classify(bucket, key, error))
     }
 
     /// Opens an object for reading.
@@ -274,7 +274,7 @@ impl Objects {
     /// Opens an object, or the part of it that a `Range` header names.
     async fn open_range(&self, bucket: &str, key: &str, range: Option<String>) -> Result<Opened, ObjectError> {
         let request = self.client.get_object().bucket(bucket).key(key).set_range(range);
-        let answer = request.send().await.map_err(|error| sort(bucket, key, error))?;
+        let answer = request.send().await.map_err(|error| classify(bucket, key, error))?;
         // Some programs leave the word by which they signed their upload, or one that says nothing.
         let encoding = answer.content_encoding.filter(|word| !matches!(word.trim(), "aws-chunked" | "identity"));
         let others = [
@@ -299,7 +299,7 @@ impl Objects {
                 size: answer.content_length.and_then(|size| u64::try_from(size).ok()).unwrap_or(0),
                 checksum: answer.checksum_sha256.and_then(|text| Checksum::read(&text)),
                 modified: written(answer.last_modified),
-                is_peculiar: answer.content_encoding.is_some()
+                has_unsupported_metadata: answer.content_encoding.is_some()
                     || answer.content_disposition.is_some()
                     || answer.content_language.is_some()
                     || answer.expires_string.is_some()
@@ -307,7 +307,7 @@ impl Objects {
                     || answer.storage_class.is_some_and(|class| class != StorageClass::Standard),
                 headers: Headers { content_type: answer.content_type, cache_control: answer.cache_control },
             })),
-            Err(error) => match sort(bucket, key, error) {
+            Err(error) => match classify(bucket, key, error) {
                 ObjectError::NotFound { .. } => Ok(None),
                 other => Err(other),
             },
@@ -317,7 +317,7 @@ impl Objects {
     /// Removes an object; one that is not there is no error.
     pub async fn delete(&self, bucket: &str, key: &str) -> Result<(), ObjectError> {
         let answer = self.client.delete_object().bucket(bucket).key(key).send().await;
-        answer.map(|_| ()).map_err(|error| sort(bucket, key, error))
+        answer.map(|_| ()).map_err(|error| classify(bucket, key, error))
     }
 
     /// The same without a second try by itself, which could meet what somebody has written in between.
@@ -325,7 +325,7 @@ impl Objects {
         let once = aws_sdk_s3::config::Builder::new().retry_config(RetryConfig::disabled());
         let request = self.client.delete_object().bucket(bucket).key(key);
         let answer = request.customize().config_override(once).send().await;
-        answer.map(|_| ()).map_err(|error| sort(bucket, key, error))
+        answer.map(|_| ()).map_err(|error| classify(bucket, key, error))
     }
 
     /// Reads a whole object of at most `limit` bytes.
@@ -338,7 +338,7 @@ impl Objects {
     }
 
     /// Every object under a prefix, in the order of the keys.
-    pub async fn list(&self, bucket: &str, prefix: &str) -> Result<Vec<Listed>, ObjectError> {
+    pub async fn list(&self, bucket: &str, prefix: &str) -> Result<Vec<ListedObject>, ObjectError> {
         let mut objects = Vec::new();
         let keep = |object| {
             objects.push(object);
@@ -353,16 +353,16 @@ impl Objects {
         &self,
         bucket: &str,
         prefix: &str,
-        mut each: impl FnMut(Listed) -> ControlFlow<()> + Send,
+        mut each: impl FnMut(ListedObject) -> ControlFlow<()> + Send,
     ) -> Result<(), ObjectError> {
         let mut pages = self.client.list_objects_v2().bucket(bucket).prefix(prefix).into_paginator().send();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| sort(bucket, prefix, error))?;
+            let page = page.map_err(|error| classify(bucket, prefix, error))?;
             for object in page.contents.unwrap_or_default() {
                 let size = u64::try_from(object.size.unwrap_or(0)).unwrap_or(0);
                 let modified = written(object.last_modified);
                 let Some(key) = object.key else { continue };
-                if each(Listed { key, size, mark: object.e_tag, modified }).is_break() {
+                if each(ListedObject { key, size, mark: object.e_tag, modified }).is_break() {
                     return Ok(());
                 }
             }
@@ -470,7 +470,7 @@ fn config(shared: &SdkConfig, endpoint: Option<&str>) -> aws_sdk_s3::config::Bui
     }
 }
 
-pub(super) fn sort<E, R>(bucket: &str, key: &str, error: SdkError<E, R>) -> ObjectError
+pub(super) fn classify<E, R>(bucket: &str, key: &str, error: SdkError<E, R>) -> ObjectError
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
     R: std::fmt::Debug + 'static,

@@ -1,6 +1,6 @@
 //! Roles that projects name: each is assumed for one deploy, and its session renewed before it ends.
 
-use crate::model::error::chain;
+use crate::domain::error::chain;
 use aws_config::SdkConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
@@ -79,7 +79,7 @@ impl RoleSession {
             .set_external_id(self.external_id.clone())
             .send()
             .await
-            .map_err(|error| self.sort(error))?;
+            .map_err(|error| self.classify(error))?;
         let Some(given) = answer.credentials else {
             return Err(self.unavailable("the answer holds no credentials".into()));
         };
@@ -93,7 +93,7 @@ impl RoleSession {
         ))
     }
 
-    fn sort<E, R>(&self, error: SdkError<E, R>) -> RoleError
+    fn classify<E, R>(&self, error: SdkError<E, R>) -> RoleError
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
         R: std::fmt::Debug + 'static,

@@ -1,6 +1,6 @@
 //! Secrets Manager: reading a secret's current value.
 
-use crate::model::error::chain;
+use crate::domain::error::chain;
 use aws_config::SdkConfig;
 use aws_sdk_secretsmanager::Client;
 

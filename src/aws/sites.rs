@@ -4,8 +4,8 @@
 use super::cdn::Cdn;
 use super::objects::Objects;
 use super::roles::{RoleError, Roles};
-use crate::model::ids::RequestId;
-use crate::model::project::FrontendTarget;
+use crate::domain::ids::RequestId;
+use crate::domain::project::FrontendTarget;
 use aws_config::{Region, SdkConfig};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -2,13 +2,13 @@
 
 use super::call::CallError;
 use super::roles::{RoleError, Roles};
-use crate::model::backend::BackendTarget;
-use crate::model::backend_run::ChangeSetKind;
-use crate::model::changeset::{Change, ChangeSet, Detail, ModuleInfo, ResourceChange, Target};
-use crate::model::failure::StackEvent;
-use crate::model::ids::DeployId;
-use crate::model::stack_parameters::StackParameters;
-use crate::model::time::Time;
+use crate::analysis::changeset::{Change, ChangeSet, Detail, ModuleInfo, ResourceChange, Target};
+use crate::analysis::failure::StackEvent;
+use crate::domain::backend::parameters::StackParameters;
+use crate::domain::backend::run::ChangeSetKind;
+use crate::domain::backend::target::BackendTarget;
+use crate::domain::ids::DeployId;
+use crate::domain::time::Time;
 use aws_config::{Region, SdkConfig};
 use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::config::retry::RetryPartition;
@@ -96,7 +96,7 @@ impl StackAccount {
     pub async fn stack(&self) -> Result<Option<Stack>, CallError> {
         let answer = match self.client.describe_stacks().stack_name(&self.name).send().await {
             Ok(answer) => answer,
-            Err(error) => match self.sort(&error) {
+            Err(error) => match self.classify(&error) {
                 CallError::NotFound(_) => return Ok(None),
                 other => return Err(other),
             },
@@ -109,7 +109,7 @@ impl StackAccount {
         }))
     }
 
-    /// Asks for a change set. One of this name that exists already is a refusal with the code AlreadyExistsException.
+    /// CallerQuota for a change set. One of this name that exists already is a refusal with the code AlreadyExistsException.
     pub async fn create_change_set(&self, order: &ChangeSetOrder<'_>) -> Result<(), CallError> {
         let parameters = order
             .parameters
@@ -138,7 +138,7 @@ impl StackAccount {
             // what differs from deploy to deploy is in the description, and a stack keeps the tags it has.
             request = request.tags(Tag::builder().key("bouncer:project").value(&order.project).build());
         }
-        request.send().await.map(|_| ()).map_err(|error| self.sort(&error))
+        request.send().await.map(|_| ()).map_err(|error| self.classify(&error))
     }
 
     /// A change set of this stack by its name or ARN, every page of it, and those of nested stacks within.
@@ -213,7 +213,7 @@ impl StackAccount {
         let request = self.client.delete_change_set().stack_name(&self.name).change_set_name(change_set_id);
         match request.send().await {
             Ok(_) => Ok(()),
-            Err(error) => match self.sort(&error) {
+            Err(error) => match self.classify(&error) {
                 CallError::NotFound(_) => Ok(()),
                 other => Err(other),
             },
@@ -224,7 +224,7 @@ impl StackAccount {
     pub async fn cancel_update(&self, token: &DeployId) -> Result<(), CallError> {
         let request = self.client.cancel_update_stack().stack_name(&self.name);
         let request = request.client_request_token(format!("cancel-{token}"));
-        request.send().await.map(|_| ()).map_err(|error| self.sort(&error))
+        request.send().await.map(|_| ()).map_err(|error| self.classify(&error))
     }
 
     /// The newest events of a stack or nested stack, newest first, back to where `is_enough` says so of a page.
@@ -265,7 +265,7 @@ impl StackAccount {
         }
     }
 
-    fn sort<E>(&self, error: &aws_sdk_cloudformation::error::SdkError<E>) -> CallError
+    fn classify<E>(&self, error: &aws_sdk_cloudformation::error::SdkError<E>) -> CallError
     where
         E: aws_sdk_cloudformation::error::ProvideErrorMetadata + std::error::Error + 'static,
     {

@@ -1,6 +1,6 @@
 //! Step Functions, in the words of the engine.
 
-use crate::model::error::chain;
+use crate::domain::error::chain;
 use aws_config::SdkConfig;
 use aws_sdk_sfn::Client;
 use aws_sdk_sfn::error::{ProvideErrorMetadata, SdkError};
@@ -53,29 +53,29 @@ impl Workflows {
             .send()
             .await
             .map(|_| ())
-            .map_err(sort)
+            .map_err(classify)
     }
 
     /// Ends an execution.
     pub async fn stop(&self, execution_arn: &str, cause: &str) -> Result<(), WorkflowError> {
         let request = self.client.stop_execution().execution_arn(execution_arn).error("Bouncer.Stopped").cause(cause);
-        request.send().await.map(|_| ()).map_err(sort)
+        request.send().await.map(|_| ()).map_err(classify)
     }
 
     /// Looks at an execution.
-    pub async fn look(&self, execution_arn: &str) -> Result<Execution, WorkflowError> {
-        let answer = self.client.describe_execution().execution_arn(execution_arn).send().await.map_err(sort)?;
+    pub async fn describe_execution(&self, execution_arn: &str) -> Result<Execution, WorkflowError> {
+        let answer = self.client.describe_execution().execution_arn(execution_arn).send().await.map_err(classify)?;
         let status: &SfnStatus = &answer.status;
         Ok(Execution { status: status.as_str().to_owned(), input: answer.input.unwrap_or_default() })
     }
 
     /// Gives a waiting task its output.
     pub async fn complete(&self, token: &str, output: &str) -> Result<(), WorkflowError> {
-        self.client.send_task_success().task_token(token).output(output).send().await.map(|_| ()).map_err(sort)
+        self.client.send_task_success().task_token(token).output(output).send().await.map(|_| ()).map_err(classify)
     }
 }
 
-fn sort<E, R>(error: SdkError<E, R>) -> WorkflowError
+fn classify<E, R>(error: SdkError<E, R>) -> WorkflowError
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
     R: std::fmt::Debug + 'static,

@@ -4,7 +4,7 @@ use super::Context;
 use super::error::CliError;
 use super::exit::Exit;
 use super::output::{Render, plain, shorten, table, write_table};
-use crate::model::caller::Role;
+use crate::domain::caller::Role;
 use serde::Deserialize;
 use serde_json::json;
 use std::fmt::{self, Write};
@@ -158,8 +158,8 @@ impl Render for Verdict {
 
 #[cfg(test)]
 mod tests {
+    use super::super::output::text_of;
     use super::*;
-    use crate::cli::output::text_of;
 
     #[test]
     fn screens() {

@@ -1,7 +1,7 @@
 //! What a deploy changes, in one sentence and file by file.
 
 use super::output::{Render, bytes, plain};
-use crate::model::manifest::ChangeCounts;
+use crate::domain::site::manifest::ChangeCounts;
 use anstyle::{AnsiColor, Style};
 use serde::Deserialize;
 use std::fmt::{self, Write};
@@ -79,8 +79,8 @@ impl Kind {
 
 #[cfg(test)]
 mod tests {
+    use super::super::output::text_of;
     use super::*;
-    use crate::cli::output::text_of;
 
     #[test]
     fn long_lists_are_cut_and_counted() {

@@ -3,9 +3,9 @@
 use super::error::CliError;
 use super::exit::Exit;
 use super::output::{Answer, bytes};
-use crate::model::caller::ApiKey;
-use crate::model::error::ErrorCode;
-use crate::model::request::Verdict;
+use crate::domain::caller::ApiKey;
+use crate::domain::error::ErrorCode;
+use crate::domain::request::Verdict;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, StatusCode, Url, redirect};
 use serde::Serialize;

@@ -2,8 +2,8 @@
 
 use super::client::Client;
 use super::error::CliError;
-use crate::model::caller::{ApiKey, Role};
-use crate::model::error::ErrorCode;
+use crate::domain::caller::{ApiKey, Role};
+use crate::domain::error::ErrorCode;
 use etcetera::BaseStrategy as _;
 use reqwest::Url;
 use serde::Deserialize;

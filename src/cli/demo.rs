@@ -7,14 +7,17 @@ use super::client::Client;
 use super::connection::{Connection, base_url};
 use super::error::CliError;
 use super::exit::Exit;
-use super::frontend::deploy::{self, Proposal, Submitted};
+use super::frontend::deploy;
+use super::frontend::deploy::{Proposal, Submitted};
 use super::output::{Answer, Printer, Render, bytes, count};
-use super::request::{self, RequestView};
-use super::watch::{self, StatusView};
+use super::request;
+use super::request::RequestView;
+use super::watch;
+use super::watch::StatusView;
 use super::{Context, prompt, serve, signals};
-use crate::model::asking::AskLimits;
-use crate::model::caller::Role;
-use crate::model::request::Verdict;
+use crate::domain::caller::Role;
+use crate::domain::quota::QuotaLimits;
+use crate::domain::request::Verdict;
 use crate::server::local::{ServeError, ServeOptions, serve};
 use live::Page;
 use script::{Round, Script};
@@ -116,7 +119,7 @@ impl Server {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             allowed_hosts: vec![],
             approval_window: APPROVAL_WINDOW,
-            asking: AskLimits::default(),
+            asking: QuotaLimits::default(),
         };
         let task = tokio::spawn(serve(options, shutdown.clone(), announce));
         match ready.await {

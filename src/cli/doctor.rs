@@ -5,7 +5,7 @@ use super::connection::{Connection, CredentialsFile, read_json};
 use super::error::CliError;
 use super::exit::Exit;
 use super::output::{Answer, Render, plain};
-use crate::model::caller::Role;
+use crate::domain::caller::Role;
 use anstyle::{AnsiColor, Style};
 use serde::{Deserialize, Serialize};
 use std::fmt::{self, Write};
@@ -225,8 +225,8 @@ impl Render for Report {
 
 #[cfg(test)]
 mod tests {
+    use super::super::output::text_of;
     use super::*;
-    use crate::cli::output::text_of;
 
     #[test]
     fn a_report_with_every_level() {

@@ -1,8 +1,9 @@
 //! The one error of the command line: a sentence, the way out, and the exit code.
 
 use super::exit::Exit;
-use super::output::{self, Render};
-use crate::model::error::ErrorCode;
+use super::output;
+use super::output::Render;
+use crate::domain::error::ErrorCode;
 use anstyle::{AnsiColor, Style};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};

@@ -1,6 +1,6 @@
 //! How the program ends, as scripts see it.
 
-use crate::model::request::Status;
+use crate::domain::request::Status;
 use std::process::ExitCode;
 
 /// The exit codes; the same list stands in the help text.

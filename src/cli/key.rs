@@ -4,7 +4,7 @@ use super::Context;
 use super::error::CliError;
 use super::exit::Exit;
 use super::output::{Render, plain, table, write_field, write_table};
-use crate::model::caller::Role;
+use crate::domain::caller::Role;
 use clap::ValueEnum;
 use serde::Deserialize;
 use serde_json::json;
@@ -38,7 +38,7 @@ pub enum KeyCommand {
 /// A role on the command line.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub enum RoleArg {
-    /// Asks for deploys and uploads
+    /// CallerQuota for deploys and uploads
     Agent,
     /// Decides requests of others
     Approver,
@@ -133,8 +133,8 @@ impl Render for Revoked {
 
 #[cfg(test)]
 mod tests {
+    use super::super::output::text_of;
     use super::*;
-    use crate::cli::output::text_of;
 
     #[test]
     fn screens() {

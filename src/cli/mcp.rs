@@ -6,8 +6,8 @@ use super::connection::Connection;
 use super::error::CliError;
 use super::exit::Exit;
 use super::signals;
-use crate::model::caller::Role;
-use crate::model::error::ErrorCode;
+use crate::domain::caller::Role;
+use crate::domain::error::ErrorCode;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, CustomRequest, CustomResult, Implementation,
     JsonObject, ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool,

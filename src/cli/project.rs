@@ -6,8 +6,8 @@ use super::Context;
 use super::error::CliError;
 use super::exit::Exit;
 use super::output::{Render, count, plain, table, write_field, write_table};
-use crate::model::caller::Role;
-use crate::model::headers::CacheRule;
+use crate::domain::caller::Role;
+use crate::domain::site::headers::CacheRule;
 use backend::{BackendArgs, BackendView};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -268,8 +268,8 @@ impl Render for Listed {
 
 #[cfg(test)]
 mod tests {
+    use super::super::output::text_of;
     use super::*;
-    use crate::cli::output::text_of;
 
     #[test]
     fn what_is_not_given_is_not_sent() {

@@ -12,10 +12,10 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::output::{Answer, Render, bytes, duration, plain, shorten, table, write_field, write_table};
 use super::watch::{decider, time_left};
-use crate::model::caller::Role;
-use crate::model::manifest::ChangeCounts;
-use crate::model::request::{Status, Verdict};
-use crate::model::time::Time;
+use crate::domain::caller::Role;
+use crate::domain::request::{Status, Verdict};
+use crate::domain::site::manifest::ChangeCounts;
+use crate::domain::time::Time;
 use anstyle::{AnsiColor, Style};
 use review::{BackendView, ReviewView};
 use serde::Deserialize;
@@ -309,8 +309,8 @@ impl Render for Decided {
 
 #[cfg(test)]
 mod tests {
+    use super::super::output::text_of;
     use super::*;
-    use crate::cli::output::text_of;
 
     #[test]
     fn the_approvers_screen() {

@@ -10,7 +10,7 @@ use super::Context;
 use super::error::CliError;
 use super::exit::Exit;
 use super::signals;
-use crate::model::asking::AskLimits;
+use crate::domain::quota::QuotaLimits;
 use crate::server::hosted;
 use std::net::SocketAddr;
 use tokio::sync::oneshot;
@@ -55,17 +55,17 @@ pub struct ServeArgs {
     approval_window: u64,
     /// How many decisions a caller may ask for in a minute; 0 for any number
     #[arg(long, env = "BOUNCER_ASKS_PER_MINUTE", hide_env_values = true)]
-    #[arg(value_name = "N", default_value_t = AskLimits::default().per_minute)]
+    #[arg(value_name = "N", default_value_t = QuotaLimits::default().per_minute)]
     asks_per_minute: usize,
     /// How many requests of a caller may wait for a decision; 0 for any number
     #[arg(long, env = "BOUNCER_PENDING_PER_CALLER", hide_env_values = true)]
-    #[arg(value_name = "N", default_value_t = AskLimits::default().pending)]
+    #[arg(value_name = "N", default_value_t = QuotaLimits::default().pending)]
     pending_per_caller: usize,
 }
 
 impl ServeArgs {
-    fn asking(&self) -> AskLimits {
-        AskLimits { per_minute: self.asks_per_minute, pending: self.pending_per_caller }
+    fn asking(&self) -> QuotaLimits {
+        QuotaLimits { per_minute: self.asks_per_minute, pending: self.pending_per_caller }
     }
 }
 

@@ -5,7 +5,7 @@ use super::audit::hours;
 use super::error::CliError;
 use super::exit::Exit;
 use super::output::{Render, count, duration, plain, table, write_field, write_table};
-use crate::model::caller::Role;
+use crate::domain::caller::Role;
 use serde::Deserialize;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -76,8 +76,8 @@ impl Render for Stats {
 
 #[cfg(test)]
 mod tests {
+    use super::super::output::text_of;
     use super::*;
-    use crate::cli::output::text_of;
 
     #[test]
     fn screens() {

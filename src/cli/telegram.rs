@@ -60,8 +60,8 @@ impl Render for Registered {
 
 #[cfg(test)]
 mod tests {
+    use super::super::output::text_of;
     use super::*;
-    use crate::cli::output::text_of;
 
     #[test]
     fn only_addresses_of_the_webhook_are_registered() {

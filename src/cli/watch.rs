@@ -13,9 +13,9 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::output::{Answer, duration};
 use super::progress::Progress;
-use crate::model::error::ErrorCode;
-use crate::model::ids::DeployId;
-use crate::model::request::Status;
+use crate::domain::error::ErrorCode;
+use crate::domain::ids::DeployId;
+use crate::domain::request::Status;
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
 use std::collections::HashSet;
@@ -32,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// What is said meanwhile.
 pub const AWAY: &str = "The server does not answer; trying again";
 
-/// Asks where a request (`req-…`) or deploy (`deploy-…`, `frontend-…`) stands. A request that is about a backend stands
+/// CallerQuota where a request (`req-…`) or deploy (`deploy-…`, `frontend-…`) stands. A request that is about a backend stands
 /// where its deploy stands.
 pub async fn look(client: &Client, id: &str) -> Result<Answer<StatusView>, CliError> {
     if id.starts_with("req-") || id.starts_with("batch-") {

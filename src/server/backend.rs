@@ -2,8 +2,8 @@
 
 use super::variable;
 use crate::aws;
-use crate::flow::backend::{Backend, BackendSettings};
 use crate::github::Http;
+use crate::kinds::backend_deploy::{Backend, BackendSettings};
 
 /// Why the settings of backend deploys cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -2,7 +2,7 @@
 //! in memory at once.
 
 use super::guard::refusal;
-use crate::model::error::UserError;
+use crate::domain::error::UserError;
 use axum::body::{Body, HttpBody as _};
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};

@@ -2,15 +2,15 @@
 
 use super::tools::Context;
 use super::web::PreviewHosts;
+use crate::admin::keys::new_key;
 use crate::aws::secrets::Secrets;
-use crate::flow::app::App;
-use crate::flow::keys::new_key;
-use crate::model::caller::{ApiKey, Caller, KEY_PREFIX, Role};
-use crate::model::digest::Sha256;
-use crate::model::error::{ErrorCode, UserError};
-use crate::model::ids::RequestId;
-use crate::store::StoreError;
-use crate::store::keys::KeyRecord;
+use crate::domain::caller::{ApiKey, Caller, KEY_PREFIX, Role};
+use crate::domain::digest::Sha256;
+use crate::domain::error::{ErrorCode, UserError};
+use crate::domain::ids::RequestId;
+use crate::requests::app::App;
+use crate::storage::StoreError;
+use crate::storage::keys::KeyRecord;
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
@@ -136,7 +136,7 @@ fn foreign(header: &str, suggestion: &str) -> Response {
 #[derive(Clone)]
 pub(super) struct Keys {
     pub app: Arc<App>,
-    pub first_key: FirstKey,
+    pub first_key: BootstrapKey,
     /// Bounds how many keys are looked up at once; more wait.
     pub lookups: Arc<Semaphore>,
 }
@@ -156,15 +156,15 @@ impl Keys {
 /// The admin key that an installation is born with, kept in a secret. It becomes a row like any other the first time it
 /// is used, and can be revoked like any other.
 #[derive(Clone)]
-pub(super) struct FirstKey(Option<Arc<BornWith>>);
+pub(super) struct BootstrapKey(Option<Arc<BootstrapSecret>>);
 
-struct BornWith {
+struct BootstrapSecret {
     secrets: Secrets,
     secret_id: String,
     hash: OnceCell<Option<Sha256>>,
 }
 
-impl FirstKey {
+impl BootstrapKey {
     /// For installations that make their keys themselves.
     pub(super) fn none() -> Self {
         Self(None)
@@ -172,7 +172,7 @@ impl FirstKey {
 
     /// The key in a secret: JSON with a member `admin`, which is the key without its prefix.
     pub(super) fn in_secret(secrets: Secrets, secret_id: String) -> Self {
-        Self(Some(Arc::new(BornWith { secrets, secret_id, hash: OnceCell::new() })))
+        Self(Some(Arc::new(BootstrapSecret { secrets, secret_id, hash: OnceCell::new() })))
     }
 
     /// Makes the row of the first key, if this is it and nobody else is admin: its text goes on lying in the secret, where
@@ -196,11 +196,11 @@ impl FirstKey {
     }
 }
 
-impl BornWith {
+impl BootstrapSecret {
     /// The key's hash; `None` when the secret cannot be read, which is then not tried again by this process.
     async fn read(&self) -> Option<Sha256> {
         #[derive(serde::Deserialize)]
-        struct Born {
+        struct NewKey {
             admin: String,
         }
         let text = match self.secrets.read(&self.secret_id).await {
@@ -210,7 +210,7 @@ impl BornWith {
                 return None;
             }
         };
-        let born: Born = serde_json::from_str(&text).ok()?;
+        let born: NewKey = serde_json::from_str(&text).ok()?;
         ApiKey::from_text(&format!("{KEY_PREFIX}{}", born.admin)).map(|key| key.hash())
     }
 }

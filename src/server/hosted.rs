@@ -1,14 +1,15 @@
 //! An installation on AWS: the same use cases over the account's services. Settings come from the environment, as
 //! `infra/template.yaml` writes it.
 
-use super::backend::{self, BackendSetupError};
-use super::telegram::{Bot, Entrance, Place, TelegramSetupError};
+use super::backend;
+use super::backend::BackendSetupError;
+use super::telegram::{Bot, Host, TelegramSetup, TelegramSetupError};
 use super::{TABLE_PREFIX, guard, limits, listen, page_url, previews, router, variable, web};
 use crate::aws;
-use crate::engine::step_functions::StepFunctions;
-use crate::flow::app::{App, Profile, PublishSettings, Settings, TRANSFER_ROOM_KIB};
-use crate::flow::ports::Machine;
-use crate::model::asking::AskLimits;
+use crate::domain::quota::QuotaLimits;
+use crate::requests::app::{App, Profile, PublishSettings, Settings, TRANSFER_ROOM_KIB};
+use crate::requests::engine::Machine;
+use crate::workflow::step_functions::StepFunctions;
 use axum::Router;
 use std::collections::HashMap;
 use std::io;
@@ -46,7 +47,7 @@ pub enum HostedError {
 pub struct Installation {
     /// What its use cases work with.
     pub app: Arc<App>,
-    first_key: guard::FirstKey,
+    first_key: guard::BootstrapKey,
     bot: Option<Arc<Bot>>,
 }
 
@@ -59,8 +60,8 @@ impl Installation {
     /// (where the page is reached) and `BOUNCER_PREVIEW_DOMAIN` are not. Telegram's settings depend on the place.
     pub(super) async fn from_environment(
         approval_window: Option<u64>,
-        asking: Option<AskLimits>,
-        place: Place,
+        asking: Option<QuotaLimits>,
+        place: Host,
     ) -> Result<Self, HostedError> {
         let machines = machines()?;
         let prefix = variable("BOUNCER_TABLE_PREFIX").unwrap_or_else(|| TABLE_PREFIX.to_owned());
@@ -72,17 +73,17 @@ impl Installation {
         let staging_bucket = variable("BOUNCER_STAGING_BUCKET").unwrap_or_else(|| format!("bouncer-uploads-{account}"));
         let window = approval_window.or_else(|| variable("BOUNCER_APPROVAL_WINDOW").and_then(|text| text.parse().ok()));
         let first_key = match variable("BOUNCER_BOOTSTRAP_SECRET_ARN") {
-            Some(secret) => guard::FirstKey::in_secret(services.secrets, secret),
-            None => guard::FirstKey::none(),
+            Some(secret) => guard::BootstrapKey::in_secret(services.secrets, secret),
+            None => guard::BootstrapKey::none(),
         };
-        let entrance = Entrance::from_environment(place).await?;
+        let entrance = TelegramSetup::from_environment(place).await?;
         let app = App {
             store: storage.store,
             objects: storage.objects,
             sites: storage.sites,
             backend: backend::from_environment().await?,
             engine: Arc::new(StepFunctions::new(services.workflows, machines)),
-            channels: entrance.iter().map(Entrance::channel).collect(),
+            channels: entrance.iter().map(TelegramSetup::channel).collect(),
             turns: Default::default(),
             settings: Settings {
                 profile: Profile::Aws,
@@ -110,7 +111,7 @@ impl Installation {
             None => guard::Hosts::AsRouted,
         };
         // A function's answer is no stream.
-        let place = web::Place { previews: previews(false), beside_sites: false, streams: None };
+        let place = web::PageSetup { previews: previews(false), beside_sites: false, streams: None };
         router(self.app.clone(), hosts, self.first_key.clone(), Router::new(), self.bot.clone(), place)
     }
 }
@@ -120,15 +121,15 @@ pub async fn serve(
     address: SocketAddr,
     allowed_hosts: &[String],
     approval_window: u64,
-    asking: AskLimits,
+    asking: QuotaLimits,
     shutdown: CancellationToken,
     ready: oneshot::Sender<String>,
 ) -> Result<(), HostedError> {
-    let installation = Installation::from_environment(Some(approval_window), Some(asking), Place::Host).await?;
+    let installation = Installation::from_environment(Some(approval_window), Some(asking), Host::Host).await?;
     let listener = TcpListener::bind(address).await.map_err(|source| HostedError::Listen { address, source })?;
     let bound = listener.local_addr().map_err(HostedError::Serving)?;
     let hosts = named(address.ip(), allowed_hosts);
-    let place = web::Place {
+    let place = web::PageSetup {
         previews: previews(address.ip().is_loopback()),
         beside_sites: false,
         streams: Some(shutdown.clone()),
@@ -152,10 +153,10 @@ pub async fn serve(
 }
 
 /// How much one caller may ask of humans, as the environment says it.
-fn asking_of_environment() -> AskLimits {
+fn asking_of_environment() -> QuotaLimits {
     let number = |name| variable(name).and_then(|text| text.trim().parse().ok());
-    let default = AskLimits::default();
-    AskLimits {
+    let default = QuotaLimits::default();
+    QuotaLimits {
         per_minute: number("BOUNCER_ASKS_PER_MINUTE").unwrap_or(default.per_minute),
         pending: number("BOUNCER_PENDING_PER_CALLER").unwrap_or(default.pending),
     }

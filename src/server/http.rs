@@ -2,11 +2,12 @@
 
 use super::guard::refusal;
 use super::tools::{CallError, Context, Tools};
-use crate::flow::app::App;
-use crate::flow::approval::{self, Decide};
-use crate::flow::status::health;
-use crate::model::approver::Approver;
-use crate::model::error::{ErrorCode, UserError};
+use crate::domain::approver::Approver;
+use crate::domain::error::{ErrorCode, UserError};
+use crate::requests::app::App;
+use crate::requests::approval;
+use crate::requests::approval::Decide;
+use crate::requests::status::health;
 use axum::body::Bytes;
 use axum::extract::{Extension, Path, State};
 use axum::http::StatusCode;

@@ -1,9 +1,9 @@
 //! The Lambda function: HTTP events go to the router, the state machines' events to the tasks.
 
 use super::hosted::{HostedError, Installation};
-use super::telegram::Place;
-use crate::engine::tasks::TaskRunner;
-use crate::flow::ports::TaskError;
+use super::telegram::Host;
+use crate::requests::engine::TaskError;
+use crate::workflow::tasks::TaskRunner;
 use lambda_http::request::LambdaRequest;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn, tower::Service as _};
 use serde_json::Value;
@@ -31,7 +31,7 @@ pub enum LambdaError {
 
 /// Answers events until Lambda ends the process.
 pub async fn run() -> Result<(), LambdaError> {
-    let installation = Installation::from_environment(None, None, Place::Function).await?;
+    let installation = Installation::from_environment(None, None, Host::Function).await?;
     let tasks = TaskRunner::new(installation.app.clone());
     let http = lambda_http::Adapter::from(installation.routed());
     let handler = service_fn(|event: LambdaEvent<Value>| {

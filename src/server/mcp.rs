@@ -1,7 +1,7 @@
 //! The tools over MCP: streamable HTTP at `/mcp`, without sessions, so that any process can answer any call.
 
 use super::tools::{CallError, Context, Tools};
-use crate::model::error::{ErrorCode, UserError};
+use crate::domain::error::{ErrorCode, UserError};
 use rmcp::handler::server::ServerHandler;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, CustomRequest, CustomResult, ErrorCode as RpcCode,

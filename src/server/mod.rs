@@ -16,8 +16,8 @@ pub mod telegram;
 mod tools;
 mod web;
 
-use crate::flow::app::{App, Limits};
-use crate::model::error::UserError;
+use crate::domain::error::UserError;
+use crate::requests::app::{App, Limits};
 use ::http::header::ACCEPT;
 use ::http::{HeaderMap, StatusCode};
 use axum::extract::DefaultBodyLimit;
@@ -40,10 +40,10 @@ const REQUESTS_AT_ONCE: usize = 256;
 fn router(
     app: Arc<App>,
     hosts: guard::Hosts,
-    first_key: guard::FirstKey,
+    first_key: guard::BootstrapKey,
     open: Router<http::Api>,
     bot: Option<Arc<telegram::Bot>>,
-    place: web::Place,
+    place: web::PageSetup,
 ) -> Router {
     let tools = Arc::new(tools::Tools::new(app.clone()));
     let api = http::Api { app: app.clone(), tools: tools.clone() };

@@ -23,10 +23,10 @@ mod gate;
 pub mod installation;
 mod kept;
 mod main_line;
+mod maintenance;
 mod profiles;
 mod refused;
 mod slices;
 mod telegram;
-mod upkeep;
 
 pub use installation::Installation;

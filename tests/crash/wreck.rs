@@ -37,7 +37,7 @@ impl Wreck {
     /// Opens the storage of a data folder without the server, reads, and closes it again.
     pub async fn open(data_dir: &Path, bucket: &str, old: &Version, new: &Version) -> Self {
         let stop = CancellationToken::new();
-        let opened = bouncer::local::start(data_dir, IpAddr::V4(Ipv4Addr::LOCALHOST), stop.clone()).await;
+        let opened = embedded_aws::start(data_dir, IpAddr::V4(Ipv4Addr::LOCALHOST), stop.clone()).await;
         let opened = opened.expect("the storage opens after a crash");
 
         let storage = Storage::of(data_dir);

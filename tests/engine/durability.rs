@@ -2,7 +2,7 @@
 
 use super::tour::{Calls, distinct, expected_ending, run};
 use super::world::{Do, MACHINE, Running, World, callback, engine_on, machine, task, until};
-use bouncer::flow::ports::{Engine as _, EngineError, ExecutionStatus, TaskToken, Tasks};
+use bouncer::requests::engine::{Engine as _, EngineError, ExecutionStatus, TaskToken, Tasks};
 use futures::future::join_all;
 use serde_json::{Value, json};
 use std::sync::Arc;

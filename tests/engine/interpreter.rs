@@ -2,9 +2,9 @@
 
 use super::script::Script;
 use super::simulator::{Simulator, Trace, failure};
-use bouncer::engine::asl::execution::Failure;
-use bouncer::engine::asl::{Definition, Ending, Event, Execution, Moment, advance};
-use bouncer::flow::ports::TaskToken;
+use bouncer::requests::engine::TaskToken;
+use bouncer::workflow::asl::execution::Failure;
+use bouncer::workflow::asl::{Clock, Definition, Ending, Event, Execution, advance};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -332,7 +332,7 @@ impl Waiting {
     }
 
     fn try_event(&mut self, event: Event) -> bool {
-        let moment = Moment { now: self.now, nonce: "secret".into() };
+        let moment = Clock { now: self.now, nonce: "secret".into() };
         match advance(&self.definition, &self.execution, event, &moment) {
             Ok(next) => {
                 self.execution = next;

@@ -2,7 +2,7 @@
 
 use super::tour;
 use super::world::{Do, Running, World, engine_on, machine, store_at, task, until};
-use bouncer::flow::ports::{Engine as _, EngineError};
+use bouncer::requests::engine::{Engine as _, EngineError};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::Arc;

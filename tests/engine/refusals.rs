@@ -1,8 +1,8 @@
 //! What a file may not say: refused when it is loaded, in a sentence that names state and field.
 
-use bouncer::engine::asl::Definition;
-use bouncer::engine::definition_text;
-use bouncer::flow::ports::Machine;
+use bouncer::requests::engine::Machine;
+use bouncer::workflow::asl::Definition;
+use bouncer::workflow::definition_text;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

@@ -1,9 +1,9 @@
 //! Runs the interpreter by itself: a clock that jumps, tasks from a script, and crashes wherever a test wants them.
 
 use super::script::{Outcome, Script};
-use bouncer::engine::asl::execution::{Doing, Failure};
-use bouncer::engine::asl::interpreter::Action;
-use bouncer::engine::asl::{Definition, Ending, Event, Execution, Moment, Position, advance};
+use bouncer::workflow::asl::execution::{Doing, Failure};
+use bouncer::workflow::asl::interpreter::Action;
+use bouncer::workflow::asl::{Clock, Definition, Ending, Event, Execution, Position, advance};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -136,10 +136,10 @@ impl Simulator {
         panic!("the execution does not end");
     }
 
-    fn advance(&mut self, event: Event) -> Result<Execution, bouncer::engine::asl::IllegalEvent> {
+    fn advance(&mut self, event: Event) -> Result<Execution, bouncer::workflow::asl::IllegalEvent> {
         self.nonces += 1;
         self.now = self.now.checked_add(SignedDuration::from_millis(1)).unwrap();
-        let moment = Moment { now: self.now, nonce: format!("nonce-{}", self.nonces) };
+        let moment = Clock { now: self.now, nonce: format!("nonce-{}", self.nonces) };
         advance(&self.definition, &self.execution, event, &moment)
     }
 }

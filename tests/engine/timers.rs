@@ -1,7 +1,7 @@
 //! Deadlines, waits and backoffs on the real clock.
 
 use super::world::{Do, Running, World, callback, machine, task, until};
-use bouncer::flow::ports::{Engine as _, EngineError, TaskError, TaskToken, Tasks};
+use bouncer::requests::engine::{Engine as _, EngineError, TaskError, TaskToken, Tasks};
 use futures::future::join_all;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};

@@ -2,8 +2,8 @@
 
 use super::simulator::hide_tokens;
 use super::world::{Do, Running, callback, engine_on, machine, task};
-use bouncer::flow::ports::{Engine, EngineError, TaskError, TaskToken, Tasks};
-use bouncer::store::Store;
+use bouncer::requests::engine::{Engine, EngineError, TaskError, TaskToken, Tasks};
+use bouncer::storage::Store;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 

@@ -3,11 +3,11 @@
 use async_trait::async_trait;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
-use bouncer::engine::asl::Execution;
-use bouncer::engine::local::{LocalEngine, Settings};
-use bouncer::flow::ports::{Engine as _, ExecutionStatus, Machine, TaskError, Tasks};
-use bouncer::local::{Endpoints, StorageCredentials};
-use bouncer::store::Store;
+use bouncer::requests::engine::{Engine as _, ExecutionStatus, Machine, TaskError, Tasks};
+use bouncer::storage::Store;
+use bouncer::workflow::asl::Execution;
+use bouncer::workflow::local::{LocalEngine, Settings};
+use embedded_aws::{Endpoints, StorageCredentials};
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -35,7 +35,7 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let storage = CancellationToken::new();
         let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let endpoints = bouncer::local::start(folder.path(), loopback, storage.clone()).await.unwrap();
+        let endpoints = embedded_aws::start(folder.path(), loopback, storage.clone()).await.unwrap();
         let (records, credentials) = (endpoints.records, endpoints.credentials.clone());
         let store = store_at(records, &credentials);
         store.create_missing_tables().await.unwrap();
@@ -173,7 +173,7 @@ pub fn machine(start: &str, states: Value) -> String {
     json!({ "StartAt": start, "States": states }).to_string()
 }
 
-/// Asks until there is an answer, for at most half a minute.
+/// CallerQuota until there is an answer, for at most half a minute.
 pub async fn until<T, F>(what: &str, ask: impl Fn() -> F) -> T
 where
     F: Future<Output = Option<T>>,

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bouncer::flow::app::PublishSettings;
-use bouncer::flow::frontend::upkeep::request;
-use bouncer::flow::status;
-use bouncer::model::caller::Role;
-use bouncer::model::digest::Sha256;
-use bouncer::model::error::{ErrorCode, UserError};
-use bouncer::model::ids::RequestId;
+use bouncer::domain::caller::Role;
+use bouncer::domain::digest::Sha256;
+use bouncer::domain::error::{ErrorCode, UserError};
+use bouncer::domain::ids::RequestId;
+use bouncer::kinds::frontend_maintenance::request;
+use bouncer::requests::app::PublishSettings;
+use bouncer::requests::status;
 use http::Method;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -252,7 +252,7 @@ async fn killed_after_the_pointer_has_moved() {
         assert_eq!(bouncer.task("frontend.adopt", &id).await.unwrap()["outcome"], "done");
     }
     assert_eq!(bouncer.project().await.releases.len(), 1);
-    bouncer.app.store.release(&shop(), bouncer::store::locks::Lane::Frontend, &id).await.unwrap();
+    bouncer.app.store.release(&shop(), bouncer::storage::coordination::Lane::Frontend, &id).await.unwrap();
     let bouncer = bouncer.at_work().await;
     assert_eq!(bouncer.ended(&id).await.status(), "completed");
     assert_eq!(bouncer.project().await.releases.len(), 1);
@@ -523,7 +523,7 @@ async fn a_project_that_changed_meanwhile_is_left_alone() {
         world.fill_with(&old_site()).await;
         let id = bouncer.adopt().await;
         let args = serde_json::from_value(change).unwrap();
-        bouncer::flow::projects::add(&bouncer.app, &caller(Role::Admin), args).await.unwrap();
+        bouncer::admin::projects::add(&bouncer.app, &caller(Role::Admin), args).await.unwrap();
         let bouncer = bouncer.at_work().await;
         let ended = bouncer.ended(&id).await;
         assert_eq!(ended.status(), "failed", "{:#}", ended.answer);

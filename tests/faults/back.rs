@@ -1,6 +1,6 @@
 //! Going back to what a site was, and what of it has to travel.
 
-use bouncer::model::ids::RequestId;
+use bouncer::domain::ids::RequestId;
 use http::Method;
 
 use super::world::{BUCKET, Bouncer, DEADLINE, World, new_site, old_site, publish_settings};

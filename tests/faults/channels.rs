@@ -4,12 +4,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use bouncer::channel::{Channel, ChannelError};
-use bouncer::flow::approval;
-use bouncer::model::error::ErrorCode;
-use bouncer::model::ids::RequestId;
-use bouncer::model::prompt::{Delivery, Outcome, Prompt, Stage};
-use bouncer::model::request::Status;
+use bouncer::channels::{Channel, ChannelError};
+use bouncer::domain::error::ErrorCode;
+use bouncer::domain::ids::RequestId;
+use bouncer::domain::prompt::{Delivery, Outcome, Prompt, Stage};
+use bouncer::domain::request::Status;
+use bouncer::requests::approval;
 
 use super::world::{BUCKET, Bouncer, DEADLINE, SHOP, World, new_site, old_site, publish_settings};
 use crate::support::wait_until;

@@ -1,6 +1,6 @@
 //! Faults that stay: the deploy fails with the truth about what visitors get, and the next one puts the bucket right.
 
-use bouncer::model::request::Status;
+use bouncer::domain::request::Status;
 use http::Method;
 
 use super::world::{

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use bouncer::flow::app::PublishSettings;
-use bouncer::flow::frontend::{confirm, presigned};
-use bouncer::model::caller::Role;
-use bouncer::model::digest::Sha256;
-use bouncer::model::ids::RequestId;
+use bouncer::domain::caller::Role;
+use bouncer::domain::digest::Sha256;
+use bouncer::domain::ids::RequestId;
+use bouncer::kinds::frontend_deploy::{confirm, presigned};
+use bouncer::requests::app::PublishSettings;
 use http::Method;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -29,7 +29,7 @@ fn in_parts() -> PublishSettings {
     PublishSettings { large_bytes: PART + 1, part_bytes: PART, ..publish_settings() }
 }
 
-/// Asks for a deploy of a site whose content was uploaded to its place.
+/// CallerQuota for a deploy of a site whose content was uploaded to its place.
 async fn ask(world: &World, bouncer: &Bouncer, site: &Site) -> RequestId {
     for file in site.files() {
         world.plant(STAGING, &blob(file), file.bytes.clone()).await;

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use bouncer::flow::app::PublishSettings;
-use bouncer::model::ids::RequestId;
-use bouncer::store::locks::Lane;
+use bouncer::domain::ids::RequestId;
+use bouncer::requests::app::PublishSettings;
+use bouncer::storage::coordination::Lane;
 use http::Method;
 use tokio_util::sync::CancellationToken;
 

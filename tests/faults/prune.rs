@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use bouncer::flow::app::PublishSettings;
-use bouncer::model::error::ErrorCode;
-use bouncer::store::locks::Lane;
+use bouncer::domain::error::ErrorCode;
+use bouncer::requests::app::PublishSettings;
+use bouncer::storage::coordination::Lane;
 use http::Method;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;

@@ -3,11 +3,11 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use bouncer::flow::ports::{Engine as _, Machine};
-use bouncer::model::audit::Actor;
-use bouncer::model::ids::{ApproverId, KeyId, RequestId};
-use bouncer::model::request::{Decision, Event, Status, Verdict};
-use bouncer::model::time::Time;
+use bouncer::domain::audit::Actor;
+use bouncer::domain::ids::{ApproverId, KeyId, RequestId};
+use bouncer::domain::request::{Decision, Event, Status, Verdict};
+use bouncer::domain::time::Time;
+use bouncer::requests::engine::{Engine as _, Machine};
 use http::Method;
 use tokio_util::sync::CancellationToken;
 
@@ -163,7 +163,7 @@ async fn a_request_whose_execution_ended_is_closed_at_the_start() {
         end_execution(&bouncer, &id).await;
 
         let bouncer = world.bouncer(publish_settings());
-        bouncer::flow::approval::recover(&bouncer.app).await.unwrap();
+        bouncer::requests::approval::recover(&bouncer.app).await.unwrap();
         let stored = bouncer.app.store.request(&id).await.unwrap().unwrap();
         assert_eq!(stored.status, Status::Failed, "{decided}");
         let result = stored.result.unwrap();
@@ -186,7 +186,7 @@ async fn a_live_deploy_whose_execution_ended_is_completed_at_the_start() {
     assert_eq!(bouncer.slice(&id).await.unwrap()["outcome"], "deployed");
     bouncer.engine.stop(Machine::FrontendDeploy, id.as_str(), "a test").await.unwrap();
     let bouncer = world.bouncer(publish_settings());
-    bouncer::flow::approval::recover(&bouncer.app).await.unwrap();
+    bouncer::requests::approval::recover(&bouncer.app).await.unwrap();
     bouncer.ended(&id).await.assert_completed(&site);
     bouncer.assert_free().await;
 }
@@ -220,7 +220,7 @@ async fn a_server_starts_over_damaged_records() {
 async fn damage(server: &Server, ids: &[String]) {
     let stop = CancellationToken::new();
     let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let endpoints = bouncer::local::start(&server.data_dir(), loopback, stop.clone()).await.unwrap();
+    let endpoints = embedded_aws::start(&server.data_dir(), loopback, stop.clone()).await.unwrap();
     let records = Raw::new(endpoints.records, endpoints.objects, &endpoints.credentials).records;
     let set = async |table: &str, key: (&str, String), attribute: &str, value: AttributeValue| {
         records

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bouncer::flow::app::PublishSettings;
+use bouncer::requests::app::PublishSettings;
 use http::Method;
 
 use super::world::{BUCKET, STAGING, World, new_site, old_site, publish_settings};

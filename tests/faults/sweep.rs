@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use bouncer::flow::app::PublishSettings;
-use bouncer::flow::frontend::{confirm, presigned, rollback};
-use bouncer::flow::status;
-use bouncer::model::caller::{Caller, Role};
-use bouncer::model::error::UserError;
-use bouncer::model::ids::{KeyId, RequestId};
+use bouncer::domain::caller::{Caller, Role};
+use bouncer::domain::error::UserError;
+use bouncer::domain::ids::{KeyId, RequestId};
+use bouncer::kinds::frontend_deploy::{confirm, presigned, rollback};
+use bouncer::requests::app::PublishSettings;
+use bouncer::requests::status;
 use http::Method;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;

@@ -5,25 +5,28 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bouncer::admin::projects;
+use bouncer::aws;
+use bouncer::aws::Storage;
 use bouncer::aws::objects::Objects;
-use bouncer::aws::{self, Storage};
-use bouncer::channel::Channel;
-use bouncer::engine::local::{LocalEngine, Settings as EngineSettings};
-use bouncer::engine::tasks::TaskRunner;
-use bouncer::flow::app::{App, Limits, Profile, PublishSettings, Settings, TRANSFER_ROOM_KIB};
-use bouncer::flow::ports::{Engine as _, ExecutionStatus, Machine, TaskError};
-use bouncer::flow::{approval, frontend, projects, status};
-use bouncer::local::{Endpoints, StorageCredentials};
-use bouncer::model::approver::Approver;
-use bouncer::model::asking::AskLimits;
-use bouncer::model::caller::{Caller, Role};
-use bouncer::model::digest::Sha256;
-use bouncer::model::error::UserError;
-use bouncer::model::history::DeployStatus;
-use bouncer::model::ids::{KeyId, ProjectId, RequestId};
-use bouncer::model::project::Project;
-use bouncer::model::request::Verdict;
-use bouncer::store::locks::Lane;
+use bouncer::channels::Channel;
+use bouncer::domain::approver::Approver;
+use bouncer::domain::caller::{Caller, Role};
+use bouncer::domain::digest::Sha256;
+use bouncer::domain::error::UserError;
+use bouncer::domain::history::DeployStatus;
+use bouncer::domain::ids::{KeyId, ProjectId, RequestId};
+use bouncer::domain::project::Project;
+use bouncer::domain::quota::QuotaLimits;
+use bouncer::domain::request::Verdict;
+use bouncer::kinds::frontend_deploy as frontend;
+use bouncer::requests::app::{App, Limits, Profile, PublishSettings, Settings, TRANSFER_ROOM_KIB};
+use bouncer::requests::engine::{Engine as _, ExecutionStatus, Machine, TaskError};
+use bouncer::requests::{approval, status};
+use bouncer::storage::coordination::Lane;
+use bouncer::workflow::local::{LocalEngine, Settings as EngineSettings};
+use bouncer::workflow::tasks::TaskRunner;
+use embedded_aws::{Endpoints, StorageCredentials};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -55,7 +58,7 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let storage = CancellationToken::new();
         let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let endpoints = bouncer::local::start(folder.path(), loopback, storage.clone()).await.unwrap();
+        let endpoints = embedded_aws::start(folder.path(), loopback, storage.clone()).await.unwrap();
         let proxy = FaultProxy::before(endpoints.objects).await;
         let (records, credentials) = (endpoints.records, endpoints.credentials.clone());
         let objects = connect(records, endpoints.objects, &credentials).objects;
@@ -93,7 +96,7 @@ impl World {
             account: "000000000000".into(),
             staging_bucket: STAGING.into(),
             approval_window: 600,
-            asking: AskLimits { per_minute: 0, pending: 0 },
+            asking: QuotaLimits { per_minute: 0, pending: 0 },
             public_url: None,
             page_url: None,
             limits: Limits::default(),
@@ -197,7 +200,7 @@ const MACHINE: Machine = Machine::FrontendDeploy;
 
 /// The product's machine, with the patience of a test: it gives up after one repetition of an outage.
 fn impatient() -> String {
-    let mut machine: Value = serde_json::from_str(bouncer::engine::definition_text(MACHINE)).unwrap();
+    let mut machine: Value = serde_json::from_str(bouncer::workflow::definition_text(MACHINE)).unwrap();
     for state in machine["States"].as_object_mut().unwrap().values_mut() {
         for retry in state.get_mut("Retry").and_then(Value::as_array_mut).into_iter().flatten() {
             retry["IntervalSeconds"] = json!(1);
@@ -260,7 +263,7 @@ impl Bouncer {
         self.app.store.project(&shop()).await.unwrap().unwrap()
     }
 
-    /// Asks for a deploy of the site.
+    /// CallerQuota for a deploy of the site.
     pub async fn ask(&self, site: &Site) -> RequestId {
         RequestId::parse(self.try_ask(site).await.unwrap()).unwrap()
     }
@@ -273,12 +276,12 @@ impl Bouncer {
         self.try_ask_files(project, site.inline()).await
     }
 
-    /// Asks for a deploy of these files, given as the tool takes them.
+    /// CallerQuota for a deploy of these files, given as the tool takes them.
     pub async fn ask_files(&self, files: Value) -> RequestId {
         RequestId::parse(self.try_ask_files(SHOP, files).await.unwrap()).unwrap()
     }
 
-    /// Asks to go back to a release.
+    /// CallerQuota to go back to a release.
     pub async fn ask_back(&self, release: &str) -> RequestId {
         let args = serde_json::from_value(json!({ "project": SHOP, "release": release, "reason": "a test" })).unwrap();
         let asked = frontend::rollback::rollback(&self.app, &caller(Role::Agent), args).await.unwrap();
@@ -298,7 +301,7 @@ impl Bouncer {
         approval::decide(&self.app, &approver, id.as_str(), Verdict::Approve, "test").await.unwrap();
     }
 
-    /// Asks and approves.
+    /// CallerQuota and approves.
     pub async fn start(&self, site: &Site) -> RequestId {
         let id = self.ask(site).await;
         self.approve(&id).await;
@@ -325,13 +328,13 @@ impl Bouncer {
         id
     }
 
-    /// Asks, approves, and waits for the end.
+    /// CallerQuota, approves, and waits for the end.
     pub async fn deploy(&self, site: &Site) -> Ended {
         let id = self.start(site).await;
         self.ended(&id).await
     }
 
-    /// Asks and approves a deploy that has to succeed, and checks the bucket afterwards.
+    /// CallerQuota and approves a deploy that has to succeed, and checks the bucket afterwards.
     pub async fn deploys(&self, world: &World, site: &Site) {
         let ended = self.deploy(site).await;
         ended.assert_completed(site);

@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use bouncer::model::digest::Sha256;
-use bouncer::model::headers::{self, CacheRule, CacheRules};
-use bouncer::model::ids::{ProjectId, ReleaseId, RequestId};
-use bouncer::model::manifest::Manifest;
-use bouncer::model::paths::SitePath;
+use bouncer::domain::digest::Sha256;
+use bouncer::domain::ids::{ProjectId, ReleaseId, RequestId};
+use bouncer::domain::site::headers;
+use bouncer::domain::site::headers::{CacheRule, CacheRules};
+use bouncer::domain::site::manifest::Manifest;
+use bouncer::domain::site::paths::SitePath;
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use proptest::collection::vec;
 use proptest::prelude::*;

@@ -23,7 +23,7 @@ const EXCEPTIONS: [(&str, &str); 2] = [
     // The one place where endpoints and credentials become clients: it makes the store's client too.
     ("aws/settings.rs", "store"),
     // The engine that is a service of AWS: nothing but a translation of that adapter's words.
-    ("engine/step_functions.rs", "aws"),
+    ("workflow/step_functions.rs", "aws"),
 ];
 
 #[test]
@@ -122,7 +122,7 @@ fn first_names(source: &Source, at: usize) -> Vec<(usize, String)> {
 fn every_way_of_naming_a_folder_is_seen() {
     let text = "use crate::{aws::{Objects, x}, store}; use super::super::flow::app; use super::near; \
                 fn f() { crate::model::time::now(); $crate::no; } pub(crate) fn g() {}";
-    let source = Source::for_test("engine/local.rs", text);
+    let source = Source::for_test("workflow/local.rs", text);
     let names: Vec<String> = named_folders(&source).into_iter().map(|(_, name)| name).collect();
     assert_eq!(names, ["aws", "store", "flow", "model"]);
 }

@@ -79,7 +79,7 @@ fn what_is_sealed_is_written_by_tasks_and_read_by_the_accounts_of_stacks() {
 
 #[test]
 fn the_disk_of_a_task_holds_the_largest_archive() {
-    let source = file("src/flow/backend/source.rs");
+    let source = file("src/kinds/backend_deploy/source.rs");
     let limit = source.split("const MAX_ARCHIVE: u64 = ").nth(1).and_then(|rest| rest.split(" << 20;").next());
     let megabytes: u64 = limit.expect("MAX_ARCHIVE is some megabytes").parse().unwrap();
     let template = template("infra/template.yaml");

@@ -33,7 +33,7 @@ pub struct Calls {
 /// Fields that hold an adapter, and the file it is in. What is called on them is looked up there.
 const ADAPTERS: [(&str, &str); 12] = [
     ("store", "store/"),
-    ("engine", "engine/step_functions.rs"),
+    ("engine", "workflow/step_functions.rs"),
     ("workflows", "aws/workflows.rs"),
     ("objects", "aws/objects"),
     ("sites", "aws/sites.rs"),
@@ -436,14 +436,17 @@ fn calls_are_followed_to_the_clients() {
         "flow/publish.rs",
         "pub fn publish(app: &App) { helper(app); app.identity.account() } fn helper(app: &App) { app.objects.read(); site.put() }",
     );
-    let entrance = Source::for_test("engine/tasks.rs", "fn run() { publish::publish(app) }");
+    let entrance = Source::for_test("workflow/tasks.rs", "fn run() { publish::publish(app) }");
     let program = Program::of(vec![adapter, other, flow, entrance]);
-    let calls = program.calls_from(|path| path == "engine/tasks.rs::run");
+    let calls = program.calls_from(|path| path == "workflow/tasks.rs::run");
     let call = |service: &str, name: &str| (service.to_owned(), name.to_owned());
     let of = |ways: &Ways| ways.keys().cloned().collect::<Vec<_>>();
     assert_eq!(of(&calls.own), [call("s3", "get_object"), call("sts", "get_caller_identity")]);
     assert_eq!(of(&calls.site), [call("s3", "put_object")]);
     assert_eq!(of(&calls.target), []);
     let way = &calls.own[&call("s3", "get_object")];
-    assert_eq!(way, "engine/tasks.rs::run > flow/publish.rs::publish > flow/publish.rs::helper > aws/objects.rs::read");
+    assert_eq!(
+        way,
+        "workflow/tasks.rs::run > flow/publish.rs::publish > flow/publish.rs::helper > aws/objects.rs::read"
+    );
 }

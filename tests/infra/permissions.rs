@@ -54,7 +54,7 @@ const RUNTIME: [&str; 2] = ["logs:CreateLogStream", "logs:PutLogEvents"];
 /// What the tasks of the state machines call, and what answering a request does.
 static CALLS: LazyLock<(Calls, Calls)> = LazyLock::new(|| {
     let program = Program::read();
-    let tasks = program.calls_from(|path| path == "engine/tasks.rs::run_until");
+    let tasks = program.calls_from(|path| path == "workflow/tasks.rs::run_until");
     (tasks, program.calls_from(|path| path.starts_with("server/")))
 });
 

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use aws_sdk_s3::presigning::{PresignedRequest, PresigningConfig};
 use base64::Engine as _;
-use bouncer::local::StorageCredentials;
+use embedded_aws::StorageCredentials;
 use sha2::{Digest as _, Sha256};
 
 use super::folder::IntoBody as _;

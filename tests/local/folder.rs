@@ -1,7 +1,7 @@
 //! The data folder: one server at a time, and everything kept over a restart.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use bouncer::local::LocalError;
+use embedded_aws::LocalError;
 use tokio_util::sync::CancellationToken;
 
 use super::support::{BUCKET, LOOPBACK, Storage, body_files, read, until};
@@ -9,7 +9,7 @@ use super::support::{BUCKET, LOOPBACK, Storage, body_files, read, until};
 #[tokio::test]
 async fn a_second_server_on_the_folder_is_refused() {
     let storage = Storage::start().await;
-    let second = bouncer::local::start(storage.path(), LOOPBACK, CancellationToken::new()).await;
+    let second = embedded_aws::start(storage.path(), LOOPBACK, CancellationToken::new()).await;
     let error = second.expect_err("the folder is in use");
     assert!(matches!(error, LocalError::InUse { .. }), "{error}");
     assert!(error.to_string().contains(&storage.path().display().to_string()), "{error}");
@@ -56,7 +56,7 @@ async fn damaged_settings_are_refused_and_left_alone() {
     let folder = Storage::start().await.stop().await;
     let path = folder.path().join("storage.json");
     std::fs::write(&path, "{ broken").unwrap();
-    let started = bouncer::local::start(folder.path(), LOOPBACK, CancellationToken::new()).await;
+    let started = embedded_aws::start(folder.path(), LOOPBACK, CancellationToken::new()).await;
     assert!(matches!(started, Err(LocalError::Settings { .. })));
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "{ broken");
 }
@@ -68,7 +68,7 @@ async fn only_the_owner_can_read_the_folder() {
     let parent = tempfile::tempdir().unwrap();
     let data = parent.path().join("new/data");
     let shutdown = CancellationToken::new();
-    let endpoints = bouncer::local::start(&data, LOOPBACK, shutdown.clone()).await.unwrap();
+    let endpoints = embedded_aws::start(&data, LOOPBACK, shutdown.clone()).await.unwrap();
     let mode = |path: &str| std::fs::metadata(data.join(path)).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(""), 0o700);
     assert_eq!(mode("objects"), 0o700);

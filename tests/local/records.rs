@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, Put, ScalarAttributeType,
     TimeToLiveSpecification, TransactWriteItem,
 };
-use bouncer::local::StorageCredentials;
+use embedded_aws::StorageCredentials;
 
 use super::support::{Storage, code, dynamodb_client};
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
-use bouncer::local::{Endpoints, LocalError, StorageCredentials};
+use embedded_aws::{Endpoints, LocalError, StorageCredentials};
 use tokio_util::sync::CancellationToken;
 
 pub const BUCKET: &str = "bucket";
@@ -28,7 +28,7 @@ impl Storage {
 
     pub async fn start_on(folder: tempfile::TempDir) -> Result<Self, LocalError> {
         let shutdown = CancellationToken::new();
-        let endpoints = bouncer::local::start(folder.path(), LOOPBACK, shutdown.clone()).await?;
+        let endpoints = embedded_aws::start(folder.path(), LOOPBACK, shutdown.clone()).await?;
         Ok(Self {
             folder,
             objects: endpoints.objects,

@@ -9,7 +9,7 @@ pub const DEADLINE: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(15);
 const LONGEST_PAUSE: Duration = Duration::from_millis(120);
 
-/// Asks `probe` again and again until it gives a value, and returns that.
+/// CallerQuota `probe` again and again until it gives a value, and returns that.
 ///
 /// # Panics
 /// When `deadline` has passed; the message says what was waited for.

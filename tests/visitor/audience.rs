@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use bouncer::model::digest::Sha256;
-use bouncer::model::invalidation::Untrue;
-use bouncer::model::manifest::{Entry, Manifest};
-use bouncer::model::paths::SitePath;
+use bouncer::domain::digest::Sha256;
+use bouncer::domain::site::invalidation::Untrue;
+use bouncer::domain::site::manifest::{Entry, Manifest};
+use bouncer::domain::site::paths::SitePath;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 

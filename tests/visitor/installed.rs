@@ -4,7 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bouncer::aws::{self, Endpoints};
+use bouncer::aws;
+use bouncer::aws::Endpoints;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::json;

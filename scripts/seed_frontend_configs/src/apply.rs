@@ -4,9 +4,9 @@ use crate::diff::{self, Change, Stored};
 use crate::file::Wanted;
 use crate::report::Outcome;
 use crate::target::{Failure, Target};
-use bouncer::store::StoreError;
-use bouncer::store::buckets::BucketTurn;
-use bouncer::store::projects::ProjectRow;
+use bouncer::storage::StoreError;
+use bouncer::storage::bucket_locks::BucketLock;
+use bouncer::storage::projects::ProjectRow;
 use serde_json::Value;
 
 /// Writes a change if the fields that the file decides on are still those that were read, and if the turn is still this
@@ -19,7 +19,7 @@ pub async fn apply(
     wanted: &Wanted,
     row: Option<&ProjectRow>,
     change: &Change,
-    turn: &BucketTurn,
+    turn: &BucketLock,
 ) -> Result<Outcome, Failure> {
     if change.fields().iter().any(|change| change.field == "frontend_bucket") {
         target.make_bucket(wanted).await?;

@@ -1,8 +1,8 @@
 //! What would change. Pure.
 
 use crate::file::{Fault, Wanted};
-use bouncer::model::project::{FRONTEND_FIELDS, meaning_of_absence};
-use bouncer::store::projects::ProjectRow;
+use bouncer::domain::project::{FRONTEND_FIELDS, meaning_of_absence};
+use bouncer::storage::projects::ProjectRow;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;

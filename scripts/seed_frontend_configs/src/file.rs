@@ -1,12 +1,12 @@
 //! The data file: what is wanted, or every fault in it with its line.
 
-use bouncer::model::headers::CacheRule;
-use bouncer::model::ids::ProjectId;
-use bouncer::model::project::{
+use bouncer::domain::ids::ProjectId;
+use bouncer::domain::project::{
     DEFAULT_REGION, FRONTEND_FIELDS, FrontendTarget, Project, approval_faults, asset_grace_hours, field_faults,
     retain_releases, retention_faults,
 };
-use bouncer::model::release::Retention;
+use bouncer::domain::site::headers::CacheRule;
+use bouncer::domain::site::release::Retention;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};

@@ -11,7 +11,7 @@ mod options;
 mod report;
 mod target;
 
-use bouncer::store::buckets::BucketTurn;
+use bouncer::storage::bucket_locks::BucketLock;
 use clap::Parser as _;
 use diff::Stored;
 use exit::Exit;
@@ -52,7 +52,7 @@ async fn carry_out(
     options: &Options,
     target: &Target,
     wanted: &[Wanted],
-    turn: Option<&BucketTurn>,
+    turn: Option<&BucketLock>,
 ) -> Result<report::Done, Ended> {
     let rows = target.rows().await?;
     let stored: BTreeMap<&str, Stored> = rows.iter().map(|(id, row)| (id.as_str(), Stored::of(row))).collect();

@@ -4,13 +4,14 @@ use crate::exit::Exit;
 use crate::file::Wanted;
 use crate::options::Options;
 use crate::report::Ended;
+use bouncer::aws;
+use bouncer::aws::StoreOptions;
 use bouncer::aws::objects::Objects;
-use bouncer::aws::{self, StoreOptions};
-use bouncer::local::StorageCredentials;
 use bouncer::server::local::ServerFile;
-use bouncer::store::buckets::BucketTurn;
-use bouncer::store::projects::ProjectRow;
-use bouncer::store::{Store, StoreError, Table};
+use bouncer::storage::bucket_locks::BucketLock;
+use bouncer::storage::projects::ProjectRow;
+use bouncer::storage::{Store, StoreError, Table};
+use embedded_aws::StorageCredentials;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -61,7 +62,7 @@ impl Target {
     }
 
     /// Waits until no other program gives buckets to projects, and keeps others from it.
-    pub async fn take_turn(&self) -> Result<BucketTurn, Failure> {
+    pub async fn take_turn(&self) -> Result<BucketLock, Failure> {
         self.store.take_bucket_turn().await.map_err(|error| match error {
             StoreError::Overtaken => Failure {
                 message: "Others are changing projects all the time; nothing was written.".into(),

@@ -1,8 +1,8 @@
 //! S3's multipart uploads: an object that is written part by part, each with its SHA-256, and is there only when it is
 //! completed.
 
-use super::{Headers, ObjectError, Objects, sort};
-use crate::model::digest::{PartsDigest, Sha256};
+use super::{Headers, ObjectError, Objects, classify};
+use crate::domain::digest::{PartsDigest, Sha256};
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
 use bytes::Bytes;
@@ -51,7 +51,7 @@ impl Objects {
             .checksum_algorithm(ChecksumAlgorithm::Sha256)
             .send()
             .await
-            .map_err(|error| sort(bucket, key, error))?;
+            .map_err(|error| classify(bucket, key, error))?;
         let id = answer.upload_id.ok_or_else(|| nameless(bucket))?;
         Ok(Upload { bucket: bucket.to_owned(), key: key.to_owned(), id })
     }
@@ -71,7 +71,7 @@ impl Objects {
             .body(bytes.into())
             .send()
             .await
-            .map_err(|error| sort(&upload.bucket, &upload.key, error))?;
+            .map_err(|error| classify(&upload.bucket, &upload.key, error))?;
         Ok(Part { etag: answer.e_tag.ok_or_else(|| nameless(&upload.bucket))?, sha256 })
     }
 
@@ -94,13 +94,13 @@ impl Objects {
             .send()
             .await
             .map(|_| ())
-            .map_err(|error| sort(&upload.bucket, &upload.key, error))
+            .map_err(|error| classify(&upload.bucket, &upload.key, error))
     }
 
     /// Ends an upload without an object; one that has ended already is no error.
     pub async fn abort_upload(&self, upload: &Upload) -> Result<(), ObjectError> {
         let request = self.client.abort_multipart_upload().bucket(&upload.bucket).key(&upload.key);
-        match request.upload_id(&upload.id).send().await.map_err(|error| sort(&upload.bucket, &upload.key, error)) {
+        match request.upload_id(&upload.id).send().await.map_err(|error| classify(&upload.bucket, &upload.key, error)) {
             Ok(_) | Err(ObjectError::NotFound { .. }) => Ok(()),
             Err(error) => Err(error),
         }

@@ -75,7 +75,7 @@ fn write_files(dir: &Dir<'_>, root: &Path, site: &Path) -> io::Result<()> {
 mod tests {
     use super::*;
     use crate::cli::frontend::walk::{SourceFile, walk};
-    use crate::model::digest::Sha256;
+    use crate::domain::digest::Sha256;
     use std::collections::BTreeSet;
 
     /// Plays the rounds and calls `look` with each one's site.

@@ -9,7 +9,7 @@ use super::Context;
 use super::error::CliError;
 use super::exit::Exit;
 use super::watch;
-use crate::model::caller::Role;
+use crate::domain::caller::Role;
 use std::time::Duration;
 
 /// What can be done with deploys.

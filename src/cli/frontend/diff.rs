@@ -4,7 +4,7 @@ use super::deploy::preview;
 use crate::cli::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
-use crate::model::caller::Role;
+use crate::domain::caller::Role;
 use std::path::PathBuf;
 
 /// Shown below the help.

@@ -2,7 +2,7 @@
 
 use super::walk::SourceFile;
 use crate::cli::error::CliError;
-use crate::model::digest::{Hasher, Sha256};
+use crate::domain::digest::{Hasher, Sha256};
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::num::NonZero;
@@ -86,8 +86,8 @@ pub fn changed(file: &SourceFile, during: &str) -> CliError {
 
 #[cfg(test)]
 mod tests {
+    use super::super::walk::walk;
     use super::*;
-    use crate::cli::frontend::walk::walk;
     use std::sync::atomic::AtomicU64;
 
     #[test]

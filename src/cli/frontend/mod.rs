@@ -3,13 +3,15 @@
 pub mod deploy;
 pub mod diff;
 pub mod hash;
+pub mod maintenance;
 pub mod releases;
 pub mod rollback;
-pub mod upkeep;
 pub mod upload;
 pub mod walk;
 
-use crate::cli::{Context, error::CliError, exit::Exit};
+use super::Context;
+use super::error::CliError;
+use super::exit::Exit;
 
 /// What can be done with a site.
 #[derive(Debug, clap::Subcommand)]
@@ -38,14 +40,14 @@ pub enum FrontendCommand {
     /// For a bucket that was filled without Bouncer. Every file is read once and kept, so that one can go back to it; the
     /// next deploy writes only what differs, and what it leaves out goes by the usual rules. What no release can hold stays
     /// in the bucket and is named. Nobody is asked, because visitors get what they got; needs an admin's key.
-    #[command(after_help = upkeep::ADOPT_EXAMPLES)]
-    Adopt(upkeep::AdoptArgs),
+    #[command(after_help = maintenance::ADOPT_EXAMPLES)]
+    Adopt(maintenance::AdoptArgs),
     /// Remove what earlier releases left and nothing needs any more, without a deploy
     ///
     /// Does what the end of a deploy does, by the project's retention: when a grace is over, for example. Only files that
     /// releases of the project wrote, and that are still what was written, are removed. Needs an admin's key.
-    #[command(after_help = upkeep::PRUNE_EXAMPLES)]
-    Prune(upkeep::UpkeepArgs),
+    #[command(after_help = maintenance::PRUNE_EXAMPLES)]
+    Prune(maintenance::UpkeepArgs),
 }
 
 /// Runs a command.
@@ -55,7 +57,7 @@ pub async fn run(context: &Context, command: FrontendCommand) -> Result<Exit, Cl
         FrontendCommand::Diff(args) => diff::run(context, args).await,
         FrontendCommand::Releases(args) => releases::run(context, args).await,
         FrontendCommand::Rollback(args) => rollback::run(context, args).await,
-        FrontendCommand::Adopt(args) => upkeep::adopt(context, args).await,
-        FrontendCommand::Prune(args) => upkeep::prune(context, args).await,
+        FrontendCommand::Adopt(args) => maintenance::adopt(context, args).await,
+        FrontendCommand::Prune(args) => maintenance::prune(context, args).await,
     }
 }

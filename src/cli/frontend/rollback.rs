@@ -5,7 +5,7 @@ use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::Answer;
 use crate::cli::{Context, default_source};
-use crate::model::caller::Role;
+use crate::domain::caller::Role;
 use serde_json::json;
 
 /// Shown below the help.

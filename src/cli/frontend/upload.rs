@@ -5,8 +5,8 @@ use super::walk::SourceFile;
 use crate::cli::client::{http_client, root_cause};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
-use crate::model::digest::Sha256;
-use crate::model::error::ErrorCode;
+use crate::domain::digest::Sha256;
+use crate::domain::error::ErrorCode;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use indicatif::ProgressBar;
 use reqwest::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
@@ -145,7 +145,7 @@ fn headers(given: &BTreeMap<String, String>) -> Result<HeaderMap, CliError> {
 }
 
 /// How one attempt ended, when it did not work.
-enum Setback {
+enum AttemptError {
     /// Another attempt may work.
     Passing(String),
     /// No further attempt will.
@@ -162,8 +162,8 @@ async fn put(
     loop {
         let reason = match put_once(http, upload, bar).await {
             Ok(()) => return Ok(()),
-            Err(Setback::Final(error)) => return Err(error),
-            Err(Setback::Passing(reason)) => reason,
+            Err(AttemptError::Final(error)) => return Err(error),
+            Err(AttemptError::Passing(reason)) => reason,
         };
         let Some(wait) = waits.next() else {
             let message = format!("'{}' could not be uploaded: {reason}.", upload.source.path);
@@ -175,7 +175,7 @@ async fn put(
     }
 }
 
-async fn put_once(http: &reqwest::Client, upload: &Upload<'_>, bar: &ProgressBar) -> Result<(), Setback> {
+async fn put_once(http: &reqwest::Client, upload: &Upload<'_>, bar: &ProgressBar) -> Result<(), AttemptError> {
     let source = upload.source;
     let sent = Arc::new(AtomicU64::new(0));
     let body = if source.size <= PIECE as u64 {
@@ -188,13 +188,13 @@ async fn put_once(http: &reqwest::Client, upload: &Upload<'_>, bar: &ProgressBar
         .headers(upload.headers.clone())
         .header(CONTENT_LENGTH, source.size)
         .timeout(GRACE + Duration::from_secs(source.size / SLOWEST_RATE))
-        .body(body.map_err(Setback::Final)?);
+        .body(body.map_err(AttemptError::Final)?);
     let outcome = match request.send().await {
         Ok(response) if response.status().is_success() => return Ok(()),
         Ok(response) => refusal(source, response).await,
         // A body that ends early, because the file shrank, shows as a broken connection.
-        Err(_) if open_unchanged(source).await.is_err() => Setback::Final(changed(source, "uploaded")),
-        Err(error) => Setback::Passing(root_cause(&error)),
+        Err(_) if open_unchanged(source).await.is_err() => AttemptError::Final(changed(source, "uploaded")),
+        Err(error) => AttemptError::Passing(root_cause(&error)),
     };
     // The next attempt counts these bytes again.
     bar.dec(sent.load(Ordering::Relaxed));
@@ -232,25 +232,25 @@ async fn open_unchanged(source: &SourceFile) -> Result<File, CliError> {
     }
 }
 
-async fn refusal(source: &SourceFile, response: reqwest::Response) -> Setback {
+async fn refusal(source: &SourceFile, response: reqwest::Response) -> AttemptError {
     let status = response.status();
     let code = error_code(&response.text().await.unwrap_or_default());
     let named = code.as_deref().unwrap_or(status.as_str()).to_owned();
     match (status, code.as_deref()) {
         (StatusCode::BAD_REQUEST, Some("BadDigest" | "XAmzContentSHA256Mismatch" | "InvalidDigest")) => {
-            Setback::Final(changed(source, "uploaded"))
+            AttemptError::Final(changed(source, "uploaded"))
         }
-        (_, Some("RequestTimeout" | "SlowDown")) => Setback::Passing(format!("storage answered {named}")),
-        (StatusCode::FORBIDDEN, _) => Setback::Final(
+        (_, Some("RequestTimeout" | "SlowDown")) => AttemptError::Passing(format!("storage answered {named}")),
+        (StatusCode::FORBIDDEN, _) => AttemptError::Final(
             CliError::failed(format!("Storage refused the upload address of '{}': {named}.", source.path))
                 .hint("Addresses expire; run this again for new ones. What is uploaded already is not sent twice.")
                 .with("http_status", json!(status.as_u16())),
         ),
         (StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS, _) => {
-            Setback::Passing(format!("storage answered {named}"))
+            AttemptError::Passing(format!("storage answered {named}"))
         }
-        (status, _) if status.is_server_error() => Setback::Passing(format!("storage answered {named}")),
-        _ => Setback::Final(
+        (status, _) if status.is_server_error() => AttemptError::Passing(format!("storage answered {named}")),
+        _ => AttemptError::Final(
             CliError::failed(format!("Storage refused '{}': {named}.", source.path))
                 .with("http_status", json!(status.as_u16())),
         ),

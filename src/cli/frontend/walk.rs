@@ -2,7 +2,7 @@
 
 use crate::cli::error::CliError;
 use crate::cli::output::count;
-use crate::model::paths::SitePath;
+use crate::domain::site::paths::SitePath;
 use ignore::{DirEntry, Error as WalkError, WalkBuilder};
 use serde_json::json;
 use std::collections::HashMap;

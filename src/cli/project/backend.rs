@@ -201,7 +201,7 @@ mod tests {
     use super::*;
     use crate::cli::exit::Exit;
     use crate::cli::output::text_of;
-    use crate::model::error::ErrorCode;
+    use crate::domain::error::ErrorCode;
 
     #[test]
     fn what_is_not_given_is_not_sent() {

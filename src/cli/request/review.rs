@@ -1,6 +1,7 @@
 //! What an approver is shown of a backend: the commit, what changed since the last deploy, and what to look at first.
 
-use super::infrastructure::{self, ChangeView};
+use super::infrastructure;
+use super::infrastructure::ChangeView;
 use crate::cli::output::{count, plain, shorten, table, write_field, write_table};
 use anstyle::{AnsiColor, Style};
 use serde::Deserialize;
@@ -227,8 +228,8 @@ fn text(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::RequestView;
     use crate::cli::output::text_of;
-    use crate::cli::request::RequestView;
     use serde_json::{Value, json};
 
     fn screen(answer: Value) -> String {

@@ -1,8 +1,8 @@
 //! What a backend's status tells beside what that of any deploy tells: the commit, and the cause of a failure.
 
 use super::tree;
+use crate::analysis::failure::FailedResource;
 use crate::cli::output::{plain, shorten, write_field};
-use crate::model::failure::FailedResource;
 use serde::Deserialize;
 use std::fmt::{self, Write};
 
@@ -53,9 +53,9 @@ impl BackendPart {
 
 #[cfg(test)]
 mod tests {
+    use super::super::StatusView;
     use crate::cli::exit::Exit;
     use crate::cli::output::text_of;
-    use crate::cli::watch::StatusView;
     use serde_json::{Value, json};
 
     fn view(members: Value) -> StatusView {

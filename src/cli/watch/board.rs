@@ -3,8 +3,8 @@
 
 use super::view::{StatusView, Steps};
 use crate::cli::output::{duration, shorten};
-use crate::model::backend_run::BackendStep;
-use crate::model::request::Status;
+use crate::domain::backend::run::BackendStep;
+use crate::domain::request::Status;
 use anstyle::{AnsiColor, Style};
 use serde_json::json;
 use std::fmt::Write;

@@ -1,7 +1,7 @@
 //! The failed resources of a deploy as a tree: the cause first, nested stacks as branches.
 
+use crate::analysis::failure::{Branch, FailedResource, readable, tree};
 use crate::cli::output::{plain, shorten};
-use crate::model::failure::{Branch, FailedResource, readable, tree};
 use anstyle::{AnsiColor, Style};
 use std::fmt::{self, Write};
 
@@ -65,7 +65,7 @@ fn short(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::failure::STACK_TYPE as STACK;
+    use crate::analysis::failure::STACK_TYPE as STACK;
     use serde_json::{Value, json};
 
     fn tree(rows: Value) -> String {

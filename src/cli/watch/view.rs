@@ -4,9 +4,9 @@ use super::backend::BackendPart;
 use super::result::ResultView;
 use crate::cli::exit::Exit;
 use crate::cli::output::{Render, count, duration, plain, write_field};
-use crate::model::ids::DeployId;
-use crate::model::request::Status;
-use crate::model::time::Time;
+use crate::domain::ids::DeployId;
+use crate::domain::request::Status;
+use crate::domain::time::Time;
 use anstyle::{AnsiColor, Style};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -97,8 +97,8 @@ impl StatusView {
         }
     }
 
-    /// Whether it is a site's upkeep, which nobody approves.
-    fn is_upkeep(&self) -> bool {
+    /// Whether it is a site's maintenance, which nobody approves.
+    fn is_maintenance(&self) -> bool {
         matches!(self.action.as_deref(), Some("frontend_adopt" | "frontend_prune"))
     }
 
@@ -167,7 +167,7 @@ impl StatusView {
             (_, Exit::Partial) => (AnsiColor::Yellow, "Partly deployed"),
             (Some(Status::Ready), _) => (AnsiColor::Cyan, "Waits for its files"),
             (Some(Status::PendingApproval), _) => (AnsiColor::Cyan, "Waits for an approval"),
-            (Some(Status::Approved), _) if self.is_upkeep() => (AnsiColor::Cyan, "About to start"),
+            (Some(Status::Approved), _) if self.is_maintenance() => (AnsiColor::Cyan, "About to start"),
             (Some(Status::Approved), _) => (AnsiColor::Cyan, "Approved, about to start"),
             (Some(Status::Running), _) => (AnsiColor::Cyan, "Running"),
             (Some(Status::Denied), _) | (Some(Status::Cancelled), Exit::Denied) => (AnsiColor::Red, "Denied"),

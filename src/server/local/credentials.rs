@@ -1,8 +1,8 @@
 //! The first keys of a local data folder: made at the first start, and written where the command line finds them.
 
-use crate::flow::keys::new_key;
-use crate::model::caller::{ApiKey, Role};
-use crate::store::{Store, StoreError};
+use crate::admin::keys::new_key;
+use crate::domain::caller::{ApiKey, Role};
+use crate::storage::{Store, StoreError};
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ pub struct Credentials {
     pub admin: ApiKey,
     /// Decides requests.
     pub approver: ApiKey,
-    /// Asks for deploys.
+    /// CallerQuota for deploys.
     pub agent: ApiKey,
 }
 

@@ -1,6 +1,6 @@
 //! What a bucket's lifecycle rules do on AWS.
 
-use crate::flow::app::App;
+use crate::requests::app::App;
 use std::sync::Arc;
 use std::time::Duration;
 

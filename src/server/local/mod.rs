@@ -7,18 +7,20 @@ mod sites;
 
 pub use credentials::{Credentials, CredentialsError};
 
-use super::backend::{self, BackendSetupError};
-use super::telegram::{Entrance, Place, TelegramSetupError};
+use super::backend;
+use super::backend::BackendSetupError;
+use super::telegram::{Host, TelegramSetup, TelegramSetupError};
 use super::{TABLE_PREFIX, guard, limits, listen, previews, router, web};
+use crate::admin::passes;
 use crate::aws;
-use crate::engine::local::LocalEngine;
-use crate::engine::tasks::TaskRunner;
-use crate::flow::app::{App, Limits, Profile, PublishSettings, Settings, TRANSFER_ROOM_KIB};
-use crate::flow::{approval, passes};
-use crate::local::{self, LocalError};
-use crate::model::asking::AskLimits;
-use crate::model::error::UserError;
-use crate::store::StoreError;
+use crate::domain::error::UserError;
+use crate::domain::quota::QuotaLimits;
+use crate::requests::app::{App, Limits, Profile, PublishSettings, Settings, TRANSFER_ROOM_KIB};
+use crate::requests::approval;
+use crate::storage::StoreError;
+use crate::workflow::local::LocalEngine;
+use crate::workflow::tasks::TaskRunner;
+use embedded_aws::LocalError;
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -43,7 +45,7 @@ pub struct ServeOptions {
     /// How long a frontend deploy waits for a decision, in seconds.
     pub approval_window: u64,
     /// How much one caller may ask of humans.
-    pub asking: AskLimits,
+    pub asking: QuotaLimits,
 }
 
 /// Why the server could not start or go on.
@@ -114,7 +116,7 @@ pub async fn serve(
     ready: oneshot::Sender<Ready>,
 ) -> Result<(), ServeError> {
     let storage_stop = CancellationToken::new();
-    let storage = local::start(&options.data_dir, options.listen.ip(), storage_stop.clone()).await?;
+    let storage = embedded_aws::start(&options.data_dir, options.listen.ip(), storage_stop.clone()).await?;
     let outcome = serve_over(&options, &storage, shutdown, ready).await;
     // The storage goes last: what still runs may want to write.
     storage_stop.cancel();
@@ -124,7 +126,7 @@ pub async fn serve(
 
 async fn serve_over(
     options: &ServeOptions,
-    storage: &local::Endpoints,
+    storage: &embedded_aws::Endpoints,
     shutdown: CancellationToken,
     ready: oneshot::Sender<Ready>,
 ) -> Result<(), ServeError> {
@@ -144,14 +146,14 @@ async fn serve_over(
     let aws::Storage { store, objects, sites } = aws::local(&endpoints, TABLE_PREFIX);
     store.create_missing_tables().await?;
     let engine = LocalEngine::new(store.clone());
-    let entrance = Entrance::from_environment(Place::Machine).await?;
+    let entrance = TelegramSetup::from_environment(Host::Machine).await?;
     let app = Arc::new(App {
         store,
         objects,
         sites,
         backend: backend::from_environment().await?,
         engine: engine.clone(),
-        channels: entrance.iter().map(Entrance::channel).collect(),
+        channels: entrance.iter().map(TelegramSetup::channel).collect(),
         turns: Default::default(),
         settings: Settings {
             profile: Profile::Local,
@@ -193,8 +195,8 @@ async fn serve_over(
     let sign_in_url = format!("{page_url}/sign-in#{}", sign_in.expose());
     let is_on_loopback = options.listen.ip().is_loopback() || options.listen.ip().is_unspecified();
     let previews = previews(is_on_loopback);
-    let place = web::Place { previews, beside_sites: is_on_loopback, streams: Some(shutdown.clone()) };
-    let router = router(app, hosts, guard::FirstKey::none(), sites::routes(), bot.clone(), place);
+    let place = web::PageSetup { previews, beside_sites: is_on_loopback, streams: Some(shutdown.clone()) };
+    let router = router(app, hosts, guard::BootstrapKey::none(), sites::routes(), bot.clone(), place);
     let intake = bot.map(|bot| tokio::spawn(bot.run(work_stop.clone())));
     // Whoever waits for readiness may have gone; that stops nothing.
     let _ = ready.send(Ready { url, page_url, sign_in_url });

@@ -2,9 +2,9 @@
 //! in for CloudFront in the local profile.
 
 use crate::aws::objects::ObjectError;
-use crate::flow::app::App;
-use crate::model::ids::ProjectId;
-use crate::model::paths::MAX_PATH_BYTES;
+use crate::domain::ids::ProjectId;
+use crate::domain::site::paths::MAX_PATH_BYTES;
+use crate::requests::app::App;
 use crate::server::http::Api;
 use crate::server::stream::{file_at, plain, stream_body};
 use crate::server::web::is_number_of_loopback;

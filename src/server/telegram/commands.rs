@@ -1,10 +1,10 @@
 //! What users write: a few commands, answered to approvers, and not where others read along.
 
 use super::Bot;
-use crate::channel::telegram::{IncomingMessage, Message, Text, Words, fill};
-use crate::flow::status::{Stats, WhichStats, count, waiting};
-use crate::model::error::ErrorCode;
-use crate::model::request::{Request, Status};
+use crate::channels::telegram::{IncomingMessage, Message, Text, Words, fill};
+use crate::domain::error::ErrorCode;
+use crate::domain::request::{Request, Status};
+use crate::requests::status::{Stats, WhichStats, count, waiting};
 use std::collections::BTreeMap;
 
 /// Requests that `/pending` lists.

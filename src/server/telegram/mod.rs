@@ -7,19 +7,19 @@ mod recent;
 mod settings;
 mod webhook;
 
-pub(super) use settings::Place;
+pub(super) use settings::Host;
 pub use settings::TelegramSetupError;
 
-use crate::channel::telegram::{CallbackQuery, Intake, NAME, Press, Pressed, Telegram, Update, User, Words};
-use crate::channel::{Channel, ChannelError};
-use crate::flow::app::App;
-use crate::flow::approval;
-use crate::flow::prompts::prompt_of;
-use crate::model::approver::Approver;
-use crate::model::error::{ErrorCode, UserError};
-use crate::model::ids::{ApproverId, RequestId};
-use crate::model::prompt::Delivery;
-use crate::model::request::{Status, Verdict};
+use crate::channels::telegram::{CallbackQuery, Intake, NAME, Press, Pressed, Telegram, Update, User, Words};
+use crate::channels::{Channel, ChannelError};
+use crate::domain::approver::Approver;
+use crate::domain::error::{ErrorCode, UserError};
+use crate::domain::ids::{ApproverId, RequestId};
+use crate::domain::prompt::Delivery;
+use crate::domain::request::{Status, Verdict};
+use crate::requests::app::App;
+use crate::requests::approval;
+use crate::requests::prompts::prompt_of;
 use recent::Recent;
 use serde_json::json;
 use settings::{Approvers, Setup};
@@ -29,16 +29,16 @@ use tokio_util::sync::CancellationToken;
 pub(super) use webhook::routes;
 
 /// Telegram as it is set up, before there is an application.
-pub(super) struct Entrance {
+pub(super) struct TelegramSetup {
     telegram: Arc<Telegram>,
     approvers: Approvers,
     intake: Intake,
     secret: Option<String>,
 }
 
-impl Entrance {
+impl TelegramSetup {
     /// Reads the environment; `None` when Telegram is not set up.
-    pub(super) async fn from_environment(place: Place) -> Result<Option<Self>, TelegramSetupError> {
+    pub(super) async fn from_environment(place: Host) -> Result<Option<Self>, TelegramSetupError> {
         let setup = settings::from_environment(place).await?;
         Ok(setup.map(|Setup { telegram, approvers, intake, secret }| Self {
             telegram: Arc::new(telegram),
@@ -107,7 +107,7 @@ pub(super) struct Bot {
 }
 
 impl Bot {
-    /// Asks Telegram until `stop`, where that is how updates come in.
+    /// CallerQuota Telegram until `stop`, where that is how updates come in.
     pub(super) async fn run(self: Arc<Self>, stop: CancellationToken) {
         if self.intake == Intake::Polling {
             polling::run(&self, stop).await;

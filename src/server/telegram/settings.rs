@@ -1,8 +1,8 @@
 //! Telegram as the environment sets it up, on either profile. What cannot work is refused at the start.
 
 use crate::aws;
-use crate::channel::telegram::{Intake, Language, PUBLIC_API, Settings, Telegram};
-use crate::model::ids::{InvalidId, KeyId};
+use crate::channels::telegram::{Intake, Language, PUBLIC_API, Settings, Telegram};
+use crate::domain::ids::{InvalidId, KeyId};
 use crate::server::variable;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -54,7 +54,7 @@ pub enum TelegramSetupError {
 
 /// Where the server runs, which decides how Telegram's updates come in unless the settings say it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::server) enum Place {
+pub(in crate::server) enum Host {
     /// One machine, perhaps without a public address.
     Machine,
     /// A host of an installation on AWS.
@@ -133,7 +133,7 @@ pub(super) async fn bot(
 }
 
 /// Reads the environment; `None` when Telegram is not set up.
-pub(super) async fn from_environment(place: Place) -> Result<Option<Setup>, TelegramSetupError> {
+pub(super) async fn from_environment(place: Host) -> Result<Option<Setup>, TelegramSetupError> {
     if variable(TOKEN).is_none() && variable(SECRET_ARN).is_none() {
         return match [APPROVERS, CHATS, MODE, SECRET].into_iter().find(|name| variable(name).is_some()) {
             Some(set) => Err(TelegramSetupError::NoToken(set)),
@@ -147,10 +147,10 @@ pub(super) async fn from_environment(place: Place) -> Result<Option<Setup>, Tele
     };
     let intake = match variable(MODE).as_deref().map(str::trim) {
         Some("webhook") => Intake::Webhook,
-        Some("polling") if place == Place::Function => return Err(TelegramSetupError::NoPolling),
+        Some("polling") if place == Host::Function => return Err(TelegramSetupError::NoPolling),
         Some("polling") => Intake::Polling,
         Some(other) => return Err(TelegramSetupError::BadMode(other.to_owned())),
-        None if place == Place::Machine => Intake::Polling,
+        None if place == Host::Machine => Intake::Polling,
         None => Intake::Webhook,
     };
     let Some((telegram, secret)) = bot(chats, intake).await? else { return Ok(None) };

@@ -1,8 +1,8 @@
 //! `POST /telegram/webhook`: Telegram's calls, told from everybody else's by a secret before anything of them is read.
 
 use super::Bot;
-use crate::channel::telegram::{Intake, Update};
-use crate::model::error::{ErrorCode, UserError};
+use crate::channels::telegram::{Intake, Update};
+use crate::domain::error::{ErrorCode, UserError};
 use crate::server::bodies;
 use crate::server::guard::refusal;
 use axum::body::Bytes;

@@ -1,8 +1,10 @@
 //! The table of tools.
 
 use super::{Context, Tool, answer, help, parse, schema};
-use crate::flow::{audit, backend, frontend, keys, project_backend, projects, status, upload};
-use crate::model::caller::Role;
+use crate::admin::{audit, keys, project_backend, projects};
+use crate::domain::caller::Role;
+use crate::kinds::{backend_deploy as backend, frontend_deploy as frontend, frontend_maintenance, upload};
+use crate::requests::status;
 
 /// One row: its name, the role it is offered to, argument and answer types, the use case, and what clients are told.
 macro_rules! tool {
@@ -38,10 +40,10 @@ pub(super) fn tools() -> Vec<Tool> {
             "Shows one project: its bucket, distribution, region, role, cache rules and current release."),
         tool!("bouncer_deploy", Agent, backend::request::DeployBackend => backend::request::DeployAnswer,
             |app, cx, args| backend::request::deploy(&app, &cx.caller, args).await,
-            "Asks for the deploy of a project's backend: the newest commit of a branch is built and becomes its CloudFormation stack. Answers at once with pending_approval (a human then decides) or started, and a deploy_id. Poll bouncer_deploy_status. Infrastructure changes wait for a second approval."),
+            "CallerQuota for the deploy of a project's backend: the newest commit of a branch is built and becomes its CloudFormation stack. Answers at once with pending_approval (a human then decides) or started, and a deploy_id. Poll bouncer_deploy_status. Infrastructure changes wait for a second approval."),
         tool!("bouncer_deploy_frontend", Agent, frontend::inline::DeployFrontend => frontend::PendingAnswer,
             |app, cx, args| frontend::inline::deploy(&app, &cx.caller, args).await,
-            "Asks for the deploy of a small static site whose files travel in this call as base64. Answers at once with pending_approval and a request_id; a human then decides. Poll bouncer_status. For more than 200 files or large ones use bouncer_request_frontend_presigned."),
+            "CallerQuota for the deploy of a small static site whose files travel in this call as base64. Answers at once with pending_approval and a request_id; a human then decides. Poll bouncer_status. For more than 200 files or large ones use bouncer_request_frontend_presigned."),
         tool!("bouncer_request_frontend_presigned", Agent, frontend::presigned::RequestPresigned => frontend::presigned::UploadsReady,
             |app, cx, args| frontend::presigned::request(&app, &cx.caller, args, cx.host.as_deref()).await,
             "First step of a larger site's deploy: give every file's name, and size and sha256 if you know them; get one upload URL a file. Content that is stored already is skipped. An answer with next does not name all files: call again with the same arguments and those of next. PUT each file with the headers given, then call bouncer_confirm_frontend_deploy."),
@@ -56,12 +58,12 @@ pub(super) fn tools() -> Vec<Tool> {
             "Lists a project's releases that are kept, newest first, the current one marked: when each went live, who asked, why, and what it changed."),
         tool!("bouncer_frontend_rollback", Agent, frontend::rollback::RollbackFrontend => frontend::PendingAnswer,
             |app, cx, args| frontend::rollback::rollback(&app, &cx.caller, args).await,
-            "Asks for a site to go back to an earlier release: the one before the current one, or the one named. Nothing is uploaded. Answers at once with pending_approval; a human then decides. Poll bouncer_status."),
-        tool!("bouncer_frontend_adopt", Admin, frontend::upkeep::request::AdoptFrontend => frontend::upkeep::request::UpkeepAnswer,
-            |app, cx, args| frontend::upkeep::request::start_adoption(&app, &cx.caller, args).await,
+            "CallerQuota for a site to go back to an earlier release: the one before the current one, or the one named. Nothing is uploaded. Answers at once with pending_approval; a human then decides. Poll bouncer_status."),
+        tool!("bouncer_frontend_adopt", Admin, frontend_maintenance::request::AdoptFrontend => frontend_maintenance::request::MaintenanceAnswer,
+            |app, cx, args| frontend_maintenance::request::start_adoption(&app, &cx.caller, args).await,
             "Makes what a project's bucket holds its first release, so that a bucket that was filled without Bouncer can be deployed to without writing everything again, and gone back to. Reads every file once; nothing in the bucket changes, and nobody is asked. Poll bouncer_status. Admins only."),
-        tool!("bouncer_frontend_prune", Admin, frontend::upkeep::request::PruneFrontend => frontend::upkeep::request::UpkeepAnswer,
-            |app, cx, args| frontend::upkeep::request::start_prune(&app, &cx.caller, args).await,
+        tool!("bouncer_frontend_prune", Admin, frontend_maintenance::request::PruneFrontend => frontend_maintenance::request::MaintenanceAnswer,
+            |app, cx, args| frontend_maintenance::request::start_prune(&app, &cx.caller, args).await,
             "Removes what a project's earlier releases left in its bucket and nothing needs any more, as the end of a deploy does, without a deploy: when a grace is over, for example. Nobody is asked. Poll bouncer_status. Admins only."),
         tool!("bouncer_request_presigned", Agent, upload::RequestUpload => upload::UploadReady,
             |app, cx, args| upload::request(&app, &cx.caller, args, cx.host.as_deref()).await,

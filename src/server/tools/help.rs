@@ -1,8 +1,8 @@
 //! `bouncer_help`: how to work with Bouncer, for an agent that sees it for the first time.
 
 use super::Context;
-use crate::flow::app::App;
-use crate::model::error::UserError;
+use crate::domain::error::UserError;
+use crate::requests::app::App;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -4,9 +4,9 @@ mod catalog;
 mod help;
 mod schema;
 
-use crate::flow::app::App;
-use crate::model::caller::{Caller, Role};
-use crate::model::error::UserError;
+use crate::domain::caller::{Caller, Role};
+use crate::domain::error::UserError;
+use crate::requests::app::App;
 use futures::future::BoxFuture;
 use serde::Serialize;
 use serde::de::DeserializeOwned;

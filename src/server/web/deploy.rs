@@ -1,23 +1,25 @@
 //! A deploy's page: what happened when, what is worked on, and why it failed.
 
 use super::Web;
-use super::frame::{self, Place};
+use super::frame;
+use super::frame::Section;
 use super::hub::Topic;
 use super::live::{bar, stream_of};
 use super::session::Visitor;
 use super::words::{duration, pill, time, title};
-use crate::flow::look::{self, DeployLook};
-use crate::flow::status::RequestStatus;
-use crate::model::failure::{Branch, FailedResource, tree};
-use crate::model::request::Status;
-use crate::model::time::Time;
+use crate::analysis::failure::{Branch, FailedResource, tree};
+use crate::domain::request::Status;
+use crate::domain::time::Time;
+use crate::requests::page;
+use crate::requests::page::DeployPage;
+use crate::requests::status::RequestStatus;
 use axum::extract::{Path, State};
 use axum::response::{Html, IntoResponse, Response};
 use maud::{Markup, html};
 
 /// `GET /deploys/{deploy_id}`.
 pub(super) async fn page(State(web): State<Web>, visitor: Visitor, Path(id): Path<String>) -> Response {
-    match look::deploy(&web.app, &visitor.caller, &id).await {
+    match page::deploy(&web.app, &visitor.caller, &id).await {
         Ok(look) => {
             let (path, has_ended) = (format!("/deploys/{id}"), look.deploy.status.has_ended());
             let content = html! {
@@ -26,7 +28,7 @@ pub(super) async fn page(State(web): State<Web>, visitor: Visitor, Path(id): Pat
                     (part(&look))
                 }
             };
-            frame::page(Some(&visitor), Place::Elsewhere, &heading(&look), &content).into_response()
+            frame::page(Some(&visitor), Section::Elsewhere, &heading(&look), &content).into_response()
         }
         Err(error) => frame::failed(Some(&visitor), &error),
     }
@@ -34,7 +36,7 @@ pub(super) async fn page(State(web): State<Web>, visitor: Visitor, Path(id): Pat
 
 /// `GET /deploys/{deploy_id}/live`.
 pub(super) async fn fragment(State(web): State<Web>, visitor: Visitor, Path(id): Path<String>) -> Response {
-    match look::deploy(&web.app, &visitor.caller, &id).await {
+    match page::deploy(&web.app, &visitor.caller, &id).await {
         Ok(look) => Html(part(&look).into_string()).into_response(),
         Err(error) => frame::failed(Some(&visitor), &error),
     }
@@ -43,23 +45,23 @@ pub(super) async fn fragment(State(web): State<Web>, visitor: Visitor, Path(id):
 /// `GET /deploys/{deploy_id}/events`.
 pub(super) async fn events(State(web): State<Web>, visitor: Visitor, Path(id): Path<String>) -> Response {
     // Whoever may see it once may see it for as long as the stream lasts.
-    let request_id = match look::deploy(&web.app, &visitor.caller, &id).await {
+    let request_id = match page::deploy(&web.app, &visitor.caller, &id).await {
         Ok(look) => look.request_id,
         Err(error) => return frame::failed(Some(&visitor), &error),
     };
-    stream_of(&web, Topic::Deploy(request_id), |rows| match DeployLook::of(&rows.requests, Time::now()) {
+    stream_of(&web, Topic::Deploy(request_id), |rows| match DeployPage::of(&rows.requests, Time::now()) {
         Some(look) => (part(&look).into_string(), look.deploy.status.has_ended()),
         None => (String::new(), true),
     })
 }
 
-fn heading(look: &DeployLook) -> String {
+fn heading(look: &DeployPage) -> String {
     title(look.deploy.action, look.deploy.project.as_deref())
 }
 
 /// All of the page, which changes while the deploy runs.
-fn part(look: &DeployLook) -> Markup {
-    let DeployLook { deploy, question, .. } = look;
+fn part(look: &DeployPage) -> Markup {
+    let DeployPage { deploy, question, .. } = look;
     html! {
         header.subject data-stage=(if deploy.status.has_ended() { "ended" } else { "running" }) {
             p.kind { "Deploy" }

@@ -1,11 +1,11 @@
 //! What a site's deploy would change: the files, and the lines of texts.
 
 use super::words::{bytes, count};
-use crate::flow::look::{FILES_A_PAGE, FileDiffers, SiteLook, TextDiffers};
-use crate::model::manifest::Entry;
-use crate::model::prompt::SiteContent;
-use crate::model::removal::MassDelete;
-use crate::model::text_diff::{Line, Mark};
+use crate::analysis::text_diff::{Line, Mark};
+use crate::domain::prompt::SiteContent;
+use crate::domain::site::manifest::Entry;
+use crate::domain::site::removal::MassDelete;
+use crate::requests::page::{FILES_A_PAGE, FileDiffers, SiteLook, TextDiffers};
 use maud::{Markup, html};
 
 /// The files of a site that differ.

@@ -2,21 +2,21 @@
 
 use super::session::Visitor;
 use super::statics::{ICON, SCRIPT, STYLE};
-use crate::model::error::UserError;
+use crate::domain::error::UserError;
 use crate::server::http::status_code;
 use axum::response::{Html, IntoResponse, Response};
 use maud::{DOCTYPE, Markup, html};
 
 /// Where in the navigation a page stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum Section {
     Pending,
     History,
     Elsewhere,
 }
 
 /// A whole page.
-pub(super) fn page(visitor: Option<&Visitor>, place: Place, title: &str, content: &Markup) -> Html<String> {
+pub(super) fn page(visitor: Option<&Visitor>, place: Section, title: &str, content: &Markup) -> Html<String> {
     document(
         title,
         &html! {},
@@ -26,8 +26,8 @@ pub(super) fn page(visitor: Option<&Visitor>, place: Place, title: &str, content
                 a.brand href="/" { (mark()) "Bouncer" }
                 @if let Some(visitor) = visitor {
                     nav aria-label="Pages" {
-                        (link("/", "Waiting", place == Place::Pending))
-                    (link("/history", "History", place == Place::History))
+                        (link("/", "Waiting", place == Section::Pending))
+                    (link("/history", "History", place == Section::History))
                     }
                     form.who method="post" action="/sign-out" {
                         input type="hidden" name="csrf" value=(visitor.session.form_token());
@@ -94,7 +94,7 @@ pub(super) fn error(visitor: Option<&Visitor>, error: &UserError) -> Html<String
 pub(super) fn refusal(visitor: Option<&Visitor>, error: &UserError, back: &str, to: &str) -> Html<String> {
     page(
         visitor,
-        Place::Elsewhere,
+        Section::Elsewhere,
         "Not done",
         &html! {
             section.message role="alert" {

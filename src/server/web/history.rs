@@ -1,13 +1,15 @@
 //! What was asked and how it ended.
 
 use super::Web;
-use super::frame::{self, Place};
+use super::frame;
+use super::frame::Section;
 use super::session::Visitor;
 use super::words::{kind, pill, time, title};
-use crate::flow::projects::{self, NoArguments};
-use crate::flow::status::handled;
-use crate::model::request::{Request, Status};
-use crate::model::time::Time;
+use crate::admin::projects;
+use crate::admin::projects::NoArguments;
+use crate::domain::request::{Request, Status};
+use crate::domain::time::Time;
+use crate::requests::status::handled;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
@@ -54,7 +56,7 @@ pub(super) async fn page(State(web): State<Web>, visitor: Visitor, Query(filter)
                 (form(&filter, &ids))
                 (list(&rows))
             };
-            frame::page(Some(&visitor), Place::History, "History", &content).into_response()
+            frame::page(Some(&visitor), Section::History, "History", &content).into_response()
         }
         (Err(error), _) | (_, Err(error)) => frame::failed(Some(&visitor), &error),
     }

@@ -1,12 +1,12 @@
 //! What open pages listen to: however many look at the same thing, its record is read once a second.
 
-use crate::flow::app::App;
-use crate::flow::look;
-use crate::flow::status::waiting;
-use crate::model::decision::Context;
-use crate::model::error::UserError;
-use crate::model::ids::RequestId;
-use crate::model::request::Request;
+use crate::domain::error::UserError;
+use crate::domain::ids::RequestId;
+use crate::domain::request::Request;
+use crate::policy::decision::Context;
+use crate::requests::app::App;
+use crate::requests::page;
+use crate::requests::status::waiting;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -55,13 +55,13 @@ impl Topic {
         let requests = match self {
             Topic::Waiting => waiting(app).await?,
             Topic::Request(id) => {
-                let request = look::request(app, id).await?;
+                let request = page::request(app, id).await?;
                 if let Some(request) = &request {
-                    context = look::context_of(app, request).await?;
+                    context = page::context_of(app, request).await?;
                 }
                 Arc::new(request.into_iter().collect())
             }
-            Topic::Deploy(id) => Arc::new(look::deploy_and_question(app, id).await?),
+            Topic::Deploy(id) => Arc::new(page::deploy_and_question(app, id).await?),
         };
         Ok(Arc::new(Rows { requests, context }))
     }

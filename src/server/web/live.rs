@@ -5,14 +5,15 @@ use super::Web;
 use super::hub::{Rows, Topic};
 use super::session::Visitor;
 use super::words::{bytes, duration, pill, time, until};
-use crate::flow::look::{self, Standing, standing};
-use crate::flow::status::ProgressView;
-use crate::model::error::{ErrorCode, UserError};
-use crate::model::pass::Pass;
-use crate::model::prompt::{Outcome, Stage};
-use crate::model::request::{Action, Request, Verdict};
-use crate::model::stack_progress::ResourceLine;
-use crate::model::time::Time;
+use crate::analysis::stack_progress::ResourceLine;
+use crate::domain::error::{ErrorCode, UserError};
+use crate::domain::pass::Pass;
+use crate::domain::prompt::{Outcome, Stage};
+use crate::domain::request::{Action, Request, Verdict};
+use crate::domain::time::Time;
+use crate::requests::page;
+use crate::requests::page::{Standing, standing};
+use crate::requests::status::ProgressView;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -24,7 +25,7 @@ use std::time::Duration;
 
 /// `GET /requests/{request_id}/live`.
 pub(super) async fn fragment(State(web): State<Web>, visitor: Visitor, Path(id): Path<String>) -> Response {
-    match look::standing_of(&web.app, &visitor.caller, &id).await {
+    match page::standing_of(&web.app, &visitor.caller, &id).await {
         Ok(standing) => Html(part(&standing, &visitor.session).into_string()).into_response(),
         Err(error) => super::frame::failed(Some(&visitor), &error),
     }
@@ -32,7 +33,7 @@ pub(super) async fn fragment(State(web): State<Web>, visitor: Visitor, Path(id):
 
 /// `GET /requests/{request_id}/events`.
 pub(super) async fn events(State(web): State<Web>, visitor: Visitor, Path(id): Path<String>) -> Response {
-    let request = match look::visible(&web.app, &visitor.caller, &id).await {
+    let request = match page::visible(&web.app, &visitor.caller, &id).await {
         Ok(request) => request,
         Err(error) => return super::frame::failed(Some(&visitor), &error),
     };

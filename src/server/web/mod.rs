@@ -22,8 +22,8 @@ pub(super) use preview::{PreviewHosts, by_host};
 
 use super::guard::Keys;
 use super::http::Api;
-use crate::flow::app::App;
-use crate::model::error::UserError;
+use crate::domain::error::UserError;
+use crate::requests::app::App;
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
@@ -43,7 +43,7 @@ const LARGE_PAGES_AT_ONCE: usize = 4;
 
 /// How the page is served, by what serves it.
 #[derive(Clone)]
-pub(super) struct Place {
+pub(super) struct PageSetup {
     /// Hosts that show staged sites.
     pub previews: PreviewHosts,
     /// Whether published sites are answered under the same names: those of numbers are then theirs alone.
@@ -60,7 +60,7 @@ pub(super) struct Web(Arc<Shared>);
 pub(super) struct Shared {
     app: Arc<App>,
     keys: Keys,
-    place: Place,
+    place: PageSetup,
     hub: Hub,
     throttle: Throttle,
     manifests: Manifests,
@@ -75,7 +75,7 @@ impl std::ops::Deref for Web {
 }
 
 impl Web {
-    pub(super) fn new(app: Arc<App>, keys: Keys, place: Place) -> Self {
+    pub(super) fn new(app: Arc<App>, keys: Keys, place: PageSetup) -> Self {
         Self(Arc::new(Shared {
             hub: Hub::new(app.clone(), place.streams.clone()),
             app,
@@ -122,7 +122,7 @@ pub(super) fn routes(web: &Web) -> Router<Api> {
 
 /// Published sites are strangers' programs. They run under the loopback address as a number, so the page, whose cookies
 /// and forms they must not reach, is never answered there.
-async fn own_name(State(place): State<Place>, request: Request, next: Next) -> Response {
+async fn own_name(State(place): State<PageSetup>, request: Request, next: Next) -> Response {
     let host = Host::of(request.headers(), request.extensions());
     if !place.beside_sites || !is_number_of_loopback(host.name()) {
         return next.run(request).await;

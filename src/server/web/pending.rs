@@ -1,15 +1,16 @@
 //! What waits for a decision.
 
 use super::Web;
-use super::frame::{self, Place};
+use super::frame;
+use super::frame::Section;
 use super::hub::Topic;
 use super::live::stream_of;
 use super::session::Visitor;
 use super::words::{count, kind, title, until};
-use crate::flow::status::waiting;
-use crate::model::caller::{Caller, Role};
-use crate::model::request::{Request, Status};
-use crate::model::time::Time;
+use crate::domain::caller::{Caller, Role};
+use crate::domain::request::{Request, Status};
+use crate::domain::time::Time;
+use crate::requests::status::waiting;
 use axum::extract::State;
 use axum::response::{Html, IntoResponse, Response};
 use maud::{Markup, html};
@@ -31,7 +32,7 @@ pub(super) async fn page(State(web): State<Web>, visitor: Visitor) -> Response {
             (list(&rows, &visitor.caller))
         }
     };
-    frame::page(Some(&visitor), Place::Pending, "Waiting", &content).into_response()
+    frame::page(Some(&visitor), Section::Pending, "Waiting", &content).into_response()
 }
 
 /// `GET /live`.

@@ -5,16 +5,16 @@ use super::Web;
 use super::frame;
 use super::session::{Visitor, cookie, name, set_cookie};
 use super::words::Host;
+use crate::admin::passes;
 use crate::aws::objects::ObjectError;
-use crate::flow::passes;
-use crate::flow::staging::blob_key;
-use crate::model::digest::Sha256;
-use crate::model::ids::{ProjectId, RequestId};
-use crate::model::manifest::{Entry, Manifest};
-use crate::model::pass::{Pass, PassKind};
+use crate::domain::digest::Sha256;
+use crate::domain::ids::{ProjectId, RequestId};
+use crate::domain::pass::{Pass, PassKind};
+use crate::domain::site::manifest::{Entry, Manifest};
+use crate::requests::documents::blob_key;
 use crate::server::guard::PreviewOf;
 use crate::server::stream::{file_at, plain, stream_body};
-use crate::store::passes::StagedSite;
+use crate::storage::passes::StagedSite;
 use axum::extract::{Path, Query, Request, State};
 use axum::http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
@@ -130,7 +130,7 @@ async fn enter(web: &Web, id: &RequestId, uri: &Uri, host: &Host) -> Response {
 
 /// `GET /preview/{request_id}/{pass}`: links of the entry page would be resolved against the wrong folder.
 pub(super) async fn without_slash(Path((id, pass)): Path<(String, String)>) -> Response {
-    let path = crate::model::paths::url_path;
+    let path = crate::domain::site::paths::url_path;
     Redirect::permanent(&format!("/preview/{}/{}/", path(&id), path(&pass))).into_response()
 }
 
@@ -144,7 +144,7 @@ pub(super) async fn file_by_path(
     State(web): State<Web>,
     Path((id, pass, path)): Path<(String, String, String)>,
 ) -> Response {
-    by_path(&web, &id, &pass, &crate::model::paths::url_path(&format!("/{path}"))).await
+    by_path(&web, &id, &pass, &crate::domain::site::paths::url_path(&format!("/{path}"))).await
 }
 
 async fn by_path(web: &Web, id: &str, pass: &str, path: &str) -> Response {

@@ -1,10 +1,11 @@
 //! The releases of a project: what visitors got, and what they get now.
 
 use super::Web;
-use super::frame::{self, Place};
+use super::frame;
+use super::frame::Section;
 use super::session::Visitor;
 use super::words::{bytes, count, time};
-use crate::flow::frontend::releases::{ReleaseView, WhichReleases, releases};
+use crate::kinds::frontend_deploy::releases::{ReleaseView, WhichReleases, releases};
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
@@ -25,7 +26,7 @@ pub(super) async fn page(State(web): State<Web>, visitor: Visitor, Path(project)
                     ul.cards.slim { @for release in &list.releases { (item(release)) } }
                 }
             };
-            frame::page(Some(&visitor), Place::Elsewhere, &format!("Releases of {}", list.project), &content)
+            frame::page(Some(&visitor), Section::Elsewhere, &format!("Releases of {}", list.project), &content)
                 .into_response()
         }
         Err(error) => frame::failed(Some(&visitor), &error),

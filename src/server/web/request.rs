@@ -1,16 +1,18 @@
 //! A request's page: exactly what would change, and the decision.
 
 use super::Web;
-use super::frame::{self, Place};
+use super::frame;
+use super::frame::Section;
 use super::session::{Visitor, check_form};
 use super::words::{kind, time, title};
 use super::{files, live, review};
-use crate::flow::approval;
-use crate::flow::look::{self, Look};
-use crate::model::approver::Approver;
-use crate::model::error::{ErrorCode, UserError};
-use crate::model::prompt::Content;
-use crate::model::request::Verdict;
+use crate::domain::approver::Approver;
+use crate::domain::error::{ErrorCode, UserError};
+use crate::domain::prompt::Content;
+use crate::domain::request::Verdict;
+use crate::requests::approval;
+use crate::requests::page;
+use crate::requests::page::RequestPage;
 use crate::server::http::status_code;
 use axum::Form;
 use axum::extract::{Path, Query, State};
@@ -21,7 +23,7 @@ use serde::Deserialize;
 
 /// Which part of a long list.
 #[derive(Deserialize)]
-pub(super) struct Part {
+pub(super) struct PageQuery {
     #[serde(default)]
     page: usize,
 }
@@ -31,25 +33,25 @@ pub(super) async fn page(
     State(web): State<Web>,
     visitor: Visitor,
     Path(id): Path<String>,
-    Query(part): Query<Part>,
+    Query(part): Query<PageQuery>,
 ) -> Response {
     // The semaphore is never closed, so the place is always given.
     let _place = web.large_pages.acquire().await.ok();
-    match look::look(&web.app, &visitor.caller, &id, part.page).await {
+    match page::request_page(&web.app, &visitor.caller, &id, part.page).await {
         Ok(look) => {
             let heading = heading(&look);
             let content = content(&web, &visitor, &look, &heading);
-            frame::page(Some(&visitor), Place::Elsewhere, &heading, &content).into_response()
+            frame::page(Some(&visitor), Section::Elsewhere, &heading, &content).into_response()
         }
         Err(error) => frame::failed(Some(&visitor), &error),
     }
 }
 
-fn heading(look: &Look) -> String {
+fn heading(look: &RequestPage) -> String {
     title(look.prompt.action, look.prompt.project.as_ref().map(|project| project.as_str()))
 }
 
-fn content(web: &Web, visitor: &Visitor, look: &Look, heading: &str) -> Markup {
+fn content(web: &Web, visitor: &Visitor, look: &RequestPage, heading: &str) -> Markup {
     let (prompt, path) = (&look.prompt, format!("/requests/{}", look.prompt.request_id));
     let has_ended = look.standing.status.status.has_ended();
     html! {
@@ -78,7 +80,7 @@ fn content(web: &Web, visitor: &Visitor, look: &Look, heading: &str) -> Markup {
     }
 }
 
-fn facts(look: &Look) -> Markup {
+fn facts(look: &RequestPage) -> Markup {
     let prompt = &look.prompt;
     html! {
         dl.facts {
@@ -134,7 +136,7 @@ pub(super) async fn decide(
         Ok(()) => press(&web, &visitor, &id, &form).await,
         Err(error) => Err(error),
     };
-    let path = format!("/requests/{}", crate::model::paths::url_path(&id));
+    let path = format!("/requests/{}", crate::domain::site::paths::url_path(&id));
     match outcome {
         Ok(()) => Redirect::to(&path).into_response(),
         Err(error) => {
@@ -150,16 +152,16 @@ async fn press(web: &Web, visitor: &Visitor, id: &str, form: &Decision) -> Resul
         "deny" => Verdict::Deny,
         _ => return Err(UserError::invalid("decision", "The form names no decision.", "Press one of its buttons.")),
     };
-    let request = look::visible(&web.app, &visitor.caller, id).await?;
+    let request = page::visible(&web.app, &visitor.caller, id).await?;
     let shown = request.plan_hash.map(|hash| hash.to_string()).unwrap_or_default();
     if form.plan != shown {
         return Err(UserError::new(
             ErrorCode::Conflict,
             "This is not the plan that you were shown, so nothing was decided.",
-            "Look at the request again.",
+            "RequestPage at the request again.",
         ));
     }
-    let has_risks = !look::risks(&request).is_empty();
+    let has_risks = !page::risks(&request).is_empty();
     if verdict == Verdict::Approve && has_risks && form.risks != "seen" {
         return Err(UserError::invalid(
             "risks",

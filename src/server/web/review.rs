@@ -1,10 +1,10 @@
 //! What a backend's deploy would change: the commit, what to look at first, and the change set.
 
 use super::words::count;
-use crate::model::changeset::{AssessedChange, Risk};
-use crate::model::prompt::{BackendContent, InfrastructureContent};
-use crate::model::review::{Listed, Review};
-use crate::model::template_diff::Change;
+use crate::analysis::changeset::{AssessedChange, Risk};
+use crate::analysis::template_diff::Change;
+use crate::domain::prompt::{BackendContent, InfrastructureContent};
+use crate::domain::review::{BoundedList, Review};
 use maud::{Markup, html};
 
 /// Which commit would become which stack.
@@ -60,7 +60,7 @@ pub(super) fn infrastructure(content: &InfrastructureContent) -> Markup {
     }
 }
 
-fn headline(listed: &Listed<AssessedChange>) -> String {
+fn headline(listed: &BoundedList<AssessedChange>) -> String {
     let lost = listed.items.iter().filter(|change| change.loses()).count();
     let grave = listed.items.iter().filter(|change| change.risk == Risk::High).count();
     let mut text = count(listed.total, "change");
@@ -195,7 +195,7 @@ fn parameters(review: &Review) -> Markup {
     }
 }
 
-fn more<T>(listed: &Listed<T>, where_else: &str) -> Markup {
+fn more<T>(listed: &BoundedList<T>, where_else: &str) -> Markup {
     let more = listed.total.saturating_sub(listed.items.len());
     html! {
         @if more > 0 {

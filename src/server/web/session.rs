@@ -3,10 +3,10 @@
 use super::Web;
 use super::frame;
 use super::words::{Host, local_path};
-use crate::flow::passes;
-use crate::model::caller::Caller;
-use crate::model::error::{ErrorCode, UserError};
-use crate::model::pass::{Pass, PassKind};
+use crate::admin::passes;
+use crate::domain::caller::Caller;
+use crate::domain::error::{ErrorCode, UserError};
+use crate::domain::pass::{Pass, PassKind};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
@@ -57,7 +57,7 @@ fn sign_in_path(wanted: &Uri) -> String {
     let path = wanted.path_and_query().map_or("/", |path| path.as_str());
     match path {
         "/" => "/sign-in".to_owned(),
-        path => format!("/sign-in?next={}", crate::model::paths::url_path(path)),
+        path => format!("/sign-in?next={}", crate::domain::site::paths::url_path(path)),
     }
 }
 
@@ -67,7 +67,7 @@ pub(super) fn give(session: &Pass, host: &Host) -> HeaderValue {
 }
 
 /// The header that takes it back.
-pub(super) fn take_back(host: &Host) -> HeaderValue {
+pub(super) fn clear_cookie(host: &Host) -> HeaderValue {
     set_cookie(COOKIE, "", 0, "Strict", host)
 }
 

@@ -1,13 +1,15 @@
 //! Signing in, with a key or by a link that works once, and out.
 
 use super::Web;
-use super::frame::{self, Place};
-use super::session::{self, Visitor, check_form, check_origin};
+use super::frame;
+use super::frame::Section;
+use super::session;
+use super::session::{Visitor, check_form, check_origin};
 use super::words::{Host, local_path};
-use crate::flow::passes;
-use crate::model::caller::ApiKey;
-use crate::model::error::{ErrorCode, UserError};
-use crate::model::pass::Pass;
+use crate::admin::passes;
+use crate::domain::caller::ApiKey;
+use crate::domain::error::{ErrorCode, UserError};
+use crate::domain::pass::Pass;
 use axum::Form;
 use axum::extract::{ConnectInfo, Query, State};
 use axum::http::{Extensions, HeaderMap, StatusCode, header};
@@ -34,7 +36,7 @@ fn form(next: &str, problem: Option<&UserError>) -> Html<String> {
     let next = local_path(next);
     frame::page(
         None,
-        Place::Elsewhere,
+        Section::Elsewhere,
         "Sign in",
         &html! {
             section.sign-in {
@@ -171,7 +173,7 @@ pub(super) async fn sign_out(
     }
     match passes::sign_out(&web.app, &visitor.session).await {
         Ok(()) => {
-            let cookie = session::take_back(&Host::of(&headers, &extensions));
+            let cookie = session::clear_cookie(&Host::of(&headers, &extensions));
             ([(header::SET_COOKIE, cookie)], Redirect::to("/sign-in")).into_response()
         }
         Err(error) => frame::failed(Some(&visitor), &error),

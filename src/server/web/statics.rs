@@ -1,6 +1,6 @@
 //! The few files that pages are made of, inside the program. Their names carry their hash, so they are kept for a year.
 
-use crate::model::digest::Sha256;
+use crate::domain::digest::Sha256;
 use axum::extract::Path;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};

@@ -1,7 +1,7 @@
 //! Small words that pages have in common: sizes, times, names, and how a page was reached.
 
-use crate::model::request::{Action, Status};
-use crate::model::time::Time;
+use crate::domain::request::{Action, Status};
+use crate::domain::time::Time;
 use axum::http::{Extensions, HeaderMap, header};
 use maud::{Markup, html};
 

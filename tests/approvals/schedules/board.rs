@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use bouncer::channel::{Channel, ChannelError};
-use bouncer::model::prompt::{Delivery, Prompt, Stage};
+use bouncer::channels::{Channel, ChannelError};
+use bouncer::domain::prompt::{Delivery, Prompt, Stage};
 
 use super::gate::{Fate, Gate};
 

@@ -17,7 +17,7 @@ mod workflows;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use bouncer::model::request::Verdict;
+use bouncer::domain::request::Verdict;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use tokio_util::sync::CancellationToken;
@@ -47,7 +47,7 @@ fn case() -> impl Strategy<Value = Case> {
 fn whatever_comes_between_there_is_one_outcome_one_run_and_one_event_a_step() {
     let folder = tempfile::tempdir().unwrap();
     let (outside, stop) = (tokio::runtime::Runtime::new().unwrap(), CancellationToken::new());
-    let started = bouncer::local::start(folder.path(), IpAddr::V4(Ipv4Addr::LOCALHOST), stop.clone());
+    let started = embedded_aws::start(folder.path(), IpAddr::V4(Ipv4Addr::LOCALHOST), stop.clone());
     let endpoints = outside.block_on(started).unwrap();
     let credentials = endpoints.credentials.clone();
     let storage = Storage { records: endpoints.records, objects: endpoints.objects, credentials };

@@ -1,8 +1,8 @@
 //! Who presses.
 
-use bouncer::model::approver::Approver;
-use bouncer::model::caller::{Caller, Role};
-use bouncer::model::ids::{ApproverId, KeyId};
+use bouncer::domain::approver::Approver;
+use bouncer::domain::caller::{Caller, Role};
+use bouncer::domain::ids::{ApproverId, KeyId};
 
 /// One of those who press, all of whom mean it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

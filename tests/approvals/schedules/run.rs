@@ -5,18 +5,20 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use bouncer::admin::projects;
 use bouncer::aws;
-use bouncer::engine::tasks::TaskRunner;
-use bouncer::flow::app::{App, Limits, Profile, PublishSettings, Settings, TRANSFER_ROOM_KIB};
-use bouncer::flow::ports::{Engine, TaskError, Tasks as _};
-use bouncer::flow::{approval, frontend, projects};
-use bouncer::local::StorageCredentials;
-use bouncer::model::asking::AskLimits;
-use bouncer::model::error::UserError;
-use bouncer::model::ids::RequestId;
-use bouncer::model::request::{Status, Verdict};
-use bouncer::model::time::Time;
-use bouncer::store::Store;
+use bouncer::domain::error::UserError;
+use bouncer::domain::ids::RequestId;
+use bouncer::domain::quota::QuotaLimits;
+use bouncer::domain::request::{Status, Verdict};
+use bouncer::domain::time::Time;
+use bouncer::kinds::frontend_deploy as frontend;
+use bouncer::requests::app::{App, Limits, Profile, PublishSettings, Settings, TRANSFER_ROOM_KIB};
+use bouncer::requests::approval;
+use bouncer::requests::engine::{Engine, TaskError, Tasks as _};
+use bouncer::storage::Store;
+use bouncer::workflow::tasks::TaskRunner;
+use embedded_aws::StorageCredentials;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -104,7 +106,7 @@ pub struct Outcome {
 }
 
 enum Work {
-    Asks,
+    CallerQuota,
     Recovers,
     Presses(Who, Verdict),
     Runs(Option<(u64, u64)>),
@@ -189,7 +191,7 @@ impl<'a> Run<'a> {
             steps: vec![],
             end: CancellationToken::new(),
         };
-        let admin = crate::faults::world::caller(bouncer::model::caller::Role::Admin);
+        let admin = crate::faults::world::caller(bouncer::domain::caller::Role::Admin);
         let named = if case.named { Who::NAMED.as_slice() } else { &[] };
         let project = json!({
             "project": "shop", "bucket": run.bucket(), "approvers": named,
@@ -230,7 +232,7 @@ impl<'a> Run<'a> {
                 account: "000000000000".into(),
                 staging_bucket: STAGING.into(),
                 approval_window: 600,
-                asking: AskLimits { per_minute: 0, pending: 0 },
+                asking: QuotaLimits { per_minute: 0, pending: 0 },
                 public_url: None,
                 page_url: None,
                 limits: Limits::default(),
@@ -431,7 +433,7 @@ impl<'a> Run<'a> {
 
     fn ask(&mut self) {
         let app = self.processes[0].clone();
-        self.spawn(0, Work::Asks, async move {
+        self.spawn(0, Work::CallerQuota, async move {
             let args = json!({
                 "project": "shop", "files": Site::new(1, 0, 1).inline(),
                 "reason": "a test", "source": "tests", "trust_scope": "tests",

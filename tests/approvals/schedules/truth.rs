@@ -1,12 +1,12 @@
 //! What must be so when everything has ended, whatever came between.
 
-use bouncer::flow::audit;
-use bouncer::model::audit::{ChainedEvent, EventKind};
-use bouncer::model::caller::Role;
-use bouncer::model::error::{ErrorCode, UserError};
-use bouncer::model::prompt::Stage;
-use bouncer::model::request::{Event, Request, Status, Verdict};
-use bouncer::model::time::Time;
+use bouncer::admin::audit;
+use bouncer::domain::audit::{ChainedEvent, EventKind};
+use bouncer::domain::caller::Role;
+use bouncer::domain::error::{ErrorCode, UserError};
+use bouncer::domain::prompt::Stage;
+use bouncer::domain::request::{Event, Request, Status, Verdict};
+use bouncer::domain::time::Time;
 use proptest::test_runner::TestCaseError;
 
 use super::people::Who;

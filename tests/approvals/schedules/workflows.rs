@@ -4,11 +4,11 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use bouncer::engine::asl::execution::Failure;
-use bouncer::engine::asl::interpreter::Action;
-use bouncer::engine::asl::{Definition, Event, Execution, Moment, Position, advance};
-use bouncer::engine::definition_text;
-use bouncer::flow::ports::{Engine, EngineError, ExecutionStatus, Machine, TaskError, TaskToken};
+use bouncer::requests::engine::{Engine, EngineError, ExecutionStatus, Machine, TaskError, TaskToken};
+use bouncer::workflow::asl::execution::Failure;
+use bouncer::workflow::asl::interpreter::Action;
+use bouncer::workflow::asl::{Clock, Definition, Event, Execution, Position, advance};
+use bouncer::workflow::definition_text;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -106,7 +106,7 @@ impl Workflows {
         let Some(execution) = &state.execution else { return };
         state.nonces += 1;
         state.now = state.now.checked_add(SignedDuration::from_millis(1)).unwrap();
-        let moment = Moment { now: state.now, nonce: format!("secret-{}", state.nonces) };
+        let moment = Clock { now: state.now, nonce: format!("secret-{}", state.nonces) };
         if let Ok(next) = advance(&self.definition, execution, event, &moment) {
             state.execution = Some(next);
         }

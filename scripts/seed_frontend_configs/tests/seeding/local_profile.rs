@@ -1,10 +1,12 @@
 //! The local profile: the tables of a running server, found through its data folder.
 
 use super::support::{Finished, LOOPBACK, program, run};
-use bouncer::local::StorageCredentials;
-use bouncer::model::ids::ProjectId;
-use bouncer::server::local::{self as server, ServeOptions, ServerFile};
-use bouncer::{aws, store::Store};
+use bouncer::aws;
+use bouncer::domain::ids::ProjectId;
+use bouncer::server::local as server;
+use bouncer::server::local::{ServeOptions, ServerFile};
+use bouncer::storage::Store;
+use embedded_aws::StorageCredentials;
 use std::net::SocketAddr;
 use std::path::Path;
 use tempfile::TempDir;
@@ -47,7 +49,7 @@ async fn a_running_server_is_found_and_its_buckets_are_made() {
         listen: SocketAddr::new(LOOPBACK, 0),
         allowed_hosts: Vec::new(),
         approval_window: 600,
-        asking: bouncer::model::asking::AskLimits::default(),
+        asking: bouncer::domain::quota::QuotaLimits::default(),
     };
     let serving = tokio::spawn(server::serve(options, stop.clone(), ready));
     started.await.expect("the server starts");

@@ -5,7 +5,8 @@ use aws_sdk_dynamodb::config::{Credentials, Region};
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
 };
-use bouncer::local::{self, StorageCredentials};
+
+use embedded_aws::StorageCredentials;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -44,7 +45,7 @@ impl World {
         let world = match backend {
             Backend::Embedded => {
                 let stop = CancellationToken::new();
-                let endpoints = local::start(&folder.path().join("data"), LOOPBACK, stop.clone()).await.unwrap();
+                let endpoints = embedded_aws::start(&folder.path().join("data"), LOOPBACK, stop.clone()).await.unwrap();
                 Self {
                     endpoint: format!("http://{}", endpoints.records),
                     credentials: endpoints.credentials.clone(),

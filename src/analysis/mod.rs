@@ -1,0 +1,8 @@
+//! Pure analysis of what AWS and repositories say: failures, templates, change sets, stack progress. No I/O.
+
+pub mod changeset;
+pub mod failure;
+pub mod stack_progress;
+pub mod template;
+pub mod template_diff;
+pub mod text_diff;

@@ -1,0 +1,261 @@
+//! Passwords, tokens and keys that stand in a template where anybody with access to it reads them.
+
+use super::values::{is_off, leaves, text};
+use super::{Rule, Spot, Step, Walker, Watch, hash};
+use crate::analysis::template::substitution::{Piece, pieces};
+use serde_json::Value;
+
+/// Words in a name that promise a secret. Names are compared in lower case without `-`, `_`, `.` and spaces.
+const WORDS: [&str; 11] = [
+    "password",
+    "passwd",
+    "passphrase",
+    "secret",
+    "apikey",
+    "token",
+    "credential",
+    "privatekey",
+    "accesskey",
+    "signingkey",
+    "encryptionkey",
+];
+/// Endings of names that speak about a secret without holding it.
+const ABOUT: [&str; 34] = [
+    "algorithm",
+    "alias",
+    "arn",
+    "arns",
+    "count",
+    "days",
+    "description",
+    "enabled",
+    "endpoint",
+    "expiration",
+    "expiry",
+    "format",
+    "header",
+    "hours",
+    "id",
+    "ids",
+    "length",
+    "limit",
+    "location",
+    "minutes",
+    "name",
+    "names",
+    "path",
+    "policy",
+    "prefix",
+    "region",
+    "seconds",
+    "source",
+    "stage",
+    "ttl",
+    "type",
+    "units",
+    "uri",
+    "url",
+];
+/// Whole names of AWS properties that only sound like one.
+const HARMLESS: [&str; 12] = [
+    "accesskeylastrotated",
+    "accesstokenvalidity",
+    "enabletokenrevocation",
+    "excludecharacters",
+    "generatesecret",
+    "httptokens",
+    "idtokenvalidity",
+    "managemasteruserpassword",
+    "nexttoken",
+    "refreshtokenvalidity",
+    "requirepassword",
+    "tokenissuer",
+];
+
+pub fn look(walker: &mut Walker<'_>, spot: &Spot<'_>) {
+    let named = pair_name(spot);
+    for (name, value) in spot.map {
+        let is_value = matches!(name.as_str(), "Value" | "ParameterValue" | "value" | "Default");
+        let promised = if is_value { named.unwrap_or(name) } else { name };
+        check(walker, name, promised, value);
+    }
+}
+
+/// What a pair like `{Name, Value}` names.
+fn pair_name<'a>(spot: &Spot<'a>) -> Option<&'a str> {
+    ["Name", "Key", "ParameterKey", "name", "key"].iter().find_map(|key| spot.map.get(*key).and_then(Value::as_str))
+}
+
+/// Looks at the sections whose texts reach a stack: defaults, mappings, outputs.
+pub fn look_at_section(walker: &mut Walker<'_>, name: &str, section: &Value) {
+    if matches!(name, "Mappings" | "Outputs" | "Parameters" | "Metadata" | "Globals")
+        && let Value::Object(members) = section
+    {
+        for (member, body) in members {
+            walker.below(Step::Name(member), |walker| match (name, body.get("Default")) {
+                ("Parameters", Some(default)) => {
+                    // The default of a parameter that is read from elsewhere is only the place.
+                    let is_place =
+                        body.get("Type").and_then(Value::as_str).is_some_and(|kind| kind.starts_with("AWS::"));
+                    let is_hidden =
+                        body.get("NoEcho").is_some_and(|flag| leaves(flag).into_iter().any(|leaf| !is_off(leaf)));
+                    let promised = match (is_place, is_hidden) {
+                        (true, _) => "Default",
+                        (_, true) => "NoEcho: secret",
+                        _ => member,
+                    };
+                    check(walker, "Default", promised, default);
+                }
+                _ => every_member(walker, member, body),
+            });
+        }
+    }
+}
+
+fn every_member(walker: &mut Walker<'_>, name: &str, value: &Value) {
+    match value {
+        Value::Object(map) => {
+            for (inner, item) in map {
+                // An output's value belongs to the output's name.
+                check(walker, inner, if inner == "Value" { name } else { inner }, item);
+                walker.below(Step::Name(inner), |walker| every_member(walker, inner, item));
+            }
+        }
+        Value::Array(items) => {
+            for (at, item) in items.iter().enumerate() {
+                walker.below(Step::Item(at), |walker| every_member(walker, name, item));
+            }
+        }
+        _ => {}
+    }
+}
+
+fn check(walker: &mut Walker<'_>, name: &str, promised: &str, value: &Value) {
+    let is_promised = promises_secret(promised);
+    let is_limit = ["max", "min"].iter().any(|start| promised.to_ascii_lowercase().starts_with(start));
+    let is_number = |leaf: &Value| leaf.is_number() || text(leaf).is_some_and(|text| text.parse::<f64>().is_ok());
+    let stands_there = leaves(value).into_iter().any(|leaf| {
+        let is_literal = text(leaf).is_some_and(is_literal) || leaf.is_number();
+        (is_promised && is_literal && !(is_limit && is_number(leaf))) || text(leaf).is_some_and(looks_secret)
+    });
+    if stands_there {
+        let shown: String = promised.chars().filter(|c| !c.is_control()).take(80).collect();
+        let says = match walker.resource {
+            Some((id, _)) => format!("A secret stands in the template: the value of '{shown}' in '{id}'"),
+            None => format!("A secret stands in the template: the value of '{shown}'"),
+        };
+        walker.note(Rule::LiteralSecret, Watch::Presence, name, &hash(value), says);
+    }
+}
+
+/// Whether a name promises that its value is a secret.
+pub fn promises_secret(name: &str) -> bool {
+    let plain: String = name.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase();
+    let is_about = ABOUT.iter().any(|ending| plain.ends_with(ending)) || plain.ends_with("validity");
+    WORDS.iter().any(|word| plain.contains(word)) && !is_about && !HARMLESS.contains(&plain.as_str())
+}
+
+/// Whether a text is there to be read: not blank, no dynamic reference, no variable of a parameter or resource.
+fn is_literal(text: &str) -> bool {
+    let is_filled_in = |piece: &Piece<'_>| matches!(piece, Piece::Variable(name) if !name.starts_with("AWS::"));
+    !text.trim().is_empty() && !text.contains("{{resolve:") && !pieces(text).iter().any(is_filled_in)
+}
+
+/// Whether a text has the form of a well-known kind of secret, wherever it stands.
+pub fn looks_secret(text: &str) -> bool {
+    const STARTS: [(&str, usize); 10] = [
+        ("AKIA", 20),
+        ("ASIA", 20),
+        ("ghp_", 36),
+        ("gho_", 36),
+        ("ghs_", 36),
+        ("github_pat_", 40),
+        ("glpat-", 20),
+        ("xoxb-", 20),
+        ("xoxp-", 20),
+        ("sk_live_", 20),
+    ];
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    let mut words = text.split(|c| !is_word(c));
+    let has_known_start =
+        words.any(|word| STARTS.iter().any(|(start, length)| word.starts_with(start) && word.len() >= *length));
+    let has_private_key = text
+        .split("-----BEGIN ")
+        .skip(1)
+        .any(|rest| rest.split("-----").next().is_some_and(|kind| kind.ends_with("PRIVATE KEY")));
+    has_known_start || has_private_key || has_password_in_url(text)
+}
+
+/// `scheme://user:password@host` with a password that is no variable.
+fn has_password_in_url(text: &str) -> bool {
+    text.split("://").skip(1).any(|rest| {
+        let authority = rest.split(['/', '?', '#', ' ', '"', '\'']).next().unwrap_or_default();
+        let password =
+            authority.rsplit_once('@').and_then(|(user, _)| user.split_once(':')).map(|(_, password)| password);
+        password.is_some_and(|password| !password.is_empty() && !password.contains(['$', '{', '<']))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_promise_a_secret() {
+        for name in [
+            "Password",
+            "DB_PASSWORD",
+            "MasterUserPassword",
+            "apiKey",
+            "API-KEY",
+            "api_key",
+            "Secret",
+            "SecretString",
+            "client_secret",
+            "GITHUB_TOKEN",
+            "AuthToken",
+            "AWS_SECRET_ACCESS_KEY",
+            "Credentials",
+            "private.key",
+            "OAuthToken",
+        ] {
+            assert!(promises_secret(name), "{name}");
+        }
+        for name in [
+            "SecretArn",
+            "SECRET_NAME",
+            "SecretId",
+            "TokenTtl",
+            "HttpTokens",
+            "IdTokenValidity",
+            "GenerateSecret",
+            "PasswordLength",
+            "TOKEN_URL",
+            "Timeout",
+            "Handler",
+            "KeyName",
+            "ManageMasterUserPassword",
+            "PasswordPolicy",
+        ] {
+            assert!(!promises_secret(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn texts_that_look_like_one() {
+        let key_id = format!("AKIA{}", "ABCDEFGHIJKLMNOP");
+        let private = format!("-----BEGIN {} KEY-----\nMII", "RSA PRIVATE");
+        for text in [key_id.as_str(), &private, "postgres://app:hunter2@db/x", &format!("x=ghp_{}", "a".repeat(36))] {
+            assert!(looks_secret(text), "{text}");
+        }
+        for text in [
+            "AKIA",
+            "postgres://app:${Password}@db/x",
+            "https://example.com/a@b:c",
+            "-----BEGIN CERTIFICATE-----",
+            "git@github.com:a/b",
+        ] {
+            assert!(!looks_secret(text), "{text}");
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! A prompt as a message. What must be known to decide comes first and last and is kept short; the list of changes stands
+//! between and is cut where the message ends, visibly. The buttons belong to the message and stay.
+
+use super::button;
+use super::content;
+use super::content::Section;
+use super::text::{MAX_UNITS, Text, is_longer};
+use super::words::{Words, fill};
+use crate::domain::prompt::{Outcome, Prompt, Stage};
+use crate::domain::request::{Action, Verdict};
+use crate::domain::time::Time;
+use teloxide_core::types::{InlineKeyboardButton, InlineKeyboardMarkup, MessageEntity};
+
+/// Units of a short foreign text: a name, a source.
+pub(super) const NAME: usize = 120;
+/// Units of a path.
+pub(super) const PATH: usize = 140;
+/// Units of a sentence.
+pub(super) const SENTENCE: usize = 240;
+/// Units of the reason.
+const REASON: usize = 700;
+
+/// A message as Telegram takes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// The text.
+    pub text: String,
+    /// What of it stands out.
+    pub entities: Vec<MessageEntity>,
+    /// Its buttons.
+    pub buttons: Option<InlineKeyboardMarkup>,
+}
+
+impl Message {
+    /// A message without buttons.
+    pub fn of(text: Text) -> Self {
+        let (text, entities) = text.into_parts();
+        Self { text, entities, buttons: None }
+    }
+}
+
+/// Words of a language, put together.
+#[derive(Clone, Copy)]
+pub struct Renderer(pub &'static Words);
+
+impl Renderer {
+    /// The message of a prompt.
+    pub fn prompt(&self, prompt: &Prompt) -> Message {
+        let head = self.head(prompt);
+        let sections = content::sections(self, &prompt.content);
+        let tail = self.tail(prompt);
+        let notice = self.line_left_out(usize::from(u16::MAX)).units() + 1;
+        let room = MAX_UNITS.saturating_sub(head.units() + tail.units() + notice);
+        let body = self.fitting(sections, room);
+        Message { buttons: self.buttons(prompt), ..Message::of(head.and(body).and(tail)) }
+    }
+
+    /// The message that reminds of a prompt.
+    pub fn reminder(&self, prompt: &Prompt) -> Message {
+        let mut text = self.title(self.0.reminder, prompt);
+        if let Some(project) = &prompt.project {
+            text = text.and(self.field(self.0.project, project.as_str(), NAME));
+        }
+        text = text.and(self.field(self.0.request, prompt.request_id.as_str(), NAME));
+        Message::of(text.and(self.line(self.0.expires).plain(&when(prompt.expires_at))))
+    }
+
+    /// A new line that begins with a label.
+    pub(super) fn line(&self, label: &str) -> Text {
+        Text::default().plain("\n").bold(label).plain(": ")
+    }
+
+    /// A new line with a foreign value.
+    pub(super) fn field(&self, label: &str, value: &str, most: usize) -> Text {
+        self.quoted(self.line(label), value, most)
+    }
+
+    /// Adds a foreign text, and says so when it was shortened.
+    pub(super) fn quoted(&self, text: Text, value: &str, most: usize) -> Text {
+        let text = text.foreign(value, most);
+        if is_longer(value, most) { text.plain(self.0.shortened) } else { text }
+    }
+
+    /// What is asked for.
+    pub fn action(&self, action: Action) -> &'static str {
+        match action {
+            Action::FrontendDeploy => self.0.frontend_deploy,
+            Action::FrontendAdopt => self.0.frontend_adopt,
+            Action::FrontendPrune => self.0.frontend_prune,
+            Action::BackendDeploy => self.0.backend_deploy,
+            Action::InfrastructureChange => self.0.infrastructure_change,
+            Action::Upload => self.0.upload,
+        }
+    }
+
+    /// Until when something can be decided.
+    pub fn expiry(&self, time: Time) -> String {
+        format!("{}: {}", self.0.expires, when(time))
+    }
+
+    fn title(&self, words: &str, prompt: &Prompt) -> Text {
+        Text::default().bold(&fill(words, &[self.action(prompt.action)]))
+    }
+
+    fn head(&self, prompt: &Prompt) -> Text {
+        let words = self.0;
+        let (title, by) = match &prompt.stage {
+            Stage::Asking { .. } => (words.asking, None),
+            Stage::Running { decided_by, .. } => (words.running, decided_by.as_ref()),
+            Stage::Ended { outcome, decided_by, .. } => (self.outcome(*outcome), decided_by.as_ref()),
+        };
+        let mut text = self.title(title, prompt).and(content::warning(self, &prompt.content));
+        if let Some(by) = by {
+            text = text.and(self.field(words.decided_by, by, NAME));
+        }
+        match &prompt.stage {
+            Stage::Asking { approved_by, approvals_required, .. } if *approvals_required > 1 => {
+                let counted = [approved_by.len().to_string(), approvals_required.to_string()];
+                text = text.and(self.line(words.approvals)).plain(&fill(words.so_far, &[&counted[0], &counted[1]]));
+                if !approved_by.is_empty() {
+                    text = self.quoted(text.plain(" "), &approved_by.join(", "), NAME);
+                }
+            }
+            Stage::Running { hint: Some(hint), .. } => {
+                text = text.and(self.field(words.progress, &words.hint(hint), SENTENCE));
+            }
+            Stage::Ended { detail: Some(detail), .. } => {
+                text = text.and(self.field(words.detail, detail, 2 * SENTENCE));
+            }
+            _ => {}
+        }
+        if let Some(project) = &prompt.project {
+            text = text.and(self.field(words.project, project.as_str(), NAME));
+        }
+        text = text.and(self.field(words.caller, &prompt.caller, NAME));
+        if let Some(source) = &prompt.source {
+            text = text.and(self.field(words.source, source, NAME));
+        }
+        text.and(content::target(self, &prompt.content))
+    }
+
+    fn outcome(&self, outcome: Outcome) -> &'static str {
+        match outcome {
+            Outcome::Completed => self.0.completed,
+            Outcome::Failed => self.0.failed,
+            Outcome::PartlyDeployed => self.0.partly_deployed,
+            Outcome::Denied => self.0.denied,
+            Outcome::Expired => self.0.expired,
+            Outcome::Cancelled => self.0.cancelled,
+        }
+    }
+
+    fn tail(&self, prompt: &Prompt) -> Text {
+        let words = self.0;
+        let mut text = Text::default();
+        if let Some(reason) = &prompt.reason {
+            text = text.and(self.field(words.reason, reason, REASON));
+        }
+        text = text.and(self.field(words.request, prompt.request_id.as_str(), NAME));
+        if let Some(deploy) = prompt.deploy_id.as_ref().filter(|_| !matches!(prompt.stage, Stage::Asking { .. })) {
+            text = text.and(self.field(words.deploy, deploy.as_str(), NAME));
+        }
+        if matches!(prompt.stage, Stage::Asking { .. }) {
+            text = text.and(self.line(words.expires).plain(&when(prompt.expires_at)));
+        }
+        match &prompt.page {
+            // The address is ours, so it may be a link.
+            Some(page) if page.len() <= 500 => text.and(self.line(words.page).plain(page)),
+            _ => text,
+        }
+    }
+
+    /// The sections as far as there is room; what is left out is said.
+    fn fitting(&self, sections: Vec<Section>, room: usize) -> Text {
+        let lines: Vec<Text> = sections.into_iter().flat_map(|section| section.lines(self)).collect();
+        let (mut text, mut left) = (Text::default(), lines.len());
+        for line in lines {
+            if text.units() + line.units() > room {
+                break;
+            }
+            text = text.and(line);
+            left -= 1;
+        }
+        if left == 0 { text } else { text.and(self.line_left_out(left)) }
+    }
+
+    fn line_left_out(&self, lines: usize) -> Text {
+        Text::default().plain("\n").bold(&fill(self.0.left_out, &[&lines.to_string()]))
+    }
+
+    fn buttons(&self, prompt: &Prompt) -> Option<InlineKeyboardMarkup> {
+        let Stage::Asking { offered, .. } = &prompt.stage else { return None };
+        let buttons = offered.iter().map(|verdict| {
+            let label = match verdict {
+                Verdict::Approve => self.0.approve,
+                Verdict::Deny => self.0.reject,
+            };
+            InlineKeyboardButton::callback(label, button::data(prompt, *verdict))
+        });
+        Some(InlineKeyboardMarkup::new([buttons.collect::<Vec<_>>()]))
+    }
+}
+
+/// A time as people in all places read it; a part of a second is left out, so a window is never shown too long.
+pub(super) fn when(time: Time) -> String {
+    time.timestamp().strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+#[cfg(test)]
+mod tests;

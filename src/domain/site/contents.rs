@@ -1,0 +1,359 @@
+//! For how long contents are kept under their hashes, and which of them nothing needs any more.
+//!
+//! Contents are removed while others ask for deploys, and nobody locks them. It is safe all the same:
+//!
+//! - Whoever asks counts a content as stored only if the current release needs it or it is *fresh*; what is not, is
+//!   uploaded again and fresh from then on. Contents of the current release are not removed while it is the current one,
+//!   and afterwards every request that was asked before is refused.
+//! - A request that waits has a list of files that was written after the current release went live. Whatever such a list
+//!   names is needed.
+//! - Only what is *old* is removed, which nothing becomes between an upload and the list that names it.
+//! - A rollback relies on a release that is kept. It looks once more, after its list was written, whether it still is: a
+//!   release is taken off before it is looked at what nothing needs.
+
+use super::manifest::Manifest;
+use crate::domain::digest::Sha256;
+use crate::domain::request::Request;
+use crate::domain::time::Time;
+use std::collections::BTreeSet;
+
+const HOUR: u64 = 3600;
+const DAY: u64 = 24 * HOUR;
+/// More than the clocks of Bouncer and its storage may differ: no request is taken whose signature is a quarter of an
+/// hour off.
+const CLOCKS: u64 = HOUR;
+
+/// How old something is when it counts no longer as stored, and when it may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ages {
+    /// For so many seconds content that the current release does not need counts as stored.
+    pub fresh: u64,
+    /// For so many more when a request is confirmed: what was fresh when it began still is, for its addresses live an
+    /// hour.
+    pub confirming: u64,
+    /// After so many seconds content that nothing needs may go. Far more than both, so that nothing goes between an upload
+    /// and the list that names it, however slow the upload was.
+    pub contents: u64,
+    /// After so many seconds a list of files may go. Pages and diffs of requests that have ended read it as long as their
+    /// rows are kept.
+    pub lists: u64,
+}
+
+impl Default for Ages {
+    fn default() -> Self {
+        // A row is kept from the end of the request's window, which is a week at most.
+        Self { fresh: DAY, confirming: 2 * HOUR, contents: 7 * DAY, lists: Request::KEPT_SECONDS + 7 * DAY }
+    }
+}
+
+/// When a request counts on contents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// It begins.
+    Request,
+    /// Its files have been uploaded.
+    Confirmation,
+}
+
+impl Ages {
+    /// Whether content that the current release does not need counts as stored.
+    pub fn is_fresh(self, written: Time, moment: Phase, now: Time) -> bool {
+        let age = match moment {
+            Phase::Request => self.fresh,
+            Phase::Confirmation => self.fresh.saturating_add(self.confirming),
+        };
+        written.plus_seconds(age) > now
+    }
+
+    /// Whether content may go if nothing needs it.
+    pub fn is_old_content(self, written: Time, now: Time) -> bool {
+        written.plus_seconds(self.contents) <= now
+    }
+
+    /// Whether a list of files may go if no release has it.
+    pub fn is_old_list(self, written: Time, now: Time) -> bool {
+        written.plus_seconds(self.lists) <= now
+    }
+}
+
+/// Whether the request that a list of files was written for may be waiting, or be carried out: it was asked since the
+/// current release went live.
+pub fn may_be_waited_for(list_written: Time, live_since: Option<Time>) -> bool {
+    live_since.is_none_or(|live_since| list_written.plus_seconds(CLOCKS) >= live_since)
+}
+
+/// Old contents, less those that something needs.
+#[derive(Debug, Default)]
+pub struct Leftovers(BTreeSet<Sha256>);
+
+impl Leftovers {
+    /// All of these, as far as is known.
+    pub fn new(old: impl IntoIterator<Item = Sha256>) -> Self {
+        Self(old.into_iter().collect())
+    }
+
+    /// This site needs its contents.
+    pub fn keep(&mut self, site: &Manifest) {
+        for entry in site.entries() {
+            self.0.remove(&entry.sha256);
+        }
+    }
+
+    /// Whether something needs every one.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// What nothing needs, in order.
+    pub fn iter(&self) -> impl Iterator<Item = Sha256> {
+        self.0.iter().copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::manifest::Entry;
+    use super::super::paths::SitePath;
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    fn at(seconds: u64) -> Time {
+        Time::from_millis(0).plus_seconds(seconds)
+    }
+
+    #[test]
+    fn when_something_counts_and_when_it_goes() {
+        let ages = Ages::default();
+        for (age, at_request, at_confirmation, old) in [
+            (0, true, true, false),
+            (DAY - 1, true, true, false),
+            (DAY, false, true, false),
+            (DAY + 2 * HOUR - 1, false, true, false),
+            (DAY + 2 * HOUR, false, false, false),
+            (7 * DAY - 1, false, false, false),
+            (7 * DAY, false, false, true),
+        ] {
+            assert_eq!(ages.is_fresh(at(9), Phase::Request, at(9 + age)), at_request, "{age}");
+            assert_eq!(ages.is_fresh(at(9), Phase::Confirmation, at(9 + age)), at_confirmation, "{age}");
+            assert_eq!(ages.is_old_content(at(9), at(9 + age)), old, "{age}");
+        }
+        // What the storage's clock puts into the future is as new as can be.
+        assert!(ages.is_fresh(at(900), Phase::Request, at(9)) && !ages.is_old_content(at(900), at(9)));
+        assert!(ages.lists > Request::KEPT_SECONDS && ages.is_old_list(at(0), at(ages.lists)));
+        assert!(!ages.is_old_list(at(1), at(ages.lists)));
+    }
+
+    #[test]
+    fn whose_request_may_wait() {
+        let live = Some(at(10 * HOUR));
+        assert!(may_be_waited_for(at(10 * HOUR), live) && may_be_waited_for(at(9 * HOUR), live));
+        assert!(!may_be_waited_for(at(9 * HOUR - 1), live));
+        assert!(may_be_waited_for(at(0), None), "nobody knows");
+    }
+
+    fn content(n: u8) -> Sha256 {
+        Sha256::of(&[n])
+    }
+
+    fn site(contents: &[u8]) -> Manifest {
+        let entries = contents.iter().map(|n| Entry {
+            path: SitePath::parse(format!("{n}.txt")).unwrap(),
+            size: 1,
+            sha256: content(*n),
+            content_type: "text/plain".into(),
+            cache_control: "no-cache".into(),
+        });
+        Manifest::new(entries.collect()).unwrap()
+    }
+
+    /// What somebody does; numbers choose among what there is.
+    #[derive(Debug, Clone)]
+    enum Act {
+        Ask(Vec<u8>),
+        Upload(usize),
+        Confirm(usize),
+        /// Somebody reads the list of releases, and asks for one.
+        Choose(usize),
+        GoBack(usize),
+        Publish(usize),
+        /// Releases are given up until so many are left, and what nothing needs is looked for.
+        Sweep(usize),
+        /// One of the contents found is looked at again, and removed.
+        Remove(usize),
+        Wait(u64),
+    }
+
+    fn act() -> impl Strategy<Value = Act> {
+        prop_oneof![
+            2 => proptest::collection::btree_set(0u8..4, 1..3).prop_map(|set| Act::Ask(set.into_iter().collect())),
+            2 => (0usize..3).prop_map(Act::Upload),
+            2 => (0usize..3).prop_map(Act::Confirm),
+            1 => (0usize..3).prop_map(Act::Choose),
+            1 => (0usize..3).prop_map(Act::GoBack),
+            2 => (0usize..3).prop_map(Act::Publish),
+            2 => (1usize..3).prop_map(Act::Sweep),
+            3 => (0usize..4).prop_map(Act::Remove),
+            2 => prop_oneof![0u64..HOUR, 0..2 * DAY, 7 * DAY..8 * DAY].prop_map(Act::Wait),
+        ]
+    }
+
+    #[derive(Debug, Clone)]
+    struct Asked {
+        wants: Vec<u8>,
+        at: u64,
+        /// What has to be uploaded.
+        addresses: Vec<u8>,
+        /// Release that a rollback relies on.
+        restores: Option<usize>,
+        /// The base, and when the list was written.
+        waits: Option<(Option<usize>, u64)>,
+    }
+
+    /// A project's contents, releases and requests. Every step of a request is a step here, and so is every removal.
+    #[derive(Default)]
+    struct World {
+        now: u64,
+        blobs: BTreeMap<u8, u64>,
+        /// Those that are kept: number, contents, when it went live; the current one last.
+        live: Vec<(usize, Vec<u8>, u64)>,
+        count: usize,
+        asked: Vec<Asked>,
+        found: Vec<u8>,
+        found_at: u64,
+    }
+
+    impl World {
+        fn counts(&self, n: u8, moment: Phase) -> bool {
+            let needed = self.live.last().is_some_and(|(_, contents, _)| contents.contains(&n));
+            let fresh = |at_: &u64| Ages::default().is_fresh(at(*at_), moment, at(self.now));
+            self.blobs.get(&n).is_some_and(|written| needed || fresh(written))
+        }
+
+        fn current(&self) -> Option<usize> {
+            self.live.last().map(|(number, ..)| *number)
+        }
+
+        fn act(&mut self, act: &Act) -> Result<(), TestCaseError> {
+            let nth = |n: usize, of: usize| n % of.max(1);
+            // Whoever comes to nothing makes room for others.
+            let now = self.now;
+            self.asked.retain(|asked| asked.restores.is_some() || asked.waits.is_some() || now - asked.at <= HOUR);
+            self.asked.drain(..self.asked.len().saturating_sub(3));
+            match act {
+                Act::Wait(seconds) => self.now += seconds,
+                Act::Ask(wants) => {
+                    let addresses = wants.iter().copied().filter(|n| !self.counts(*n, Phase::Request)).collect();
+                    let asked = Asked { wants: wants.clone(), at: self.now, addresses, restores: None, waits: None };
+                    self.asked.push(asked);
+                }
+                Act::Upload(n) => {
+                    let n = nth(*n, self.asked.len());
+                    let now = self.now;
+                    let Some(asked) = self.asked.get_mut(n).filter(|asked| now - asked.at <= HOUR) else {
+                        return Ok(());
+                    };
+                    for content in asked.addresses.drain(..) {
+                        self.blobs.insert(content, now);
+                    }
+                }
+                Act::Confirm(n) => {
+                    let n = nth(*n, self.asked.len());
+                    let Some(asked) = self.asked.get(n) else { return Ok(()) };
+                    let is_ready = asked.restores.is_none() && asked.waits.is_none() && self.now - asked.at <= HOUR;
+                    if is_ready && asked.wants.iter().all(|n| self.counts(*n, Phase::Confirmation)) {
+                        self.asked[n].waits = Some((self.current(), self.now));
+                    }
+                }
+                Act::Choose(n) => {
+                    let n = nth(*n, self.live.len());
+                    let Some((number, wants, _)) = self.live.get(n).cloned() else { return Ok(()) };
+                    let restores = Some(number);
+                    self.asked.push(Asked { wants, at: self.now, addresses: vec![], restores, waits: None });
+                }
+                Act::GoBack(n) => {
+                    let n = nth(*n, self.asked.len());
+                    let kept: Vec<usize> = self.live.iter().map(|(number, ..)| *number).collect();
+                    let (current, now) = (self.current(), self.now);
+                    let Some(asked) = self.asked.get_mut(n).filter(|asked| asked.waits.is_none()) else {
+                        return Ok(());
+                    };
+                    if asked.restores.is_some_and(|release| kept.contains(&release)) {
+                        asked.waits = Some((current, now));
+                    }
+                }
+                Act::Publish(n) => {
+                    let n = nth(*n, self.asked.len());
+                    let Some(asked) = self.asked.get(n).cloned() else { return Ok(()) };
+                    let Some((base, _)) = asked.waits else { return Ok(()) };
+                    self.asked.remove(n);
+                    if base != self.current() {
+                        return Ok(());
+                    }
+                    let lost: Vec<&u8> = asked.wants.iter().filter(|n| !self.blobs.contains_key(n)).collect();
+                    prop_assert!(lost.is_empty(), "{asked:?} lacks {lost:?}");
+                    self.count += 1;
+                    self.live.push((self.count, asked.wants, self.now));
+                    // Whoever sweeps notices that the lease is another's.
+                    self.found.clear();
+                }
+                Act::Sweep(keep) => {
+                    let Some(live_since) = self.live.last().map(|(.., since)| at(*since)) else { return Ok(()) };
+                    let given_up = self.live.len().saturating_sub(*keep);
+                    self.live.drain(..given_up);
+                    let is_old = |written: &u64| Ages::default().is_old_content(at(*written), at(self.now));
+                    let old = self.blobs.iter().filter(|(_, written)| is_old(written)).map(|(n, _)| content(*n));
+                    let mut leftovers = Leftovers::new(old);
+                    self.live.iter().for_each(|(_, contents, _)| leftovers.keep(&site(contents)));
+                    for asked in &self.asked {
+                        if let Some((_, written)) = asked.waits
+                            && may_be_waited_for(at(written), Some(live_since))
+                        {
+                            leftovers.keep(&site(&asked.wants));
+                        }
+                    }
+                    let found: Vec<Sha256> = leftovers.iter().collect();
+                    self.found_at = self.now;
+                    self.found = self.blobs.keys().copied().filter(|n| found.contains(&content(*n))).collect();
+                }
+                Act::Remove(n) => {
+                    let n = nth(*n, self.found.len());
+                    let Some(content) = self.found.get(n).copied() else { return Ok(()) };
+                    self.found.remove(n);
+                    let is_old = |written: &u64| Ages::default().is_old_content(at(*written), at(self.found_at));
+                    if self.blobs.get(&content).is_some_and(is_old) {
+                        self.blobs.remove(&content);
+                    }
+                }
+            }
+            Ok(())
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(500))]
+        /// In whatever order people ask, upload, confirm, go back and approve while contents are removed: what is published
+        /// has all of them.
+        #[test]
+        fn nothing_is_removed_that_a_publish_reads(acts in proptest::collection::vec(act(), 0..160)) {
+            let mut world = World::default();
+            for act in &acts {
+                world.act(act)?;
+            }
+        }
+
+        #[test]
+        fn what_is_kept_never_goes(old in proptest::collection::btree_set(0u8..9, 0..9), kept in proptest::collection::vec(
+            proptest::collection::btree_set(0u8..9, 0..5), 0..4)) {
+            let mut leftovers = Leftovers::new(old.iter().map(|n| content(*n)));
+            for contents in &kept {
+                leftovers.keep(&site(&contents.iter().copied().collect::<Vec<_>>()));
+            }
+            let goes = |n: &u8| !kept.iter().any(|contents| contents.contains(n));
+            let mut expected: Vec<Sha256> = old.iter().copied().filter(|n| goes(n)).map(content).collect();
+            expected.sort();
+            prop_assert_eq!(leftovers.is_empty(), expected.is_empty());
+            prop_assert_eq!(leftovers.iter().collect::<Vec<_>>(), expected);
+        }
+    }
+}

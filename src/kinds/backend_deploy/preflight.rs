@@ -1,0 +1,155 @@
+//! What is checked before a backend deploy is asked for: nothing may be missing that would make it fail for sure.
+
+use super::services::{Backend, TokenError};
+use crate::analysis::template::{Template, secrets_resolved};
+use crate::aws::call::CallError;
+use crate::aws::roles::RoleError;
+use crate::domain::backend::commit::{Branch, Repo};
+use crate::domain::backend::parameters::StackParameters;
+use crate::domain::backend::target::BackendTarget;
+use crate::domain::error::{ErrorCode, UserError};
+use crate::domain::ids::DeployId;
+use crate::github::{Commit, Github, GithubError};
+use serde_json::json;
+use std::collections::BTreeSet;
+
+/// What is known of the commit once it is checked.
+pub(crate) struct Source {
+    pub github: Github,
+    pub repo: Repo,
+    pub commit: Commit,
+    pub template_text: String,
+    pub template: Template,
+    pub parameters: StackParameters,
+}
+
+/// Finds the commit, its template and its parameters.
+pub(crate) async fn source(backend: &Backend, target: &BackendTarget, branch: &Branch) -> Result<Source, UserError> {
+    let misconfigured = |fault: String| failed(fault, "Have an admin correct the project.");
+    let repo = Repo::parse(&target.git_repo).map_err(|error| misconfigured(format!("The project's {error}.")))?;
+    let parameters = StackParameters::parse(&target.sam_params).map_err(|error| misconfigured(error.to_string()))?;
+    parameters.check_size().map_err(|error| misconfigured(error.to_string()))?;
+    let github = backend.github(target, &repo).await.map_err(|error| no_token(backend, target, &error))?;
+    let of_github = |error: GithubError| github_failed(backend, target, &error);
+    let commit = github.commit_of(&repo, branch).await.map_err(of_github)?;
+    let path = &target.sam_template_path;
+    let template_text = github.file(&repo, path, &commit.sha).await.map_err(of_github)?;
+    let template = Template::parse(&template_text).map_err(|error| {
+        failed(
+            format!("The template {path} at {} cannot be read: {error}", commit.sha.short()),
+            "Correct the template, push, and ask again.",
+        )
+    })?;
+    Ok(Source { github, repo, commit, template_text, template, parameters })
+}
+
+/// Whether every secret that the template resolves, and the project's own, has a current value in the stack's account.
+pub(crate) async fn secrets(
+    backend: &Backend,
+    target: &BackendTarget,
+    source: &Source,
+    deploy_id: &DeployId,
+) -> Result<Vec<String>, UserError> {
+    let account = backend.account_of_call(target, deploy_id).await.map_err(|error| no_role(&error))?;
+    let references = secrets_resolved(&source.template, &source.parameters);
+    let wanted: BTreeSet<&str> =
+        references.named.iter().map(|secret| secret.id.as_str()).chain(target.secrets_id.as_deref()).collect();
+    let mut missing = Vec::new();
+    for id in wanted {
+        match account.has_current_secret(id).await {
+            Ok(true) => {}
+            Ok(false) => missing.push(id),
+            Err(CallError::Denied { .. }) => {
+                return Err(failed(
+                    format!("The project's role may not look whether the secret '{id}' has a value."),
+                    "Allow secretsmanager:DescribeSecret on it; infra/target-account.yaml does.",
+                ));
+            }
+            Err(error) => return Err(upstream(&error)),
+        }
+    }
+    if let Some(first) = missing.first() {
+        let command = format!("aws secretsmanager put-secret-value --secret-id '{first}' --secret-string file://value");
+        return Err(failed(
+            format!("The template needs secrets that have no current value: {}.", missing.join(", ")),
+            format!("Set each, for example: {command}"),
+        )
+        .with("missing_secrets", json!(missing)));
+    }
+    Ok(references.open.into_iter().collect())
+}
+
+fn failed(message: impl Into<String>, suggestion: impl Into<String>) -> UserError {
+    UserError::new(ErrorCode::PreflightFailed, message, suggestion)
+}
+
+fn no_token(backend: &Backend, target: &BackendTarget, error: &TokenError) -> UserError {
+    match error {
+        TokenError::Github(error) => github_failed(backend, target, error),
+        TokenError::NoToken { secret } => failed(
+            format!("The GitHub token could not be read from the secret '{secret}'."),
+            format!(
+                "Store one that may read the repository: aws secretsmanager put-secret-value --secret-id '{secret}' \
+                 --secret-string file://token"
+            ),
+        )
+        .with("secret", json!(secret)),
+    }
+}
+
+fn github_failed(backend: &Backend, target: &BackendTarget, error: &GithubError) -> UserError {
+    tracing::warn!(%error, "GitHub failed");
+    let secret = backend.token_secret(target);
+    match error {
+        GithubError::Unauthorized => failed(
+            format!("GitHub does not accept the token of the secret '{secret}'."),
+            format!("Store a valid one: aws secretsmanager put-secret-value --secret-id '{secret}' --secret-string file://token"),
+        )
+        .with("secret", json!(secret)),
+        GithubError::Forbidden(_) => failed(
+            format!("GitHub refuses the token of the secret '{secret}' for {}.", target.git_repo),
+            "Give the token the right to read the repository's contents.",
+        )
+        .with("secret", json!(secret)),
+        GithubError::NotFound(what) => failed(
+            format!("GitHub knows nothing of {what}."),
+            "Check the project's repository, the branch and the template's path, and that the token may see them.",
+        ),
+        GithubError::TooLarge(what) => failed(format!("{what} has more than 1 MB."), "Split the template."),
+        GithubError::Refused(_) => {
+            failed(format!("GitHub does not answer for {} as expected.", target.git_repo), "Check the project's repository.")
+        }
+        GithubError::RateLimited { reset } => UserError::new(
+            ErrorCode::UpstreamError,
+            "GitHub's rate limit for the token is used up, so nothing was started.",
+            "Try again later.",
+        )
+        .with("retry_after_epoch", json!(reset)),
+        GithubError::Unavailable(_) => UserError::new(
+            ErrorCode::UpstreamError,
+            "GitHub cannot be reached, so nothing was started.",
+            "Try again in a moment.",
+        ),
+    }
+}
+
+fn no_role(error: &RoleError) -> UserError {
+    tracing::warn!(%error, "a role cannot be assumed");
+    match error {
+        RoleError::Denied { role, code } => failed(
+            format!("The role {role} could not be assumed ({code})."),
+            "Check that the role exists in the stack's account and trusts Bouncer's role with its external id; \
+             infra/target-account.yaml makes such a role.",
+        ),
+        RoleError::Unavailable { role, .. } => UserError::new(
+            ErrorCode::UpstreamError,
+            format!("The role {role} cannot be assumed yet, so nothing was started."),
+            "Try again in a moment.",
+        ),
+    }
+}
+
+fn upstream(error: &CallError) -> UserError {
+    tracing::warn!(%error, "a call to AWS failed");
+    UserError::new(ErrorCode::UpstreamError, "AWS did not answer, so nothing was started.", "Try again in a moment.")
+}

@@ -1,0 +1,153 @@
+//! What backend deploys need beside records, objects and the engine.
+
+use crate::aws::artifacts::Artifacts;
+use crate::aws::builds::Builds;
+use crate::aws::logs::Logs;
+use crate::aws::roles::RoleError;
+use crate::aws::secrets::Secrets;
+use crate::aws::stacks::{StackAccount, Stacks};
+use crate::domain::backend::commit::Repo;
+use crate::domain::backend::target::BackendTarget;
+use crate::domain::error::{ErrorCode, UserError};
+use crate::domain::ids::DeployId;
+use crate::github::{Github, GithubError, Http, PUBLIC_API};
+use crate::requests::app::App;
+
+/// The services of the account that builds, and the way to the accounts of the stacks.
+pub struct Backend {
+    /// CodeBuild.
+    pub builds: Builds,
+    /// CloudWatch Logs.
+    pub logs: Logs,
+    /// The artifacts bucket.
+    pub artifacts: Artifacts,
+    /// CloudFormation, with the roles that projects name.
+    pub stacks: Stacks,
+    /// Secrets Manager.
+    pub secrets: Secrets,
+    /// The HTTP client for GitHub.
+    pub http: Http,
+    /// How deploys work.
+    pub settings: BackendSettings,
+}
+
+/// How backend deploys work.
+#[derive(Debug, Clone)]
+pub struct BackendSettings {
+    /// GitHub's API, when all repositories are at one place; otherwise each repository says by its host.
+    pub github_api_url: Option<String>,
+    /// The secret that holds the GitHub token, unless a project names another.
+    pub github_token_secret: String,
+    /// Seconds between two looks at a build, a change set or a stack, at first.
+    pub poll_seconds: u64,
+    /// Seconds for which a deploy waits for a decision unless it asks otherwise.
+    pub approval_window: u64,
+    /// Seconds for which infrastructure changes wait for a decision.
+    pub infrastructure_window: u64,
+    /// Seconds for which a deploy holds its project without a sign of life.
+    pub lease_seconds: u64,
+}
+
+impl Default for BackendSettings {
+    fn default() -> Self {
+        Self {
+            github_api_url: None,
+            github_token_secret: "sam-deployer/github-pat".to_owned(),
+            poll_seconds: 5,
+            approval_window: 1800,
+            infrastructure_window: 24 * 3600,
+            lease_seconds: 3600,
+        }
+    }
+}
+
+/// Why GitHub could not be asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TokenError {
+    #[error("the GitHub token could not be read from the secret '{secret}'")]
+    NoToken { secret: String },
+    #[error(transparent)]
+    Github(#[from] GithubError),
+}
+
+impl Backend {
+    /// The services of an installation, or the answer that it has none.
+    pub(crate) fn of(app: &App) -> Result<&Backend, UserError> {
+        app.backend.as_ref().ok_or_else(|| {
+            UserError::new(
+                ErrorCode::PreflightFailed,
+                "Backend deploys are not set up on this server: they need AWS (CodeBuild and CloudFormation).",
+                "Install infra/template.yaml, or set BOUNCER_BUILD_PROJECT and BOUNCER_ARTIFACTS_BUCKET for this \
+                 server; docs/DEPLOYS.md says how.",
+            )
+        })
+    }
+
+    /// The archive that a deploy's build is made from, as CodeBuild names it. No other build has it.
+    pub(crate) fn build_source(&self, deploy: &DeployId) -> String {
+        format!("{}/{}", self.artifacts.bucket(), place::source(deploy))
+    }
+
+    /// The name of the secret that holds a project's GitHub token.
+    pub(crate) fn token_secret<'a>(&'a self, target: &'a BackendTarget) -> &'a str {
+        target.github_pat_secret.as_deref().unwrap_or(&self.settings.github_token_secret)
+    }
+
+    /// GitHub with a project's token.
+    pub(crate) async fn github(&self, target: &BackendTarget, repo: &Repo) -> Result<Github, TokenError> {
+        let secret = self.token_secret(target);
+        let token = self.secrets.read(secret).await.map_err(|error| {
+            tracing::warn!(%error, "the GitHub token cannot be read");
+            TokenError::NoToken { secret: secret.to_owned() }
+        })?;
+        let of_host = repo.host().map(|host| format!("https://{host}/api/v3"));
+        let url = self.settings.github_api_url.clone().or(of_host).unwrap_or_else(|| PUBLIC_API.to_owned());
+        Ok(Github::new(&self.http, &url, token.trim())?)
+    }
+
+    /// The account of a project's stack, in the name of a deploy that is carried out.
+    pub(crate) async fn account(&self, target: &BackendTarget, deploy: &DeployId) -> Result<StackAccount, RoleError> {
+        self.stacks.open(target, deploy.as_str()).await
+    }
+
+    /// The same for what a call does by itself: asking for secrets, and stopping. By the session's name the role of
+    /// infra/target-account.yaml tells it from a deploy, and lets it do no more.
+    pub(crate) async fn account_of_call(
+        &self,
+        target: &BackendTarget,
+        deploy: &DeployId,
+    ) -> Result<StackAccount, RoleError> {
+        self.stacks.open(target, &format!("ask-{deploy}")).await
+    }
+}
+
+/// Where things are in the artifacts bucket.
+pub(crate) mod place {
+    use crate::domain::ids::DeployId;
+
+    /// The archive of the commit.
+    pub fn source(deploy: &DeployId) -> String {
+        format!("source/{deploy}.zip")
+    }
+
+    /// A folder for what the build leaves. Another build cannot guess it.
+    pub fn build(deploy: &DeployId) -> String {
+        let nonce: [u8; 8] = rand::random();
+        format!("builds/{deploy}-{}", hex::encode(nonce))
+    }
+
+    /// The folder that only Bouncer writes, which CloudFormation reads.
+    pub fn sealed(deploy: &DeployId) -> String {
+        format!("sealed/{deploy}")
+    }
+
+    /// The packaged template.
+    pub fn template(deploy: &DeployId) -> String {
+        format!("{}/template.yaml", sealed(deploy))
+    }
+
+    /// What the change set was found to do.
+    pub fn assessment(deploy: &DeployId) -> String {
+        format!("{}/changes.json", sealed(deploy))
+    }
+}

@@ -1,0 +1,118 @@
+//! The CDN forgets what a release made untrue: the tasks `frontend.invalidate` and `frontend.check_invalidation`.
+//! The files are live by then, so nothing here can fail the deploy.
+
+use super::outcome::report_of;
+use super::publish::load;
+use super::report::InvalidationView;
+use crate::aws::cdn::{CdnError, Invalidation};
+use crate::aws::objects::ObjectError;
+use crate::aws::roles::RoleError;
+use crate::aws::sites::Site;
+use crate::domain::ids::RequestId;
+use crate::domain::plan::FrontendPlan;
+use crate::domain::request::{Request, Status};
+use crate::domain::site::invalidation::{EVERYTHING, Untrue};
+use crate::requests::app::App;
+use crate::requests::engine::TaskError;
+use crate::requests::errors::UNAVAILABLE;
+use serde_json::{Value, json};
+
+/// Looks at an unfinished invalidation before the deploy is closed without it; the state machine waits between two.
+const MAX_CHECKS: u32 = 60;
+
+/// CallerQuota for the invalidation, if there is a distribution and something it may have cached has changed.
+pub async fn invalidate(app: &App, id: &RequestId) -> Result<Value, TaskError> {
+    let (request, plan) = running(app, id).await?;
+    let Some(distribution) = &plan.target.distribution_id else { return done() };
+    let wanted = wanted(app, &request, &plan).await?;
+    if wanted.is_empty() {
+        return done();
+    }
+    let site = open(app, &plan, id).await?;
+    // The request's id is the reference, so a repeated task makes no second invalidation.
+    let made = site.cdn.invalidate(distribution, id.as_str(), &wanted).await.map_err(task_error)?;
+    tracing::info!(request_id = %id, project = %plan.project, phase = "invalidate", paths = wanted.len(), "the CDN was told");
+    note(app, &request, made, 0).await
+}
+
+/// Looks how far it is.
+pub async fn check_invalidation(app: &App, id: &RequestId, checks: u32) -> Result<Value, TaskError> {
+    let (request, plan) = running(app, id).await?;
+    let known = report_of(&request).and_then(|report| report.invalidation);
+    let (Some(distribution), Some(known)) = (&plan.target.distribution_id, known) else { return done() };
+    let site = open(app, &plan, id).await?;
+    let now = site.cdn.get_invalidation(distribution, &known.id).await.map_err(task_error)?;
+    note(app, &request, now, checks + 1).await
+}
+
+fn done() -> Result<Value, TaskError> {
+    Ok(json!({ "outcome": "done", "checks": 0 }))
+}
+
+async fn running(app: &App, id: &RequestId) -> Result<(Request, FrontendPlan), TaskError> {
+    let request = load(app, id).await?;
+    let plan =
+        request.frontend_plan().cloned().filter(|_| request.status == Status::Running).ok_or_else(|| TaskError {
+            name: "Bouncer.IllegalState",
+            cause: format!("the request {id} is {} and has nothing to invalidate.", request.status),
+        })?;
+    Ok((request, plan))
+}
+
+/// The answers that are no longer true. What the bucket held before the first release, or instead of the current one,
+/// is not known, so then it is everything.
+async fn wanted(app: &App, request: &Request, plan: &FrontendPlan) -> Result<Vec<String>, TaskError> {
+    let Some(base) = plan.base_release.as_ref().filter(|_| !request.repairs) else {
+        return Ok(vec![EVERYTHING.to_owned()]);
+    };
+    let earlier = app.read_release(&plan.project, base).await?.manifest;
+    let later = app.read_manifest(&plan.project, plan.manifest).await?;
+    let mut untrue = Untrue::between(&earlier, &later);
+    if untrue.has_added() {
+        for release in app.release_documents(&plan.project).await? {
+            match app.read_release(&plan.project, &release).await {
+                Ok(older) => untrue.remember(&older.manifest),
+                // Given up meanwhile, and its files with it.
+                Err(ObjectError::NotFound { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+    Ok(untrue.into_paths())
+}
+
+async fn open(app: &App, plan: &FrontendPlan, id: &RequestId) -> Result<Site, TaskError> {
+    app.sites.open(&plan.target, id).await.map_err(|error| match error {
+        RoleError::Unavailable { .. } => TaskError { name: UNAVAILABLE, cause: error.to_string() },
+        RoleError::Denied { .. } => {
+            TaskError { name: "Bouncer.InvalidationFailed", cause: format!("The CDN was not told: {error}.") }
+        }
+    })
+}
+
+/// Keeps what is known of the invalidation, and says whether to look again.
+async fn note(app: &App, request: &Request, made: Invalidation, checks: u32) -> Result<Value, TaskError> {
+    let finished = made.is_completed() || checks >= MAX_CHECKS;
+    if let Some(mut report) = report_of(request) {
+        report.invalidation = Some(InvalidationView { id: made.id, status: made.status });
+        app.store.set_result(&request.request_id, &serde_json::to_value(&report)?).await?;
+    }
+    Ok(json!({ "outcome": if finished { "done" } else { "waiting" }, "checks": checks }))
+}
+
+fn task_error(error: CdnError) -> TaskError {
+    let sentence = match &error {
+        CdnError::TooMany => "The CDN takes no more invalidations right now.".to_owned(),
+        CdnError::NoSuchDistribution(id) => format!("There is no distribution {id}."),
+        CdnError::AccessDenied(id) => format!("Invalidating the distribution {id} was denied."),
+        CdnError::Unavailable(_) => "The CDN could not be reached.".to_owned(),
+        CdnError::Refused { code, .. } => format!("The CDN refused the invalidation ({code})."),
+    };
+    tracing::warn!(%error, phase = "invalidate", "the invalidation was not made");
+    let name = match error {
+        CdnError::TooMany => "Bouncer.TooManyInvalidations",
+        CdnError::Unavailable(_) => UNAVAILABLE,
+        _ => "Bouncer.InvalidationFailed",
+    };
+    TaskError { name, cause: sentence }
+}

@@ -1,0 +1,276 @@
+//! Moving a file that is too large for one request or one slice: part by part, in bounded memory, going on after a death
+//! where it was. A publish moves its approved content into the site's bucket, an adoption the other way round.
+//!
+//! What is done so far stands beside the blobs. The parts are hashed in their order on the way, and the object is made of
+//! them only when the whole has the SHA-256 that it must have; until then the bucket shows nothing of it.
+
+use super::transfer::{Tally, headers};
+use crate::aws::objects::multipart::{Part, Upload};
+use crate::aws::objects::{Headers, ObjectError, Objects};
+use crate::domain::digest::{Hasher, Unfinished};
+use crate::domain::ids::{ProjectId, RequestId};
+use crate::domain::request::Request;
+use crate::domain::site::manifest::Entry;
+use crate::requests::app::App;
+use crate::requests::documents::{blob_key, moving_key};
+use bytes::Bytes;
+use futures::StreamExt as _;
+use futures::stream::FuturesOrdered;
+use serde::{Deserialize, Serialize};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::sync::SemaphorePermit;
+use tokio::time::Instant;
+
+/// Parts read ahead of those that are being written.
+const READ_AHEAD: usize = 2;
+/// So many parts at most are moved again after a death.
+const PARTS_UNSAVED: usize = 8;
+/// Tries to read a part, whose body nobody else repeats.
+const READ_TRIES: u32 = 4;
+/// How often a file is begun anew because what was there of it cannot be used.
+const NEW_BEGINNINGS: u32 = 2;
+
+/// How far a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CopyOutcome {
+    /// The bucket has it.
+    Whole,
+    /// The time is over; the next slice goes on.
+    InPart,
+}
+
+/// A file on its way, as it is stored.
+#[derive(Debug, Serialize, Deserialize)]
+struct Moving {
+    upload: Upload,
+    part_bytes: u64,
+    /// The parts that S3 has, from the first one on.
+    parts: Vec<Part>,
+    /// Of their bytes.
+    hash: Unfinished,
+}
+
+/// Which way a file goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Direction {
+    /// From what is kept to the site.
+    ToSite,
+    /// From the site to what is kept.
+    ToKept,
+}
+
+/// One large file's way into its bucket.
+pub(crate) struct Large<'a> {
+    pub app: &'a App,
+    pub way: Direction,
+    pub site: &'a Objects,
+    pub bucket: &'a str,
+    pub project: &'a ProjectId,
+    pub request: &'a RequestId,
+    pub entry: &'a Entry,
+}
+
+impl Large<'_> {
+    /// Moves at least one part, and no more after `deadline` than what is on its way.
+    pub(crate) async fn run(&self, deadline: Instant, tally: &Tally) -> Result<CopyOutcome, ObjectError> {
+        let mut beginnings = 0;
+        loop {
+            let stored = self.app.read_moving::<Moving>(&self.document()).await;
+            let (moving, is_fresh) = match stored {
+                Ok(moving) => (moving, false),
+                Err(ObjectError::NotFound { .. } | ObjectError::Refused { .. }) => (self.begin().await?, true),
+                Err(error) => return Err(error),
+            };
+            let upload = moving.upload.clone();
+            let error = match self.go_on(moving, deadline, tally).await {
+                Ok(moved) => return Ok(moved),
+                Err(error) if error.is_transient() => return Err(error),
+                Err(error) => error,
+            };
+            tally.under_way.store(0, Ordering::Relaxed);
+            forget(self.app, self.site, &upload, &self.document()).await;
+            // An upload that somebody ended, or a hash in another version's form, is no fault of the file.
+            let is_of_the_past = !is_fresh || is_gone(&error, &upload);
+            beginnings += 1;
+            if !is_of_the_past || beginnings > NEW_BEGINNINGS {
+                return Err(error);
+            }
+            tracing::warn!(%error, path = %self.entry.path, "a large file is begun anew");
+        }
+    }
+
+    /// Where its content is kept.
+    fn kept(&self) -> (String, String) {
+        (self.app.settings.staging_bucket(), blob_key(self.project, self.entry.sha256))
+    }
+
+    fn document(&self) -> String {
+        moving_key(self.request, &self.entry.path)
+    }
+
+    async fn begin(&self) -> Result<Moving, ObjectError> {
+        let upload = match self.way {
+            Direction::ToSite => {
+                self.site.begin_upload(self.bucket, self.entry.path.as_str(), &headers(self.entry)).await?
+            }
+            Direction::ToKept => {
+                let (staging, key) = self.kept();
+                self.app.objects.begin_upload(&staging, &key, &Headers::default()).await?
+            }
+        };
+        let part_bytes = self.app.settings.publish.part_bytes;
+        let moving = Moving { upload, part_bytes, parts: vec![], hash: Hasher::default().suspend() };
+        // Stored before the first part, so that an end by force leaves nothing that nobody knows of.
+        if let Err(error) = self.app.write_moving(&self.document(), &moving).await {
+            forget(self.app, self.site, &moving.upload, &self.document()).await;
+            return Err(error);
+        }
+        Ok(moving)
+    }
+
+    async fn go_on(&self, mut moving: Moving, deadline: Instant, tally: &Tally) -> Result<CopyOutcome, ObjectError> {
+        let mut hasher = Hasher::resume(&moving.hash).map_err(|_| self.wrong_bytes())?;
+        let (first, count) = (moving.parts.len() as u64, self.entry.size.div_ceil(moving.part_bytes));
+        tally.under_way.store((first * moving.part_bytes).min(self.entry.size), Ordering::Relaxed);
+        let (upload, part_bytes) = (moving.upload.clone(), moving.part_bytes);
+        let mut reads =
+            futures::stream::iter(first..count).map(|index| self.read(index, part_bytes)).buffered(READ_AHEAD);
+        let mut writes = FuturesOrdered::new();
+        let (mut read, mut unsaved, mut failure) = (moving.parts.len(), 0, None);
+        loop {
+            let goes_on = failure.is_none() && (read as u64 == first || Instant::now() < deadline);
+            tokio::select! {
+                Some(part) = reads.next(), if goes_on => match part {
+                    Ok((bytes, room)) => {
+                        hasher.update(&bytes);
+                        let (index, hash, upload) = (read, hasher.suspend(), &upload);
+                        read += 1;
+                        writes.push_back(async move {
+                            let size = bytes.len() as u64;
+                            let written = match self.way {
+                                Direction::ToSite => self.site.put_part(upload, index, bytes).await,
+                                Direction::ToKept => self.app.objects.put_part(upload, index, bytes).await,
+                            };
+                            drop(room);
+                            written.map(|part| (part, hash, size))
+                        });
+                    }
+                    Err(error) => failure = Some((read, error)),
+                },
+                Some(part) = writes.next(), if !writes.is_empty() => match part {
+                    // After a part that could not be written, later ones count for nothing.
+                    Ok((part, hash, size)) if failure.as_ref().is_none_or(|(at, _)| moving.parts.len() < *at) => {
+                        moving.parts.push(part);
+                        moving.hash = hash;
+                        tally.under_way.fetch_add(size, Ordering::Relaxed);
+                        unsaved += 1;
+                        if unsaved == PARTS_UNSAVED {
+                            self.app.write_moving(&self.document(), &moving).await?;
+                            unsaved = 0;
+                        }
+                    }
+                    Ok(_) => {}
+                    Err(error) => failure = Some((moving.parts.len(), error)),
+                },
+                else => break,
+            }
+        }
+        if moving.parts.len() as u64 == count {
+            return self.complete(&moving, hasher, tally).await;
+        }
+        match failure {
+            Some((_, error)) if !error.is_transient() => Err(error),
+            failure => {
+                self.app.write_moving(&self.document(), &moving).await?;
+                failure.map_or(Ok(CopyOutcome::InPart), |(_, error)| Err(error))
+            }
+        }
+    }
+
+    async fn complete(&self, moving: &Moving, hasher: Hasher, tally: &Tally) -> Result<CopyOutcome, ObjectError> {
+        if hasher.finish() != (self.entry.sha256, self.entry.size) {
+            return Err(self.wrong_bytes());
+        }
+        match self.way {
+            Direction::ToSite => {
+                // Before the object is there, so that it is never there unknown.
+                let digest = Part::digest(&moving.parts);
+                if let Err(error) = self.app.note_parts(self.project, self.entry.sha256, digest).await {
+                    tracing::warn!(%error, path = %self.entry.path, "the file will have to be read to be known again");
+                }
+                self.site.complete_upload(&moving.upload, &moving.parts).await?;
+            }
+            Direction::ToKept => self.app.objects.complete_upload(&moving.upload, &moving.parts).await?,
+        }
+        tally.under_way.store(0, Ordering::Relaxed);
+        remove(self.app, &self.document()).await;
+        Ok(CopyOutcome::Whole)
+    }
+
+    /// Reads a part once there is room for it in memory.
+    async fn read(&self, index: u64, part_bytes: u64) -> Result<(Bytes, Option<SemaphorePermit<'_>>), ObjectError> {
+        let start = index * part_bytes;
+        let range = start..self.entry.size.min(start + part_bytes);
+        let permits = u32::try_from((range.end - range.start).div_ceil(1024)).unwrap_or(u32::MAX);
+        let room = self.app.transfer_room.acquire_many(permits).await.ok();
+        let (staging, key) = self.kept();
+        let mut tries = 1;
+        loop {
+            let read = match self.way {
+                Direction::ToSite => self.app.objects.read_range(&staging, &key, range.clone()).await,
+                Direction::ToKept => self.site.read_range(self.bucket, self.entry.path.as_str(), range.clone()).await,
+            };
+            match read {
+                Err(error) if error.is_transient() && tries < READ_TRIES => {
+                    tracing::warn!(%error, path = %self.entry.path, "a part could not be read; trying again");
+                    tokio::time::sleep(Duration::from_millis(200 << tries)).await;
+                    tries += 1;
+                }
+                outcome => return outcome.map(|bytes| (bytes, room)),
+            }
+        }
+    }
+
+    fn wrong_bytes(&self) -> ObjectError {
+        ObjectError::WrongBytes { bucket: self.bucket.to_owned(), key: self.entry.path.to_string() }
+    }
+}
+
+fn is_gone(error: &ObjectError, upload: &Upload) -> bool {
+    matches!(error, ObjectError::NotFound { bucket, .. } if *bucket == upload.bucket)
+}
+
+/// Ends an upload that leads to nothing, then removes what is stored of it. What cannot be ended now is left to the
+/// bucket's lifecycle rules: no deploy fails for it.
+async fn forget(app: &App, site: &Objects, upload: &Upload, document: &str) {
+    let ended = if upload.bucket == app.settings.staging_bucket() {
+        app.objects.abort_upload(upload).await
+    } else {
+        site.abort_upload(upload).await
+    };
+    match ended {
+        Ok(()) => remove(app, document).await,
+        Err(error) => tracing::warn!(%error, "an unfinished upload could not be ended"),
+    }
+}
+
+async fn remove(app: &App, document: &str) {
+    if let Err(error) = app.remove_moving(document).await {
+        tracing::warn!(%error, "the description of an upload that has ended could not be removed");
+    }
+}
+
+/// Ends what a request has begun to upload and will not complete.
+pub(crate) async fn abandon(app: &App, request: &Request) -> Result<(), ObjectError> {
+    let target = request.frontend_plan().map(|plan| &plan.target);
+    let Some(target) = target.or(request.maintenance_plan().map(|plan| &plan.target)) else { return Ok(()) };
+    for document in app.movings(&request.request_id).await? {
+        let moving: Moving = app.read_moving(&document).await?;
+        match app.sites.open(target, &request.request_id).await {
+            Ok(site) => forget(app, &site.objects, &moving.upload, &document).await,
+            Err(error) => tracing::warn!(%error, "an unfinished upload could not be ended"),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,140 @@
+//! What came of a publish, in the words that the request's result is made of.
+
+use crate::aws::objects::ObjectError;
+use crate::domain::site::paths::SitePath;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Failed files named in a report.
+const FAILURES_SHOWN: usize = 20;
+
+/// What a visitor gets after a publish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DeployOutcome {
+    /// The approved site.
+    Deployed,
+    /// Some pages of the approved site, some of the old one.
+    PartialDeploy,
+    /// The old site.
+    DeployFailed,
+}
+
+impl DeployOutcome {
+    /// Of a deploy that did not go live: `visible` says whether a visitor may get something of it.
+    pub(crate) fn of_failure(visible: bool) -> Self {
+        if visible { DeployOutcome::PartialDeploy } else { DeployOutcome::DeployFailed }
+    }
+}
+
+/// What the publish task leaves for the task that closes the request.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Report {
+    pub deploy_status: DeployOutcome,
+    pub deployed_count: u64,
+    pub unchanged_count: u64,
+    pub failed_count: usize,
+    pub failed_files: Vec<FailedFile>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invalidation: Option<InvalidationView>,
+    #[serde(default)]
+    pub removed: Removed,
+}
+
+/// What came of removing what the site no longer has.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Removed {
+    /// Files removed from the bucket.
+    pub count: u64,
+    /// Files that stayed, and why; the first ones.
+    pub kept: Vec<FailedFile>,
+    /// How many stayed.
+    pub kept_count: u64,
+    /// Why nothing more was removed.
+    pub stopped: Option<String>,
+    /// Contents and lists of files removed that were kept beside the bucket.
+    #[serde(default)]
+    pub contents: u64,
+}
+
+impl Removed {
+    /// Notes a file that stays; once, however often it is tried.
+    pub(crate) fn keep(&mut self, path: &SitePath, reason: String) {
+        let known = self.kept.iter().any(|file| file.filename == path.as_str());
+        self.kept_count += u64::from(!known);
+        if !known && self.kept.len() < FAILURES_SHOWN {
+            self.kept.push(FailedFile { filename: path.to_string(), reason });
+        }
+    }
+}
+
+/// An invalidation of the CDN's cache.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct InvalidationView {
+    /// Its id at CloudFront.
+    pub id: String,
+    /// "InProgress" or "Completed".
+    pub status: String,
+}
+
+/// A file that could not be written, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FailedFile {
+    /// The file.
+    pub filename: String,
+    /// Why, in words.
+    pub reason: String,
+}
+
+impl Report {
+    /// Files written and found unchanged; how it ended is said by the caller.
+    pub(crate) fn new(deploy_status: DeployOutcome, deployed_count: u64, unchanged_count: u64) -> Self {
+        Self {
+            deploy_status,
+            deployed_count,
+            unchanged_count,
+            failed_count: 0,
+            failed_files: vec![],
+            error: None,
+            invalidation: None,
+            removed: Removed::default(),
+        }
+    }
+
+    /// Not live, for a reason that concerns no single file.
+    pub(crate) fn failed(visible: bool, written: u64, error: String) -> Self {
+        Self { error: Some(error), ..Self::new(DeployOutcome::of_failure(visible), written, 0) }
+    }
+
+    /// Names the files that could not be written.
+    pub(crate) fn with_failures(mut self, failures: &[(SitePath, ObjectError)]) -> Self {
+        self.failed_count = failures.len();
+        self.failed_files = failures
+            .iter()
+            .take(FAILURES_SHOWN)
+            .map(|(path, error)| FailedFile { filename: path.to_string(), reason: reason(error) })
+            .collect();
+        self.error = self.failed_files.first().map(|file| format!("{}: {}", file.filename, file.reason));
+        self
+    }
+}
+
+/// What a user may know of a storage error.
+pub(crate) fn reason(error: &ObjectError) -> String {
+    match error {
+        ObjectError::NotFound { .. } => "its approved content is no longer stored".into(),
+        ObjectError::NoSuchBucket(bucket) => format!("the bucket '{bucket}' does not exist"),
+        ObjectError::AccessDenied { bucket, .. } => format!("access to the bucket '{bucket}' was denied"),
+        ObjectError::Expired { bucket } => format!("the credentials for the bucket '{bucket}' have expired"),
+        ObjectError::WrongBytes { .. } => "the stored bytes are not the approved ones".into(),
+        ObjectError::Unavailable { .. } => "the object storage could not be reached".into(),
+        ObjectError::Refused { code, bucket, .. }
+            if code == "PermanentRedirect" || code == "AuthorizationHeaderMalformed" =>
+        {
+            format!("the bucket '{bucket}' is in another region than the project's frontend_region says")
+        }
+        ObjectError::Refused { code, .. } => format!("the object storage refused it ({code})"),
+    }
+}

@@ -1,0 +1,3 @@
+//! The question whether a change set that a deploy computed may be executed.
+
+pub mod question;

@@ -1,0 +1,279 @@
+//! `bouncer-requests`: every change of state is one conditional write on the state before it.
+
+use super::audit::Unwritten;
+use super::items::{Condition, difference, text};
+use super::{Store, StoreError, Table};
+use crate::domain::audit::{Actor, Entry, EventKind};
+use crate::domain::backend::run::BackendRun;
+use crate::domain::ids::{KeyId, RequestId};
+use crate::domain::progress::Progress;
+use crate::domain::prompt::Delivery;
+use crate::domain::quota::CallerQuota;
+use crate::domain::request::{Cancellation, Event, IllegalTransition, Request, Status};
+use crate::domain::time::Time;
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
+
+const KEY: &str = "request_id";
+const STATUS_INDEX: &str = "status-index";
+const TASK_TOKEN: &str = "task_token";
+
+/// Why a request did not change its state.
+#[derive(Debug, thiserror::Error)]
+pub enum TransitionError {
+    /// The event cannot happen in the state the request is in.
+    #[error(transparent)]
+    Illegal(#[from] IllegalTransition),
+    /// The write failed; `StoreError::Conflict` when the request had moved on.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What a caller has asked, before and after one more request.
+#[derive(Debug, Clone)]
+pub struct QuotaUpdate {
+    /// As it was read; nothing when there was no row.
+    pub before: Option<CallerQuota>,
+    /// With the request.
+    pub after: CallerQuota,
+}
+
+/// The request's own condition is a conflict as with any write; the other one is its caller's row.
+fn told_apart(unwritten: Unwritten) -> StoreError {
+    match unwritten {
+        Unwritten::Part(0) => StoreError::Conflict,
+        Unwritten::Part(_) => StoreError::Overtaken,
+        Unwritten::Store(error) => error,
+    }
+}
+
+impl Store {
+    /// Stores a new request with its audit event, and what its caller has asked. A conflict means that the id is taken,
+    /// `Overtaken` that the caller asked for something else meanwhile.
+    pub async fn create_request(
+        &self,
+        request: &Request,
+        by: Actor,
+        asks: Option<&QuotaUpdate>,
+    ) -> Result<(), StoreError> {
+        let is_new = Condition::new("attribute_not_exists(request_id)");
+        let mut parts = vec![self.put_part(Table::Requests, request, is_new)?];
+        parts.extend(asks.map(|change| self.asks_part(change)).transpose()?);
+        let entry = Entry::new(EventKind::Created, by, request);
+        self.write_recorded(&parts, entry).await.map_err(told_apart)
+    }
+
+    /// What a caller has asked lately.
+    pub async fn caller_quota(&self, caller: &KeyId) -> Result<Option<CallerQuota>, StoreError> {
+        self.get(Table::Locks, ("project_id", &CallerQuota::key_of(caller))).await
+    }
+
+    pub(super) fn asks_part(&self, change: &QuotaUpdate) -> Result<TransactWriteItem, StoreError> {
+        let unchanged = match &change.before {
+            None => Condition::new("attribute_not_exists(project_id)"),
+            Some(before) => Condition::new("#revision = :before")
+                .name("#revision", "revision")
+                .value(":before", AttributeValue::N(before.revision.to_string())),
+        };
+        self.put_part(Table::Locks, &change.after, unchanged)
+    }
+
+    /// Reads a request as it is now.
+    pub async fn request(&self, id: &RequestId) -> Result<Option<Request>, StoreError> {
+        self.get(Table::Requests, (KEY, id.as_str())).await
+    }
+
+    /// Moves a request on, if it is still in the state it was read in, and writes what `edit` changes with it.
+    pub async fn transition(
+        &self,
+        request: &Request,
+        event: Event,
+        by: Actor,
+        edit: impl FnOnce(&mut Request),
+    ) -> Result<Request, TransitionError> {
+        let mut after = request.clone();
+        edit(&mut after);
+        after.status = request.status.after(event)?;
+        self.move_on(request, event, by, &after, None).await?;
+        Ok(after)
+    }
+
+    /// CallerQuota for a decision about a request whose files have arrived, and counts it among what its caller has asked.
+    pub async fn submit(
+        &self,
+        ready: &Request,
+        request: &Request,
+        by: Actor,
+        asks: Option<&QuotaUpdate>,
+    ) -> Result<Request, TransitionError> {
+        let after = Request { status: ready.status.after(Event::Submit)?, ..request.clone() };
+        self.move_on(ready, Event::Submit, by, &after, asks).await?;
+        Ok(after)
+    }
+
+    async fn move_on(
+        &self,
+        request: &Request,
+        event: Event,
+        by: Actor,
+        after: &Request,
+        asks: Option<&QuotaUpdate>,
+    ) -> Result<(), StoreError> {
+        let unchanged = "#from = :from";
+        let condition = match event {
+            // A decision must still be in time when it is written, however long ago the press was checked. Times are
+            // stored so that their texts compare as they do.
+            Event::Approve | Event::Deny => Condition::new(format!("{unchanged} AND expires_at > :now"))
+                .value(":now", text(Time::now().to_string())),
+            // Of two who are the first at the same moment, one is the second.
+            Event::FirstApproval => {
+                Condition::new(format!("{unchanged} AND expires_at > :now AND attribute_not_exists(first_approval)"))
+                    .value(":now", text(Time::now().to_string()))
+            }
+            _ => Condition::new(unchanged),
+        };
+        let condition = condition.name("#from", "status").value(":from", text(request.status.as_str()));
+        let (before, now) = (self.encode(Table::Requests, request)?, self.encode(Table::Requests, after)?);
+        let changed = difference(&before, &now);
+        let mut parts =
+            vec![self.set_part(Table::Requests, (KEY, request.request_id.as_str()), &changed, condition)?];
+        parts.extend(asks.map(|change| self.asks_part(change)).transpose()?);
+        self.write_recorded(&parts, Entry::new(event.into(), by, after)).await.map_err(told_apart)
+    }
+
+    /// Writes how far a running request is; a conflict means that it no longer runs.
+    pub async fn set_progress(&self, id: &RequestId, progress: &Progress) -> Result<(), StoreError> {
+        let value = self.attribute(progress)?;
+        let running =
+            Condition::new("#s = :running").name("#s", "status").value(":running", text(Status::Running.as_str()));
+        self.set(Table::Requests, (KEY, id.as_str()), &[(&"progress".to_owned(), Some(&value))], running).await
+    }
+
+    /// Writes what a running deploy has done, over the form it was derived from; a conflict means that it no longer runs
+    /// or is to be stopped, or that another attempt of the same task was first.
+    pub async fn set_run(&self, id: &RequestId, after: &BackendRun) -> Result<(), StoreError> {
+        let value = self.attribute(after)?;
+        let before = AttributeValue::N(after.revision.saturating_sub(1).to_string());
+        let mine = Condition::new("#s = :running AND #run.#revision = :before AND attribute_not_exists(cancellation)")
+            .name("#s", "status")
+            .name("#run", "run")
+            .name("#revision", "revision")
+            .value(":running", text(Status::Running.as_str()))
+            .value(":before", before);
+        self.set(Table::Requests, (KEY, id.as_str()), &[(&"run".to_owned(), Some(&value))], mine).await
+    }
+
+    /// Stores the wish to stop a deploy before anything is stopped; the first one counts. A conflict means that there
+    /// is one, that the deploy does not run, or that its stack is being created, which nothing can stop.
+    pub async fn set_cancellation(&self, id: &RequestId, wish: &Cancellation) -> Result<(), StoreError> {
+        let value = self.attribute(wish)?;
+        let open = "#s IN (:approved, :running) AND attribute_not_exists(cancellation) \
+                    AND (attribute_not_exists(#run.executed_at) OR #run.change_set.#kind = :update)";
+        let open = Condition::new(open)
+            .name("#s", "status")
+            .name("#run", "run")
+            .name("#kind", "kind")
+            .value(":update", text("UPDATE"))
+            .value(":approved", text(Status::Approved.as_str()))
+            .value(":running", text(Status::Running.as_str()));
+        self.set(Table::Requests, (KEY, id.as_str()), &[(&"cancellation".to_owned(), Some(&value))], open).await
+    }
+
+    /// Keeps where approvers were asked.
+    pub async fn set_deliveries(&self, id: &RequestId, deliveries: &[Delivery]) -> Result<(), StoreError> {
+        let value = self.attribute(&deliveries)?;
+        let exists = Condition::new("attribute_exists(request_id)");
+        self.set(Table::Requests, (KEY, id.as_str()), &[(&"deliveries".to_owned(), Some(&value))], exists).await
+    }
+
+    /// Takes it upon the caller to remind of a request; a conflict means that somebody did, or that it was decided.
+    pub async fn set_reminded(&self, id: &RequestId, at: Time) -> Result<(), StoreError> {
+        let value = self.attribute(&at)?;
+        let first = Condition::new("#s = :pending AND attribute_not_exists(reminded_at)")
+            .name("#s", "status")
+            .value(":pending", text(Status::PendingApproval.as_str()));
+        self.set(Table::Requests, (KEY, id.as_str()), &[(&"reminded_at".to_owned(), Some(&value))], first).await
+    }
+
+    /// Notes that visitors may get something of a running deploy from now on; a conflict means that it no longer runs.
+    pub async fn set_visible(&self, id: &RequestId) -> Result<(), StoreError> {
+        self.note(id, "visible").await
+    }
+
+    /// Notes that a running deploy puts back files of the current release; a conflict means that it no longer runs.
+    pub async fn set_repairs(&self, id: &RequestId) -> Result<(), StoreError> {
+        self.note(id, "repairs").await
+    }
+
+    async fn note(&self, id: &RequestId, attribute: &str) -> Result<(), StoreError> {
+        let running =
+            Condition::new("#s = :running").name("#s", "status").value(":running", text(Status::Running.as_str()));
+        let noted = AttributeValue::Bool(true);
+        self.set(Table::Requests, (KEY, id.as_str()), &[(&attribute.to_owned(), Some(&noted))], running).await
+    }
+
+    /// Lets one more key look at a request: one that asked for the same. A conflict means that too many did.
+    pub async fn add_follower(&self, id: &RequestId, key: &KeyId) -> Result<(), StoreError> {
+        let name = self.table(Table::Requests);
+        self.client
+            .update_item()
+            .table_name(&name)
+            .key(KEY, text(id.as_str()))
+            .update_expression("ADD followers :key")
+            .condition_expression(
+                "attribute_exists(request_id) AND (attribute_not_exists(followers) OR size(followers) < :most)",
+            )
+            .expression_attribute_values(":key", AttributeValue::Ss(vec![key.to_string()]))
+            .expression_attribute_values(":most", AttributeValue::N(Request::MOST_FOLLOWERS.to_string()))
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|error| StoreError::from_sdk(&name, error))
+    }
+
+    /// Writes the report of a running request before it ends; a conflict means that it no longer runs.
+    pub async fn set_result(&self, id: &RequestId, result: &serde_json::Value) -> Result<(), StoreError> {
+        let value = self.attribute(result)?;
+        let running =
+            Condition::new("#s = :running").name("#s", "status").value(":running", text(Status::Running.as_str()));
+        self.set(Table::Requests, (KEY, id.as_str()), &[(&"result".to_owned(), Some(&value))], running).await
+    }
+
+    /// Keeps the token of the task that waits for the decision. A later token replaces an earlier one: the engine
+    /// asks anew after a failed attempt.
+    pub async fn set_task_token(&self, id: &RequestId, token: &str) -> Result<(), StoreError> {
+        let value = text(token);
+        let exists = Condition::new("attribute_exists(request_id)");
+        self.set(Table::Requests, (KEY, id.as_str()), &[(&TASK_TOKEN.to_owned(), Some(&value))], exists).await
+    }
+
+    /// The token of the task that waits for the decision. It is in no answer and no log.
+    pub async fn task_token(&self, id: &RequestId) -> Result<Option<String>, StoreError> {
+        let item = self.get_part(Table::Requests, (KEY, id.as_str()), TASK_TOKEN, None).await?;
+        Ok(item.and_then(|mut item| match item.remove(TASK_TOKEN) {
+            Some(AttributeValue::S(token)) => Some(token),
+            _ => None,
+        }))
+    }
+
+    /// Requests in a state, oldest first, at most `limit`.
+    pub async fn requests_in(&self, status: Status, limit: usize) -> Result<Vec<Request>, StoreError> {
+        self.query_index(Table::Requests, STATUS_INDEX, ("status", status.as_str()), false, limit).await
+    }
+
+    /// Requests in a state that were asked within a span, newest first, at most `limit`.
+    pub async fn requests_between(
+        &self,
+        status: Status,
+        from: Time,
+        until: Time,
+        limit: usize,
+    ) -> Result<Vec<Request>, StoreError> {
+        let span = ("created_at", from.to_string(), until.to_string());
+        self.query_span(Table::Requests, STATUS_INDEX, ("status", status.as_str()), span, limit).await
+    }
+
+    fn attribute<T: serde::Serialize>(&self, value: &T) -> Result<AttributeValue, StoreError> {
+        serde_dynamo::to_attribute_value(value)
+            .map_err(|error| StoreError::unreadable(&self.table(Table::Requests), error))
+    }
+}
