@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use bouncer::store::Table;
+use bouncer::storage::Table;
 use serde_json::{Value, json};
 
 use super::calls::{Call, Calls, Program, Ways};

@@ -146,7 +146,7 @@ async fn a_first_start_that_was_cut_off_goes_on() {
 
 /// Starts on a folder whose index is gone, and returns the refusal.
 async fn assert_refused_for_its_index(folder: &std::path::Path) -> String {
-    let started = bouncer::local::start(folder, LOOPBACK, CancellationToken::new()).await;
+    let started = embedded_aws::start(folder, LOOPBACK, CancellationToken::new()).await;
     let error = started.expect_err("the index is missing");
     assert!(matches!(error, LocalError::IndexMissing { .. }), "{error}");
     let text = error.to_string();
