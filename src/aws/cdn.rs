@@ -59,7 +59,7 @@ impl Cdn {
         Self { client: Client::new(shared) }
     }
 
-    /// CallerQuota for an invalidation. The same reference with the same paths is the same invalidation.
+    /// Asks for an invalidation. The same reference with the same paths is the same invalidation.
     pub async fn invalidate(
         &self,
         distribution: &str,

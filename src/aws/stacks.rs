@@ -109,7 +109,7 @@ impl StackAccount {
         }))
     }
 
-    /// CallerQuota for a change set. One of this name that exists already is a refusal with the code AlreadyExistsException.
+    /// Asks for a change set. One of this name that exists already is a refusal with the code AlreadyExistsException.
     pub async fn create_change_set(&self, order: &ChangeSetOrder<'_>) -> Result<(), CallError> {
         let parameters = order
             .parameters

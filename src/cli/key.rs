@@ -38,7 +38,7 @@ pub enum KeyCommand {
 /// A role on the command line.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub enum RoleArg {
-    /// CallerQuota for deploys and uploads
+    /// Asks for deploys and uploads
     Agent,
     /// Decides requests of others
     Approver,

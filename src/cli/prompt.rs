@@ -3,7 +3,7 @@
 use super::error::CliError;
 use std::io;
 
-/// CallerQuota a question that is answered with yes or no; anything but yes is a no.
+/// Asks a question that is answered with yes or no; anything but yes is a no.
 pub async fn ask(question: &str) -> Result<bool, CliError> {
     let question = question.to_owned();
     let read = move || {

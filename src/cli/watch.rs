@@ -32,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// What is said meanwhile.
 pub const AWAY: &str = "The server does not answer; trying again";
 
-/// CallerQuota where a request (`req-…`) or deploy (`deploy-…`, `frontend-…`) stands. A request that is about a backend stands
+/// Asks where a request (`req-…`) or deploy (`deploy-…`, `frontend-…`) stands. A request that is about a backend stands
 /// where its deploy stands.
 pub async fn look(client: &Client, id: &str) -> Result<Answer<StatusView>, CliError> {
     if id.starts_with("req-") || id.starts_with("batch-") {

@@ -9,7 +9,7 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// CallerQuota for deploys and uploads, and sees its own requests.
+    /// Asks for deploys and uploads, and sees its own requests.
     Agent,
     /// Sees every request and decides those of others.
     Approver,

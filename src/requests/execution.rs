@@ -56,7 +56,7 @@ pub(crate) async fn ensure_started(app: &App, request: &Request) -> Result<(), U
     }
 }
 
-/// CallerQuota the approvers of a request that was just stored, and starts its execution. Where nobody can be asked, or nothing
+/// Asks the approvers of a request that was just stored, and starts its execution. Where nobody can be asked, or nothing
 /// would carry the decision out, the request is withdrawn. An approver may press before the execution is there; the
 /// press starts it.
 pub(crate) async fn ask_and_start(app: &App, request: &Request) -> Result<(), UserError> {

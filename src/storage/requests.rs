@@ -97,7 +97,7 @@ impl Store {
         Ok(after)
     }
 
-    /// CallerQuota for a decision about a request whose files have arrived, and counts it among what its caller has asked.
+    /// Asks for a decision about a request whose files have arrived, and counts it among what its caller has asked.
     pub async fn submit(
         &self,
         ready: &Request,

@@ -20,7 +20,7 @@ async fn shop() -> Server {
     server
 }
 
-/// CallerQuota for a deploy; the request's id.
+/// Asks for a deploy; the request's id.
 async fn ask(server: &Server, site: &Site) -> String {
     let pending = accepted(server.tool(Role::Agent, "bouncer_deploy_frontend", frontend_request("shop", site)).await);
     text(&pending["request_id"]).to_owned()

@@ -57,7 +57,7 @@ impl Shop {
         Self { installation, github, codebuild, proxy, roles }
     }
 
-    /// CallerQuota for a deploy and approves it; its id.
+    /// Asks for a deploy and approves it; its id.
     async fn begin(&self) -> String {
         let server = &self.installation.server;
         let arguments = json!({ "project": "shop", "reason": "a test" });

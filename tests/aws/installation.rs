@@ -140,7 +140,7 @@ impl Installation {
         assert!(body.get("warnings").is_none(), "{body:#}");
     }
 
-    /// CallerQuota for a deploy of `site`; the request's id.
+    /// Asks for a deploy of `site`; the request's id.
     pub async fn ask(&self, target: &Target, site: &Site) -> String {
         let arguments = frontend_request(&target.project, site);
         let (status, pending) = self.server.tool(Role::Agent, "bouncer_deploy_frontend", arguments).await;
@@ -148,7 +148,7 @@ impl Installation {
         text(&pending["request_id"]).to_owned()
     }
 
-    /// CallerQuota for a deploy of `site` and approves it; the request's id.
+    /// Asks for a deploy of `site` and approves it; the request's id.
     pub async fn begin(&self, target: &Target, site: &Site) -> String {
         let id = self.ask(target, site).await;
         let (status, decided) = self.server.decide(Role::Approver, &id, "approve").await;

@@ -57,7 +57,7 @@ impl Agent<'_> {
     }
 }
 
-/// CallerQuota over MCP, uploads to storage, confirms, has it approved over HTTP, and waits for its end.
+/// Asks over MCP, uploads to storage, confirms, has it approved over HTTP, and waits for its end.
 async fn deploy(installation: &Installation, agent: &Agent<'_>, site: &Site) -> Value {
     let declared = json!({ "project": "shop", "files": site.declared() });
     let ready = agent.ask("bouncer_request_frontend_presigned", declared).await;

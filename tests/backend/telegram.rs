@@ -41,7 +41,7 @@ impl Chat {
         self.telegram.answer_to(&press).await
     }
 
-    /// CallerQuota for a deploy and presses yes; the deploy's id, and the question about its infrastructure as Bea sees it.
+    /// Asks for a deploy and presses yes; the deploy's id, and the question about its infrastructure as Bea sees it.
     async fn until_the_question(&self) -> (String, ChatMessage) {
         let asked = self.world.asked().await;
         let (request, deploy) = (text(&asked["request_id"]), text(&asked["deploy_id"]).to_owned());

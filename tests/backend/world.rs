@@ -99,12 +99,12 @@ impl World {
         self.github.push("main", title, &[("template.yaml", template), ("README.md", title)])
     }
 
-    /// CallerQuota for a deploy as an agent.
+    /// Asks for a deploy as an agent.
     pub async fn ask(&self) -> (u16, Value) {
         self.server.tool(Role::Agent, "bouncer_deploy", json!({ "project": PROJECT, "reason": "a test" })).await
     }
 
-    /// CallerQuota for a deploy that must be taken.
+    /// Asks for a deploy that must be taken.
     pub async fn asked(&self) -> Value {
         let (status, body) = self.ask().await;
         assert_eq!(status, 200, "{body:#}");
@@ -187,7 +187,7 @@ impl Scripted {
         Self { world, cloudformation }
     }
 
-    /// CallerQuota for a deploy and approves it; its id.
+    /// Asks for a deploy and approves it; its id.
     pub async fn begins(&self) -> String {
         let asked = self.world.asked().await;
         self.world.approve(text(&asked["request_id"])).await;

@@ -113,7 +113,7 @@ impl Run {
         run
     }
 
-    /// CallerQuota for the next version, kills, looks, starts again, and sees it through to the end.
+    /// Asks for the next version, kills, looks, starts again, and sees it through to the end.
     pub async fn round(&mut self, moment: Moment) -> Found {
         let new = Version::new(self.seed, self.versions.len());
         let known = self.until_killed(&new, moment).await;

@@ -173,7 +173,7 @@ pub fn machine(start: &str, states: Value) -> String {
     json!({ "StartAt": start, "States": states }).to_string()
 }
 
-/// CallerQuota until there is an answer, for at most half a minute.
+/// Asks until there is an answer, for at most half a minute.
 pub async fn until<T, F>(what: &str, ask: impl Fn() -> F) -> T
 where
     F: Future<Output = Option<T>>,

@@ -29,7 +29,7 @@ fn in_parts() -> PublishSettings {
     PublishSettings { large_bytes: PART + 1, part_bytes: PART, ..publish_settings() }
 }
 
-/// CallerQuota for a deploy of a site whose content was uploaded to its place.
+/// Asks for a deploy of a site whose content was uploaded to its place.
 async fn ask(world: &World, bouncer: &Bouncer, site: &Site) -> RequestId {
     for file in site.files() {
         world.plant(STAGING, &blob(file), file.bytes.clone()).await;

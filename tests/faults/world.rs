@@ -263,7 +263,7 @@ impl Bouncer {
         self.app.store.project(&shop()).await.unwrap().unwrap()
     }
 
-    /// CallerQuota for a deploy of the site.
+    /// Asks for a deploy of the site.
     pub async fn ask(&self, site: &Site) -> RequestId {
         RequestId::parse(self.try_ask(site).await.unwrap()).unwrap()
     }
@@ -276,12 +276,12 @@ impl Bouncer {
         self.try_ask_files(project, site.inline()).await
     }
 
-    /// CallerQuota for a deploy of these files, given as the tool takes them.
+    /// Asks for a deploy of these files, given as the tool takes them.
     pub async fn ask_files(&self, files: Value) -> RequestId {
         RequestId::parse(self.try_ask_files(SHOP, files).await.unwrap()).unwrap()
     }
 
-    /// CallerQuota to go back to a release.
+    /// Asks to go back to a release.
     pub async fn ask_back(&self, release: &str) -> RequestId {
         let args = serde_json::from_value(json!({ "project": SHOP, "release": release, "reason": "a test" })).unwrap();
         let asked = frontend::rollback::rollback(&self.app, &caller(Role::Agent), args).await.unwrap();
@@ -301,7 +301,7 @@ impl Bouncer {
         approval::decide(&self.app, &approver, id.as_str(), Verdict::Approve, "test").await.unwrap();
     }
 
-    /// CallerQuota and approves.
+    /// Asks and approves.
     pub async fn start(&self, site: &Site) -> RequestId {
         let id = self.ask(site).await;
         self.approve(&id).await;
@@ -334,7 +334,7 @@ impl Bouncer {
         self.ended(&id).await
     }
 
-    /// CallerQuota and approves a deploy that has to succeed, and checks the bucket afterwards.
+    /// Asks and approves a deploy that has to succeed, and checks the bucket afterwards.
     pub async fn deploys(&self, world: &World, site: &Site) {
         let ended = self.deploy(site).await;
         ended.assert_completed(site);

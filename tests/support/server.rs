@@ -125,7 +125,7 @@ impl Server {
         self.restart().await;
     }
 
-    /// CallerQuota the process to end (SIGTERM) and waits until it has; returns its exit code, `None` when it was not running.
+    /// Asks the process to end (SIGTERM) and waits until it has; returns its exit code, `None` when it was not running.
     ///
     /// # Panics
     /// When it does not end in time, or ends by a signal.

@@ -51,7 +51,7 @@ impl World {
         Self { telegram, server }
     }
 
-    /// CallerQuota for a deploy; its request's id.
+    /// Asks for a deploy; its request's id.
     async fn ask(&self, seed: u64) -> String {
         self.ask_for(&Site::new(seed, 1, 1)).await
     }

@@ -64,7 +64,7 @@ fn frontend_files(project: &str, files: &Value) -> Value {
     json!({ "project": project, "files": files, "reason": "a test", "source": "tests", "trust_scope": "tests" })
 }
 
-/// CallerQuota for a deploy of `site` and returns the pending answer.
+/// Asks for a deploy of `site` and returns the pending answer.
 async fn ask_frontend(server: &Server, project: &str, site: &Site) -> Value {
     let pending = accepted(server.tool(Role::Agent, "bouncer_deploy_frontend", frontend_request(project, site)).await);
     assert_eq!(pending["status"], "pending_approval", "{pending:#}");

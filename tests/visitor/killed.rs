@@ -86,7 +86,7 @@ impl Show {
         self.truth.live(publication);
     }
 
-    /// CallerQuota for a deploy of the next release; it and the request's id.
+    /// Asks for a deploy of the next release; it and the request's id.
     async fn ask_next(&mut self) -> (Arc<Release>, String) {
         let release = Arc::new(Release::new(self.seed, self.number));
         self.number += 1;
@@ -96,7 +96,7 @@ impl Show {
         (release, self.ask("bouncer_deploy_frontend", arguments).await)
     }
 
-    /// CallerQuota to go back to one of the releases that are kept.
+    /// Asks to go back to one of the releases that are kept.
     async fn ask_back(&mut self) -> (Arc<Release>, String) {
         let kept = &self.live[self.live.len().saturating_sub(KEPT)..self.live.len() - 1];
         let (to, release) = kept[self.random.random_range(0..kept.len())].clone();

@@ -68,7 +68,7 @@ pub async fn cancel(app: &App, caller: &Caller, args: CancelDeploy) -> Result<Ca
             return Err(UserError::new(
                 ErrorCode::Conflict,
                 format!("The deploy {} is {status} and cannot be cancelled any more.", args.deploy_id),
-                "BuildSnapshot at it with bouncer_deploy_status.",
+                "Look at it with bouncer_deploy_status.",
             ));
         }
     };
@@ -85,7 +85,7 @@ async fn withdraw(app: &App, caller: &Caller, request: &Request) -> Result<Strin
             return Err(UserError::new(
                 ErrorCode::Conflict,
                 "The deploy was decided at this very moment.",
-                "BuildSnapshot at it with bouncer_deploy_status, and cancel it again if it runs.",
+                "Look at it with bouncer_deploy_status, and cancel it again if it runs.",
             ));
         }
         Err(TransitionError::Store(error)) => return Err(error.into()),
@@ -145,7 +145,7 @@ fn too_late(request: &Request) -> UserError {
         return UserError::new(
             ErrorCode::Conflict,
             format!("The deploy ended at this very moment: it is {}.", request.status),
-            "BuildSnapshot at it with bouncer_deploy_status.",
+            "Look at it with bouncer_deploy_status.",
         );
     }
     UserError::new(

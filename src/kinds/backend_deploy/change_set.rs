@@ -16,7 +16,7 @@ use crate::requests::app::App;
 use crate::requests::engine::TaskError;
 use serde_json::{Value, json};
 
-/// CallerQuota for the change set unless there is one.
+/// Asks for the change set unless there is one.
 pub async fn create_change_set(app: &App, id: &RequestId) -> Result<Value, TaskError> {
     let mut work = DeployTask::load(app, id).await?;
     work.note(|run, now| run.reach(BackendStep::ComparingStack, now)).await?;
@@ -62,7 +62,7 @@ fn kind_for(stack: Option<&Stack>, name: &str) -> Result<ChangeSetKind, TaskErro
         | "IMPORT_ROLLBACK_COMPLETE"
         | "UPDATE_FAILED" => Ok(ChangeSetKind::Update),
         "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" | "CREATE_FAILED" | "DELETE_FAILED" => Err(refused(&format!(
-            "The stack {name} is in {}: its creation failed, so it cannot be updated. BuildSnapshot at what it holds, delete it \
+            "The stack {name} is in {}: its creation failed, so it cannot be updated. Look at what it holds, delete it \
              (aws cloudformation delete-stack --stack-name {name}), and ask for the deploy anew",
             stack.status
         ))),

@@ -96,7 +96,7 @@ pub struct DeployAnswer {
     pub asked_by: Option<String>,
 }
 
-/// CallerQuota for a deploy, or starts it where the project's mode asks nobody.
+/// Asks for a deploy, or starts it where the project's mode asks nobody.
 pub async fn deploy(app: &App, caller: &Caller, args: DeployBackend) -> Result<DeployAnswer, UserError> {
     let wording = RequestText {
         reason: args.reason,

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 /// Looks at an unfinished invalidation before the deploy is closed without it; the state machine waits between two.
 const MAX_CHECKS: u32 = 60;
 
-/// CallerQuota for the invalidation, if there is a distribution and something it may have cached has changed.
+/// Asks for the invalidation, if there is a distribution and something it may have cached has changed.
 pub async fn invalidate(app: &App, id: &RequestId) -> Result<Value, TaskError> {
     let (request, plan) = running(app, id).await?;
     let Some(distribution) = &plan.target.distribution_id else { return done() };

@@ -37,7 +37,7 @@ pub struct RollbackFrontend {
     pub allow_mass_delete: Option<bool>,
 }
 
-/// CallerQuota for a decision about going back.
+/// Asks for a decision about going back.
 pub async fn rollback(app: &App, caller: &Caller, args: RollbackFrontend) -> Result<PendingAnswer, UserError> {
     let wording = RequestText {
         reason: args.reason,

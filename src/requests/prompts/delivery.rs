@@ -64,7 +64,7 @@ impl PromptLocks {
     }
 }
 
-/// CallerQuota on every channel, unless that was done. What was reached is kept with the request; when that is lost, a second
+/// Asks on every channel, unless that was done. What was reached is kept with the request; when that is lost, a second
 /// prompt will be sent, which is better than none.
 pub(crate) async fn deliver(app: &App, id: &RequestId) -> Result<(), Unreached> {
     if app.channels.is_empty() {

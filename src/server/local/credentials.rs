@@ -14,7 +14,7 @@ pub struct Credentials {
     pub admin: ApiKey,
     /// Decides requests.
     pub approver: ApiKey,
-    /// CallerQuota for deploys.
+    /// Asks for deploys.
     pub agent: ApiKey,
 }
 

@@ -107,7 +107,7 @@ pub(super) struct Bot {
 }
 
 impl Bot {
-    /// CallerQuota Telegram until `stop`, where that is how updates come in.
+    /// Asks Telegram until `stop`, where that is how updates come in.
     pub(super) async fn run(self: Arc<Self>, stop: CancellationToken) {
         if self.intake == Intake::Polling {
             polling::run(&self, stop).await;
