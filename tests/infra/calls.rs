@@ -176,7 +176,7 @@ impl Program {
         let function = &self.functions[at];
         let source = &self.sources[function.source];
         let mut uses = BTreeSet::new();
-        if source.folder() != "store" {
+        if source.folder() != "storage" {
             return uses;
         }
         for place in function.body.clone() {
