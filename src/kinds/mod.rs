@@ -1,10 +1,13 @@
-//! The kinds of requests, one folder each. Nothing else names them.
+//! The kinds of requests, one folder each. Nothing else names them. `site` and `stack` are no kinds: they hold what the
+//! kinds that work on a site, or on a stack, share.
 
-mod backend_deploy;
-mod frontend_deploy;
-mod frontend_maintenance;
-mod infrastructure_change;
-mod upload;
+pub mod backend_deploy;
+pub mod frontend_deploy;
+pub mod frontend_maintenance;
+pub mod infrastructure_change;
+pub mod site;
+pub mod stack;
+pub mod upload;
 
 use crate::requests::kind::Kinds;
 
