@@ -106,11 +106,15 @@ pub enum ErrorName {
     NotStarted,
     /// The execution ended without closing its request.
     Orphaned,
+    /// CloudFront accepts no more invalidations at the moment: try again later.
+    TooManyInvalidations,
+    /// The invalidation cannot be made.
+    InvalidationFailed,
 }
 
 impl ErrorName {
     /// Every name.
-    pub const ALL: [ErrorName; 10] = [
+    pub const ALL: [ErrorName; 12] = [
         ErrorName::Unavailable,
         ErrorName::ProjectBusy,
         ErrorName::Refused,
@@ -121,6 +125,8 @@ impl ErrorName {
         ErrorName::UnknownTask,
         ErrorName::NotStarted,
         ErrorName::Orphaned,
+        ErrorName::TooManyInvalidations,
+        ErrorName::InvalidationFailed,
     ];
 
     /// Returns the name in the state machines.
@@ -136,6 +142,8 @@ impl ErrorName {
             ErrorName::UnknownTask => "Bouncer.UnknownTask",
             ErrorName::NotStarted => "Bouncer.NotStarted",
             ErrorName::Orphaned => "Bouncer.Orphaned",
+            ErrorName::TooManyInvalidations => "Bouncer.TooManyInvalidations",
+            ErrorName::InvalidationFailed => "Bouncer.InvalidationFailed",
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The interface of a kind of request, and the registry of all kinds. The core calls every kind through this; it names none.
 
 use super::app::App;
-use super::engine::{Machine, TaskError};
+use super::engine::{ErrorName, Machine, TaskError};
 use super::task::Task;
 use super::tool::Tool;
 use crate::domain::hint::Hint;
@@ -18,7 +18,7 @@ use crate::policy::decision::Objection;
 use crate::storage::coordination::Lane;
 use crate::storage::passes::StagedSite;
 use async_trait::async_trait;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// What a kind is called.
 #[derive(Debug, Clone)]
@@ -117,11 +117,23 @@ pub trait Kind: Send + Sync {
         Ok(None)
     }
 
+    /// Closes a request whose state machine came to its end; `state` is the execution's data. May be called twice.
+    ///
+    /// # Errors
+    /// Fails when the end cannot be stored yet; it is tried again.
+    async fn finish(&self, _app: &App, request: &Request, _state: &Value, _failed: bool) -> Result<(), TaskError> {
+        Err(TaskError::refused(format!("Requests of the kind {} are closed elsewhere", request.action)))
+    }
+
     /// Closes a request whose execution ended without closing it, as the records and AWS say.
     ///
     /// # Errors
     /// Fails when that cannot be found out or stored yet; it is tried again.
-    async fn close_orphan(&self, app: &App, request: &Request) -> Result<(), TaskError>;
+    async fn close_orphan(&self, app: &App, request: &Request) -> Result<(), TaskError> {
+        let cause = json!({ "errorMessage": "The workflow ended without recording why." }).to_string();
+        let state = json!({ "error": { "Error": ErrorName::Orphaned.as_str(), "Cause": cause } });
+        self.finish(app, request, &state, true).await
+    }
 
     /// Stops a request that is approved or running, and says what was stopped. Said again it does what is left.
     ///

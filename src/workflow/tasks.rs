@@ -4,7 +4,7 @@ use crate::domain::ids::RequestId;
 use crate::requests::app::App;
 use crate::requests::engine::{ErrorName, TaskError, TaskToken, Tasks};
 use crate::requests::task::{Task, TaskCall};
-use crate::requests::{recover, waiting};
+use crate::requests::{complete, recover, waiting};
 use crate::task;
 use async_trait::async_trait;
 use serde::Deserialize;
@@ -26,6 +26,14 @@ struct OfWaiting {
     token: TaskToken,
 }
 
+/// The payload of the tasks that close a request.
+#[derive(Deserialize)]
+struct OfEnd {
+    request_id: RequestId,
+    #[serde(default)]
+    state: Value,
+}
+
 /// Lists the tasks of the core, which every kind's machine may call.
 pub fn core_tasks() -> Vec<Task> {
     vec![
@@ -37,6 +45,8 @@ pub fn core_tasks() -> Vec<Task> {
             app,
             &args.request_id
         )),
+        task!("request.complete", [], |app, deadline, args: OfEnd| complete::finish(app, &args.request_id, &args.state, false)),
+        task!("request.fail", [], |app, deadline, args: OfEnd| complete::finish(app, &args.request_id, &args.state, true)),
         task!("request.settle", [], |app, deadline, args: OfRequest| recover::settle(app, &args.request_id)),
     ]
 }
