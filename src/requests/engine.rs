@@ -110,11 +110,13 @@ pub enum ErrorName {
     TooManyInvalidations,
     /// The invalidation cannot be made.
     InvalidationFailed,
+    /// The task panicked.
+    Panic,
 }
 
 impl ErrorName {
     /// Every name.
-    pub const ALL: [ErrorName; 12] = [
+    pub const ALL: [ErrorName; 13] = [
         ErrorName::Unavailable,
         ErrorName::ProjectBusy,
         ErrorName::Refused,
@@ -127,6 +129,7 @@ impl ErrorName {
         ErrorName::Orphaned,
         ErrorName::TooManyInvalidations,
         ErrorName::InvalidationFailed,
+        ErrorName::Panic,
     ];
 
     /// Returns the name in the state machines.
@@ -144,6 +147,7 @@ impl ErrorName {
             ErrorName::Orphaned => "Bouncer.Orphaned",
             ErrorName::TooManyInvalidations => "Bouncer.TooManyInvalidations",
             ErrorName::InvalidationFailed => "Bouncer.InvalidationFailed",
+            ErrorName::Panic => "Bouncer.Panic",
         }
     }
 }

@@ -5,10 +5,10 @@
 
 use super::asl::execution::{MAX_SNAPSHOT_BYTES, id};
 use super::asl::{Definition, Event, Execution, IllegalEvent};
-use super::definition_text;
 use super::rows::{ApplyError, encode};
 use crate::domain::canonical;
 use crate::domain::time::Time;
+use crate::kinds::KINDS;
 use crate::requests::engine::{Engine, EngineError, ExecutionStatus, Machine, TaskToken, Tasks};
 use crate::storage::executions::ExecutionRow;
 use crate::storage::{Store, StoreError};
@@ -32,7 +32,7 @@ pub struct Settings {
 impl Default for Settings {
     /// 32 tasks at once, and the machines of `statemachines/`.
     fn default() -> Self {
-        let definitions = Machine::ALL.into_iter().map(|machine| (machine, definition_text(machine).to_owned()));
+        let definitions = KINDS.machines().into_iter().map(|machine| (machine, machine.definition.to_owned()));
         Self { tasks_at_once: 32, definitions: definitions.collect() }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::labels;
 use crate::aws::objects::ObjectError;
-use crate::domain::card::{Card, FactValue, FileChange, FileLine, Files, Section};
+use crate::domain::card::{Card, FactValue, FileChange, FileLine, Files, Section, Served};
 use crate::domain::error::UserError;
 use crate::domain::ids::ProjectId;
 use crate::domain::phrase::Phrase;
@@ -161,6 +161,14 @@ fn differing(before: &Manifest, after: &Manifest) -> Vec<FileDiffers> {
     gone.into_iter().chain(changed).chain(new).collect()
 }
 
+fn served(entry: Option<&Entry>) -> Served {
+    Served {
+        size: entry.map_or(0, |entry| entry.size),
+        content_type: entry.map(|entry| entry.content_type.clone()).unwrap_or_default(),
+        cache_control: entry.map(|entry| entry.cache_control.clone()).unwrap_or_default(),
+    }
+}
+
 impl FileDiffers {
     fn path(&self) -> &str {
         self.after.as_ref().or(self.before.as_ref()).map_or("", |entry| entry.path.as_str())
@@ -176,9 +184,8 @@ impl FileDiffers {
         FileLine {
             path: self.path().to_owned(),
             change,
-            size: shown.map_or(0, |entry| entry.size),
-            content_type: shown.map(|entry| entry.content_type.clone()).unwrap_or_default(),
-            cache_control: shown.map(|entry| entry.cache_control.clone()).unwrap_or_default(),
+            served: served(shown),
+            before: (change == FileChange::Changed).then(|| served(self.before.as_ref())),
         }
     }
 

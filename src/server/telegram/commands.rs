@@ -24,7 +24,7 @@ impl Bot {
         if command.is_none() && !is_private {
             return;
         }
-        let words = self.telegram.renderer().0;
+        let words = self.telegram.renderer().words;
         let is_approver = self.approvers.find(user.id).is_some();
         let answer = if !is_approver {
             // Nobody makes this program write again and again.
@@ -47,7 +47,7 @@ impl Bot {
     }
 
     async fn pending(&self) -> Message {
-        let words = self.telegram.renderer().0;
+        let words = self.telegram.renderer().words;
         match waiting(&self.app).await {
             Ok(requests) if requests.is_empty() => plain(words.nothing_pending),
             Ok(requests) => Message::of(self.list(&requests)),
@@ -60,7 +60,7 @@ impl Bot {
 
     /// What `bouncer_stats` counts for the same span.
     async fn stats(&self, hours: Option<&str>) -> Message {
-        let words = self.telegram.renderer().0;
+        let words = self.telegram.renderer().words;
         let Ok(hours) = hours.map(str::parse).transpose() else { return plain(words.hours_wanted) };
         match count(&self.app, WhichStats { hours, project: None }, None).await {
             Ok(stats) => Message::of(numbers(words, &stats)),

@@ -1,7 +1,10 @@
 //! Small words that pages have in common: sizes, times, names, and how a page was reached.
 
-use crate::domain::request::{Action, Status};
+use crate::domain::kind::KindName;
+use crate::domain::phrase::Phrase;
+use crate::domain::request::Status;
 use crate::domain::time::Time;
+use crate::requests::kind::{KindLabels, Kinds};
 use axum::http::{Extensions, HeaderMap, header};
 use maud::{Markup, html};
 
@@ -86,30 +89,20 @@ pub(super) fn until(at: Time) -> Markup {
     html! { time datetime=(at) data-until { (at.timestamp().strftime("%-d %b %Y, %H:%M:%S UTC").to_string()) } }
 }
 
-/// What is asked for, as a heading.
-pub(super) fn title(action: Action, project: Option<&str>) -> String {
-    let what = match action {
-        Action::FrontendDeploy => "Publish the site",
-        Action::FrontendAdopt => "Adopt the bucket",
-        Action::FrontendPrune => "Prune the bucket",
-        Action::BackendDeploy => "Deploy the backend",
-        Action::InfrastructureChange => "Change the infrastructure",
-        Action::Upload => "Upload files",
-    };
+/// Writes what is asked for as a heading.
+pub(super) fn title(what: &Phrase, project: Option<&str>) -> String {
     match project {
         Some(project) => format!("{what} of {project}"),
-        None => what.to_owned(),
+        None => what.to_string(),
     }
 }
 
-/// What is asked for, in a word.
-pub(super) fn kind(action: Action) -> &'static str {
-    match action {
-        Action::FrontendDeploy | Action::FrontendAdopt | Action::FrontendPrune => "Site",
-        Action::BackendDeploy => "Backend",
-        Action::InfrastructureChange => "Infrastructure",
-        Action::Upload => "Upload",
-    }
+/// Says what the requests of a kind are called; the kind's own name where this version does not know it.
+pub(super) fn labels(kinds: Kinds, action: &KindName) -> KindLabels {
+    kinds.named(action).map(|kind| kind.labels()).unwrap_or_else(|| {
+        let name = Phrase::same(action.as_str());
+        KindLabels { title: name.clone(), label: name }
+    })
 }
 
 /// A state as a mark.
