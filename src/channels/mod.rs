@@ -3,6 +3,7 @@
 
 pub mod telegram;
 
+use crate::domain::channel::ChannelName;
 use crate::domain::prompt::{Delivery, Prompt};
 use async_trait::async_trait;
 

@@ -215,3 +215,11 @@ impl Kinds {
         machines
     }
 }
+
+/// Says what the requests of a kind are called; the kind's own name where this version does not know it.
+pub fn labels(kinds: Kinds, action: &KindName) -> KindLabels {
+    kinds.named(action).map(|kind| kind.labels()).unwrap_or_else(|| {
+        let name = Phrase::same(action.as_str());
+        KindLabels { title: name.clone(), label: name }
+    })
+}

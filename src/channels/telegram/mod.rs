@@ -15,6 +15,7 @@ pub use button::Press;
 pub use render::{Message, Renderer};
 pub use text::Text;
 pub use update::{CallbackQuery, Chat, IncomingMessage, Pressed, Update, User};
+use crate::domain::channel::ChannelName;
 pub use crate::domain::phrase::Language;
 pub use words::{Words, fill};
 
@@ -204,7 +205,7 @@ impl Telegram {
 
 #[async_trait]
 impl Channel for Telegram {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> ChannelName {
         NAME
     }
 

@@ -25,7 +25,7 @@ use crate::kinds::site::transfer::Tally;
 use crate::kinds::site::work::{TICK, hold, keep_lease, note_progress, role_error, take_up};
 use crate::requests::app::App;
 use crate::requests::documents::Release;
-use crate::requests::engine::{ErrorName, TaskError};
+use crate::requests::engine::TaskError;
 use crate::requests::work::approved_plan;
 use crate::requests::work::load;
 use crate::storage::StoreError;

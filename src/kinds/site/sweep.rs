@@ -17,7 +17,7 @@ use crate::requests::documents::{blob_key, manifest_key, parts_key};
 use crate::requests::engine::TaskError;
 use futures::{StreamExt as _, TryStreamExt as _};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::{BTreeSet, HashSet};
 use tokio::time::Instant;
 

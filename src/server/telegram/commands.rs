@@ -4,6 +4,7 @@ use super::Bot;
 use crate::channels::telegram::{IncomingMessage, Message, Text, Words, fill};
 use crate::domain::error::ErrorCode;
 use crate::domain::request::{Request, Status};
+use crate::requests::kind::labels;
 use crate::requests::status::{Stats, WhichStats, count, waiting};
 use std::collections::BTreeMap;
 
@@ -74,10 +75,11 @@ impl Bot {
 
     fn list(&self, requests: &[Request]) -> Text {
         let renderer = self.telegram.renderer();
-        let words = renderer.0;
+        let words = renderer.words;
         let title = Text::default().bold(&fill(words.pending, &[&requests.len().to_string()]));
         let mut list = requests.iter().take(LISTED).fold(title, |list, request| {
-            let mut line = list.plain("\n\n").plain(renderer.action(request.action)).plain(" ");
+            let title = labels(self.app.kinds, &request.action).title;
+            let mut line = list.plain("\n\n").plain(renderer.phrase(&title)).plain(" ");
             if let Some(project) = &request.project {
                 line = line.foreign(project.as_str(), SHOWN).plain(" ");
             }

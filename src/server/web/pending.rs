@@ -6,11 +6,11 @@ use super::frame::Section;
 use super::hub::Topic;
 use super::live::stream_of;
 use super::session::Visitor;
-use super::words::{count, labels, title, until};
+use super::words::{count, title, until};
 use crate::domain::caller::{Caller, Role};
 use crate::domain::request::{Request, Status};
 use crate::domain::time::Time;
-use crate::requests::kind::Kinds;
+use crate::requests::kind::{Kinds, labels};
 use crate::requests::status::waiting;
 use axum::extract::State;
 use axum::response::{Html, IntoResponse, Response};
@@ -47,7 +47,8 @@ pub(super) async fn live(State(web): State<Web>, visitor: Visitor) -> Response {
 
 /// `GET /events`.
 pub(super) async fn events(State(web): State<Web>, visitor: Visitor) -> Response {
-    stream_of(&web, Topic::Waiting, move |rows| (list(web.app.kinds, &rows.requests, &visitor.caller).into_string(), false))
+    let kinds = web.app.kinds;
+    stream_of(&web, Topic::Waiting, move |rows| (list(kinds, &rows.requests, &visitor.caller).into_string(), false))
 }
 
 fn list(kinds: Kinds, rows: &[Request], caller: &Caller) -> Markup {

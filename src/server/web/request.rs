@@ -8,6 +8,7 @@ use super::words::{time, title};
 use super::{card, live};
 use crate::domain::approver::Approver;
 use crate::domain::channel::ChannelName;
+use crate::domain::digest::Sha256;
 use crate::domain::error::UserError;
 use crate::domain::request::Verdict;
 use crate::policy::decision::Press;
@@ -142,7 +143,7 @@ async fn press(web: &Web, visitor: &Visitor, id: &str, form: &Decision) -> Resul
     };
     let press = Press {
         verdict,
-        plan_hash: Some(form.plan.parse().map_err(|_| {
+        plan_hash: Some(Sha256::parse(&form.plan).map_err(|_| {
             UserError::invalid("plan", "The form does not say which plan was shown.", "Reload the request's page.")
         })?),
         acknowledged: form.risks == "seen",

@@ -1,10 +1,8 @@
 //! Small words that pages have in common: sizes, times, names, and how a page was reached.
 
-use crate::domain::kind::KindName;
 use crate::domain::phrase::Phrase;
 use crate::domain::request::Status;
 use crate::domain::time::Time;
-use crate::requests::kind::{KindLabels, Kinds};
 use axum::http::{Extensions, HeaderMap, header};
 use maud::{Markup, html};
 
@@ -95,14 +93,6 @@ pub(super) fn title(what: &Phrase, project: Option<&str>) -> String {
         Some(project) => format!("{what} of {project}"),
         None => what.to_string(),
     }
-}
-
-/// Says what the requests of a kind are called; the kind's own name where this version does not know it.
-pub(super) fn labels(kinds: Kinds, action: &KindName) -> KindLabels {
-    kinds.named(action).map(|kind| kind.labels()).unwrap_or_else(|| {
-        let name = Phrase::same(action.as_str());
-        KindLabels { title: name.clone(), label: name }
-    })
 }
 
 /// A state as a mark.
