@@ -4,7 +4,7 @@
 use super::app::App;
 use super::engine::TaskError;
 use super::prompts::refresh;
-use super::work::load;
+use super::find::load;
 use crate::domain::audit::Actor;
 use crate::domain::history::DeployStatus;
 use crate::domain::ids::RequestId;

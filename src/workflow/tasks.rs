@@ -4,7 +4,7 @@ use crate::domain::ids::RequestId;
 use crate::requests::app::App;
 use crate::requests::engine::{ErrorName, TaskError, TaskToken, Tasks};
 use crate::requests::task::{Task, TaskCall};
-use crate::requests::{complete, recover, waiting};
+use crate::requests::{complete, recover, waiting, work};
 use crate::task;
 use async_trait::async_trait;
 use serde::Deserialize;
@@ -45,6 +45,7 @@ pub fn core_tasks() -> Vec<Task> {
             app,
             &args.request_id
         )),
+        task!("request.run", [], |app, deadline, args: OfRequest| work::run(app, &args.request_id)),
         task!("request.complete", [], |app, deadline, args: OfEnd| complete::finish(app, &args.request_id, &args.state, false)),
         task!("request.fail", [], |app, deadline, args: OfEnd| complete::finish(app, &args.request_id, &args.state, true)),
         task!("request.settle", [], |app, deadline, args: OfRequest| recover::settle(app, &args.request_id)),

@@ -12,7 +12,7 @@ use crate::kinds::site::plan::{FrontendPlan, REPAIRS};
 use crate::kinds::site::report::{InvalidationView, report_of};
 use crate::requests::app::App;
 use crate::requests::engine::{ErrorName, TaskError};
-use crate::requests::work::load;
+use crate::requests::find::load;
 use serde::Serialize;
 
 /// Looks at an unfinished invalidation before the deploy is closed without it; the state machine waits between two.

@@ -13,7 +13,8 @@ use crate::kinds::site::report::Report;
 use crate::kinds::site::work::{hold, keep_lease, take_up};
 use crate::requests::app::App;
 use crate::requests::engine::TaskError;
-use crate::requests::work::{approved_plan, load};
+use crate::requests::find::load;
+use crate::requests::work::approved_plan;
 use serde_json::Value;
 use tokio::time::Instant;
 

@@ -27,7 +27,7 @@ use crate::requests::app::App;
 use crate::requests::documents::Release;
 use crate::requests::engine::TaskError;
 use crate::requests::work::approved_plan;
-use crate::requests::work::load;
+use crate::requests::find::load;
 use crate::storage::StoreError;
 use futures::StreamExt as _;
 use serde::{Deserialize, Serialize};

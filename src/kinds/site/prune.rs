@@ -23,7 +23,7 @@ use crate::domain::time::Time;
 use crate::requests::app::App;
 use crate::requests::documents::Release;
 use crate::requests::engine::TaskError;
-use crate::requests::work::load;
+use crate::requests::find::load;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeSet;
