@@ -186,9 +186,25 @@ impl TaskError {
     }
 }
 
+/// The failure of a task as the engine sees it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{name}: {cause}")]
+pub struct TaskFailure {
+    /// What `Retry` and `Catch` match.
+    pub name: String,
+    /// A sentence for the record.
+    pub cause: String,
+}
+
+impl From<TaskError> for TaskFailure {
+    fn from(error: TaskError) -> Self {
+        Self { name: error.name.to_string(), cause: error.cause }
+    }
+}
+
 /// What the engine calls for a `Task` state: the payload names the task.
 #[async_trait]
 pub trait Tasks: Send + Sync {
     /// Runs one task to its end. May be called again with the same payload after a crash.
-    async fn run(&self, payload: Value) -> Result<Value, TaskError>;
+    async fn run(&self, payload: Value) -> Result<Value, TaskFailure>;
 }

@@ -2,7 +2,7 @@
 
 use crate::domain::ids::RequestId;
 use crate::requests::app::App;
-use crate::requests::engine::{ErrorName, TaskError, TaskToken, Tasks};
+use crate::requests::engine::{ErrorName, TaskError, TaskFailure, TaskToken, Tasks};
 use crate::requests::task::{Task, TaskCall};
 use crate::requests::{complete, recover, waiting, work};
 use crate::task;
@@ -82,8 +82,8 @@ impl TaskRunner {
 
 #[async_trait]
 impl Tasks for TaskRunner {
-    async fn run(&self, payload: Value) -> Result<Value, TaskError> {
-        self.run_until(payload, Instant::now() + self.app.settings.publish.slice).await
+    async fn run(&self, payload: Value) -> Result<Value, TaskFailure> {
+        Ok(self.run_until(payload, Instant::now() + self.app.settings.publish.slice).await?)
     }
 }
 

@@ -8,7 +8,7 @@ use bouncer::domain::caller::Role;
 use bouncer::domain::digest::Sha256;
 use bouncer::domain::error::{ErrorCode, UserError};
 use bouncer::domain::ids::RequestId;
-use bouncer::kinds::frontend_maintenance::request;
+use bouncer::kinds::frontend_maintenance::submit;
 use bouncer::requests::app::PublishSettings;
 use bouncer::requests::status;
 use http::Method;
@@ -80,7 +80,7 @@ impl Bouncer {
         let mut args = json!({ "project": SHOP });
         args.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
         let args = serde_json::from_value(args).unwrap();
-        Ok(request::start_adoption(&self.app, &caller(Role::Admin), args).await?.request_id)
+        Ok(submit::start_adoption(&self.app, &caller(Role::Admin), args).await?.request_id)
     }
 
     async fn adopt(&self) -> RequestId {
@@ -118,7 +118,7 @@ impl Bouncer {
 
     pub async fn try_prune(&self) -> Result<RequestId, UserError> {
         let args = serde_json::from_value(json!({ "project": SHOP })).unwrap();
-        Ok(request::start_prune(&self.app, &caller(Role::Admin), args).await?.request_id)
+        Ok(submit::start_prune(&self.app, &caller(Role::Admin), args).await?.request_id)
     }
 }
 
@@ -225,8 +225,8 @@ async fn a_killed_adoption_goes_on() {
     let held = world.proxy.always(Method::GET, BUCKET, "index.html", Fault::Hold(CancellationToken::new()));
     let id = bouncer.adopt().await;
     wait_until("the last file", DEADLINE, async || (held.hits() > 0).then_some(())).await;
-    let progress = bouncer.app.store.request(&id).await.unwrap().unwrap().progress.unwrap();
-    assert_eq!(progress.files_total, 25, "{progress:?}");
+    let progress = bouncer.progress(&id).await.unwrap();
+    assert_eq!(progress.files_total, Some(25), "{progress:?}");
     assert_eq!(bouncer.try_adopt(json!({})).await.unwrap_err().code, ErrorCode::Conflict);
     bouncer.kill().await;
     world.proxy.heal();
@@ -501,7 +501,7 @@ async fn a_dry_run_only_counts() {
         request.status.has_ended().then_some(request)
     })
     .await;
-    let result = ended.result.unwrap();
+    let result = ended.outcome.unwrap().result;
     assert_eq!((&result["dry_run"], &result["not_adopted_count"]), (&json!(true), &json!(3)), "{result:#}");
     assert_eq!(result["adopted_count"], site.files().len() + 3, "headers are not looked at: {result:#}");
     assert_eq!((ended.deploy_id, bouncer.project().await.current_release), (None, None));

@@ -318,7 +318,7 @@ async fn beside_a_deploy_that_runs_or_has_run() {
     bouncer.app.store.release(&shop(), Lane::Frontend, &deploy).await.unwrap();
     world.proxy.forget();
     let error = bouncer.task("frontend.prune", &pruning).await.unwrap_err();
-    assert_eq!(error.name, "Bouncer.Refused");
+    assert_eq!(error.name.as_str(), "Bouncer.Refused");
     assert!(error.cause.contains("Another release went live"), "{error}");
     assert!(world.proxy.keys(Method::DELETE, BUCKET).is_empty());
 }

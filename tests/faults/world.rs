@@ -12,17 +12,20 @@ use bouncer::aws::objects::Objects;
 use bouncer::channels::Channel;
 use bouncer::domain::approver::Approver;
 use bouncer::domain::caller::{Caller, Role};
+use bouncer::domain::channel::ChannelName;
 use bouncer::domain::digest::Sha256;
 use bouncer::domain::error::UserError;
 use bouncer::domain::history::DeployStatus;
 use bouncer::domain::ids::{KeyId, ProjectId, RequestId};
+use bouncer::domain::progress::ProgressView;
 use bouncer::domain::project::Project;
 use bouncer::domain::quota::QuotaLimits;
 use bouncer::domain::request::Verdict;
 use bouncer::kinds::frontend_deploy as frontend;
+use bouncer::policy::decision::Press;
 use bouncer::requests::app::{App, Limits, Profile, PublishSettings, Settings, TRANSFER_ROOM_KIB};
-use bouncer::requests::engine::{Engine as _, ExecutionStatus, Machine, TaskError};
-use bouncer::requests::{approval, status};
+use bouncer::requests::engine::{Engine as _, ExecutionStatus, TaskError};
+use bouncer::requests::{decide, recover, status};
 use bouncer::storage::coordination::Lane;
 use bouncer::workflow::local::{LocalEngine, Settings as EngineSettings};
 use bouncer::workflow::tasks::TaskRunner;
@@ -104,6 +107,7 @@ impl World {
         };
         let transfer_room = Semaphore::new(TRANSFER_ROOM_KIB);
         let app = Arc::new(App {
+            kinds: bouncer::kinds::KINDS,
             store,
             objects,
             sites,
@@ -196,11 +200,11 @@ pub fn publish_settings() -> PublishSettings {
     PublishSettings { concurrency: 4, slice: Duration::from_secs(30), ..Default::default() }
 }
 
-const MACHINE: Machine = Machine::FrontendDeploy;
+use bouncer::kinds::site::MACHINE;
 
 /// The product's machine, with the patience of a test: it gives up after one repetition of an outage.
 fn impatient() -> String {
-    let mut machine: Value = serde_json::from_str(bouncer::workflow::definition_text(MACHINE)).unwrap();
+    let mut machine: Value = serde_json::from_str(MACHINE.definition).unwrap();
     for state in machine["States"].as_object_mut().unwrap().values_mut() {
         for retry in state.get_mut("Retry").and_then(Value::as_array_mut).into_iter().flatten() {
             retry["IntervalSeconds"] = json!(1);
@@ -227,8 +231,14 @@ impl Bouncer {
         let stop = CancellationToken::new();
         let tasks = Arc::new(TaskRunner::new(self.app.clone()));
         self.work = Some((stop.clone(), tokio::spawn(self.engine.clone().run(tasks, stop))));
-        approval::recover(&self.app).await.unwrap();
+        recover::recover(&self.app).await.unwrap();
         self
+    }
+
+    /// How far a request is, in numbers.
+    pub async fn progress(&self, id: &RequestId) -> Option<ProgressView> {
+        let request = self.app.store.request(id).await.unwrap().unwrap();
+        self.app.kinds.of(&request).unwrap().progress(&request)
     }
 
     /// Ends at once, wherever it is.
@@ -298,7 +308,9 @@ impl Bouncer {
 
     pub async fn approve(&self, id: &RequestId) {
         let approver = Approver::from(&caller(Role::Approver));
-        approval::decide(&self.app, &approver, id.as_str(), Verdict::Approve, "test").await.unwrap();
+        decide::decide(&self.app, &approver, id.as_str(), Press::informed(Verdict::Approve), None, ChannelName::Http)
+            .await
+            .unwrap();
     }
 
     /// Asks and approves.

@@ -7,15 +7,17 @@ use std::time::{Duration, Instant};
 use aws_sdk_dynamodb::types::AttributeValue;
 use bouncer::admin::projects;
 use bouncer::aws;
+use bouncer::domain::channel::ChannelName;
 use bouncer::domain::error::UserError;
 use bouncer::domain::ids::RequestId;
 use bouncer::domain::quota::QuotaLimits;
 use bouncer::domain::request::{Status, Verdict};
 use bouncer::domain::time::Time;
 use bouncer::kinds::frontend_deploy as frontend;
+use bouncer::policy::decision::Press;
 use bouncer::requests::app::{App, Limits, Profile, PublishSettings, Settings, TRANSFER_ROOM_KIB};
-use bouncer::requests::approval;
-use bouncer::requests::engine::{Engine, TaskError, Tasks as _};
+use bouncer::requests::engine::{Engine, TaskFailure, Tasks as _};
+use bouncer::requests::{decide, recover};
 use bouncer::storage::Store;
 use bouncer::workflow::tasks::TaskRunner;
 use embedded_aws::StorageCredentials;
@@ -115,7 +117,7 @@ enum Work {
 enum Ended {
     Nothing,
     Press(Result<Status, UserError>),
-    Task(Result<Value, TaskError>),
+    Task(Result<Value, TaskFailure>),
 }
 
 struct Actor {
@@ -219,6 +221,7 @@ impl<'a> Run<'a> {
         let (gate, workflows, board) = (self.gate.clone(), self.workflows.clone(), self.board.clone());
         let engine: Arc<dyn Engine> = Arc::new(Line { process, gate: gate.clone(), workflows });
         App {
+            kinds: bouncer::kinds::KINDS,
             store,
             objects: self.shared.objects.clone(),
             sites: self.shared.sites.clone(),
@@ -452,7 +455,9 @@ impl<'a> Run<'a> {
         let process = self.begun % PROCESSES;
         let (app, id) = (self.processes[process].clone(), self.id.clone().unwrap());
         self.spawn(process, Work::Presses(who, verdict), async move {
-            let decided = approval::decide(&app, &who.approver(), id.as_str(), verdict, "test").await;
+            let decided =
+                decide::decide(&app, &who.approver(), id.as_str(), Press::informed(verdict), None, ChannelName::Http)
+                    .await;
             Ended::Press(decided.map(|decided| decided.status))
         });
     }
@@ -465,7 +470,7 @@ impl<'a> Run<'a> {
     fn recover(&mut self, process: usize) {
         let app = self.processes[process].clone();
         self.spawn(process, Work::Recovers, async move {
-            drop(approval::recover(&app).await);
+            drop(recover::recover(&app).await);
             Ended::Nothing
         });
     }
@@ -500,7 +505,7 @@ impl<'a> Run<'a> {
             // It may have ended in the same moment, and nobody heard.
             drop(actor.task.await);
             if let (Work::Runs(Some(attempt)), true) = (&actor.work, noticed) {
-                let error = TaskError { name: "Lambda.Unknown", cause: "the process died".to_owned() };
+                let error = TaskFailure { name: "Lambda.Unknown".to_owned(), cause: "the process died".to_owned() };
                 self.workflows.returned(*attempt, Err(error));
             }
         }
