@@ -1,6 +1,5 @@
 //! The plan: exactly what an approver is shown and what is then carried out, bound by one hash.
 
-use super::backend::target::{BackendPlan, InfrastructurePlan};
 use super::canonical;
 use super::digest::Sha256;
 use super::ids::{ProjectId, ReleaseId};
@@ -17,10 +16,6 @@ pub enum Plan {
     Frontend(FrontendPlan),
     /// Look after a site without a deploy.
     Maintenance(MaintenancePlan),
-    /// Execute a change set.
-    Infrastructure(InfrastructurePlan),
-    /// Build a commit and change a stack.
-    Backend(Box<BackendPlan>),
 }
 
 impl Plan {
@@ -41,22 +36,6 @@ impl Plan {
     pub fn maintenance(&self) -> Option<&MaintenancePlan> {
         match self {
             Plan::Maintenance(plan) => Some(plan),
-            _ => None,
-        }
-    }
-
-    /// The plan, if it is a backend's.
-    pub fn backend(&self) -> Option<&BackendPlan> {
-        match self {
-            Plan::Backend(plan) => Some(plan),
-            _ => None,
-        }
-    }
-
-    /// The plan, if it is an infrastructure change's.
-    pub fn infrastructure(&self) -> Option<&InfrastructurePlan> {
-        match self {
-            Plan::Infrastructure(plan) => Some(plan),
             _ => None,
         }
     }
