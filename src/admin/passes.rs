@@ -7,7 +7,7 @@ use crate::domain::ids::RequestId;
 use crate::domain::pass::{Pass, PassKind};
 use crate::domain::time::Time;
 use crate::requests::app::App;
-use crate::requests::approval::find;
+use crate::requests::find::find;
 use crate::storage::StoreError;
 use crate::storage::passes::{PassRecord, StagedSite};
 
@@ -55,17 +55,15 @@ pub async fn open_preview(
     kind: PassKind,
 ) -> Result<(RequestId, Pass), UserError> {
     let request = find(app, caller, request).await?;
-    let Some(plan) = request.frontend_plan() else {
+    let Some(site) = app.kinds.of(&request)?.preview(&request) else {
         return Err(UserError::not_found(
             "This request publishes no site, so there is nothing to preview.",
-            "Look at its changes instead.",
+            "Review its changes instead.",
         ));
     };
     let Some(signed_in) = good(app, session.hash(), PassKind::Session).await? else {
         return Err(UserError::not_found("Your session has ended.", "Sign in again."));
     };
-    let site =
-        StagedSite { request_id: request.request_id.clone(), project: plan.project.clone(), manifest: plan.manifest };
     let pass = make(app, kind, signed_in.of, Some(session.hash()), Some(site)).await?;
     Ok((request.request_id, pass))
 }

@@ -3,6 +3,7 @@
 
 pub mod telegram;
 
+use crate::domain::channel::ChannelName;
 use crate::domain::prompt::{Delivery, Prompt};
 use async_trait::async_trait;
 
@@ -13,7 +14,7 @@ pub enum ChannelError {
     #[error("{channel} cannot be reached: {reason}")]
     Unavailable {
         /// The channel's name.
-        channel: &'static str,
+        channel: ChannelName,
         /// What it said. Never holds a token or an address with one.
         reason: String,
     },
@@ -21,7 +22,7 @@ pub enum ChannelError {
     #[error("{channel} refused: {reason}")]
     Refused {
         /// The channel's name.
-        channel: &'static str,
+        channel: ChannelName,
         /// What it said.
         reason: String,
     },
@@ -31,7 +32,7 @@ pub enum ChannelError {
 #[async_trait]
 pub trait Channel: Send + Sync {
     /// The channel's name in records: "telegram".
-    fn name(&self) -> &'static str;
+    fn name(&self) -> ChannelName;
 
     /// Whether it works, in a sentence for whoever runs the installation.
     async fn check(&self) -> Result<String, ChannelError>;

@@ -167,9 +167,7 @@ impl Entry {
             Some(reason) => format!("{}. Reason: {reason}", request.summary),
             None => request.summary.clone(),
         };
-        let said = |name: &str| request.result.as_ref().and_then(|result| result.get(name)?.as_str());
-        let ended = request.status.has_ended();
-        let outcome = || said("error_summary").or_else(|| said("deploy_status")).map(str::to_owned);
+        let detail = request.outcome.as_ref().and_then(|outcome| outcome.sentence.as_ref());
         Self {
             at: Time::now(),
             kind,
@@ -181,7 +179,7 @@ impl Entry {
             summary: summary.chars().take(SUMMARY_CHARS).collect(),
             decision: request.decision.as_ref().map(|decision| decision.verdict),
             status: request.status,
-            detail: ended.then(outcome).flatten().map(|text| text.chars().take(SUMMARY_CHARS).collect()),
+            detail: detail.map(|text| text.chars().take(SUMMARY_CHARS).collect()),
         }
     }
 

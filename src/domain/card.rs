@@ -115,7 +115,18 @@ pub struct Files {
 pub struct FileLine {
     pub path: String,
     pub change: FileChange,
-    /// Bytes after the change; before it for a removed file.
+    /// As it would be; for a removed file, as it is.
+    #[serde(flatten)]
+    pub served: Served,
+    /// As it is now, for a changed file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Served>,
+}
+
+/// A file as visitors get it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[allow(missing_docs)] // The names say it.
+pub struct Served {
     pub size: u64,
     pub content_type: String,
     pub cache_control: String,

@@ -1,14 +1,16 @@
 //! SHA-256, the one identity of content in Bouncer.
 
 use base64::Engine as _;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
 use sha2::digest::common::hazmat::SerializableState as _;
 use std::fmt;
 
 /// The SHA-256 of some bytes. Written as 64 lower-case hexadecimal digits.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(with = "String")]
 pub struct Sha256([u8; 32]);
 
 /// A text that is not 64 hexadecimal digits.

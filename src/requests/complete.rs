@@ -4,12 +4,27 @@
 use super::app::App;
 use super::engine::TaskError;
 use super::prompts::refresh;
-use super::work::load;
+use super::find::load;
 use crate::domain::audit::Actor;
 use crate::domain::history::DeployStatus;
+use crate::domain::ids::RequestId;
 use crate::domain::outcome::Outcome;
 use crate::domain::request::{Event, Request, Status};
 use crate::domain::time::Time;
+use serde_json::{Value, json};
+
+/// Does the tasks `request.complete` and `request.fail`: has the kind close the request. `state` is the execution's data.
+///
+/// # Errors
+/// Fails when the end cannot be stored yet; the same call then does what is left.
+pub async fn finish(app: &App, id: &RequestId, state: &Value, failed: bool) -> Result<Value, TaskError> {
+    let request = load(app, id).await?;
+    match app.kinds.named(&request.action) {
+        Some(kind) => kind.finish(app, &request, state, failed).await?,
+        None => return Err(TaskError::refused(format!("This version knows no requests of the kind {}", request.action))),
+    }
+    Ok(json!({}))
+}
 
 /// Closes a running request with its outcome, writes the history, and releases the lease. Of two calls the first counts,
 /// and both do the rest. The caller tells the outside next, and the prompts last, with [`announce`].

@@ -9,6 +9,7 @@ use super::waiting::wake;
 use crate::domain::approver::Approver;
 use crate::domain::audit::{Actor, Entry, EventKind};
 use crate::domain::channel::ChannelName;
+use crate::domain::digest::Sha256;
 use crate::domain::error::{ErrorCode, UserError};
 use crate::domain::ids::RequestId;
 use crate::domain::request::{Decision, Event, Request, Status, Verdict};
@@ -24,6 +25,22 @@ use serde_json::json;
 const ATTEMPTS: usize = 3;
 /// Characters of an approver's reason that are kept.
 const REASON_CHARS: usize = 500;
+
+/// Arguments of a decision.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Decide {
+    /// One of the decisions that were offered: approve or deny.
+    pub decision: Verdict,
+    /// The plan that was shown; any other is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan_hash: Option<Sha256>,
+    /// Whether the high risks were seen. Needed to approve a request that has any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acknowledged_risks: Option<bool>,
+    /// Why, for whoever asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
 
 /// The answer to a decision that counts.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]

@@ -108,11 +108,17 @@ pub enum ErrorName {
     NotStarted,
     /// The execution ended without closing its request.
     Orphaned,
+    /// CloudFront accepts no more invalidations at the moment: try again later.
+    TooManyInvalidations,
+    /// The invalidation cannot be made.
+    InvalidationFailed,
+    /// The task panicked.
+    Panic,
 }
 
 impl ErrorName {
     /// Every name.
-    pub const ALL: [ErrorName; 11] = [
+    pub const ALL: [ErrorName; 14] = [
         ErrorName::Unavailable,
         ErrorName::ProjectBusy,
         ErrorName::StackBusy,
@@ -124,6 +130,9 @@ impl ErrorName {
         ErrorName::UnknownTask,
         ErrorName::NotStarted,
         ErrorName::Orphaned,
+        ErrorName::TooManyInvalidations,
+        ErrorName::InvalidationFailed,
+        ErrorName::Panic,
     ];
 
     /// Returns the name in the state machines.
@@ -140,6 +149,9 @@ impl ErrorName {
             ErrorName::UnknownTask => "Bouncer.UnknownTask",
             ErrorName::NotStarted => "Bouncer.NotStarted",
             ErrorName::Orphaned => "Bouncer.Orphaned",
+            ErrorName::TooManyInvalidations => "Bouncer.TooManyInvalidations",
+            ErrorName::InvalidationFailed => "Bouncer.InvalidationFailed",
+            ErrorName::Panic => "Bouncer.Panic",
         }
     }
 }

@@ -1,6 +1,7 @@
-//! Finding a request for a caller.
+//! Finding a request, for a caller or for a task.
 
 use super::app::App;
+use super::engine::{ErrorName, TaskError};
 use crate::domain::caller::Caller;
 use crate::domain::error::UserError;
 use crate::domain::ids::{DeployId, RequestId};
@@ -55,4 +56,15 @@ pub fn unknown(text: &str) -> UserError {
         format!("There is no request '{shown}' that you may see."),
         "Check the id; bouncer_list_pending lists what waits.",
     )
+}
+
+/// Reads the request of a task.
+///
+/// # Errors
+/// Fails when there is none, or it cannot be read.
+pub async fn load(app: &App, id: &RequestId) -> Result<Request, TaskError> {
+    app.store.request(id).await?.ok_or_else(|| TaskError {
+        name: ErrorName::NoRequest,
+        cause: format!("The request {id} does not exist."),
+    })
 }

@@ -1,7 +1,9 @@
 //! The interface of a kind of request, and the registry of all kinds. The core calls every kind through this; it names none.
 
 use super::app::App;
-use super::engine::{Machine, TaskError};
+use super::complete;
+use super::engine::{ErrorName, Machine, TaskError};
+use super::execution::cause_of;
 use super::task::Task;
 use super::tool::Tool;
 use crate::domain::hint::Hint;
@@ -12,13 +14,18 @@ use crate::domain::error::{ErrorCode, UserError};
 use crate::domain::ids::RequestId;
 use crate::domain::kind::KindName;
 use crate::domain::progress::ProgressView;
-use crate::domain::request::Request;
+use crate::domain::request::{Event, Request};
+use crate::domain::outcome::Outcome;
 use crate::domain::phrase::Phrase;
 use crate::policy::decision::Objection;
 use crate::storage::coordination::Lane;
 use crate::storage::passes::StagedSite;
 use async_trait::async_trait;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+
+/// The state machine of every kind that has none of its own.
+pub const REQUEST_MACHINE: Machine =
+    Machine { name: "request", definition: include_str!("../../statemachines/request.asl.json") };
 
 /// What a kind is called.
 #[derive(Debug, Clone)]
@@ -80,8 +87,19 @@ pub trait Kind: Send + Sync {
         None
     }
 
-    /// Tells which execution carries a request out; `None` for what needs none.
-    fn execution(&self, request: &Request) -> Option<Execution>;
+    /// Tells which execution carries a request out; `None` for what needs none. The default is the machine of the core, which
+    /// asks for a decision and calls [`Kind::run`].
+    fn execution(&self, request: &Request) -> Option<Execution> {
+        Some(Execution { machine: REQUEST_MACHINE, name: request.request_id.clone(), input: Some(Map::new()) })
+    }
+
+    /// Does the work of a request in one task. The plan is intact and approved. May run twice.
+    ///
+    /// # Errors
+    /// `Unavailable` is tried again; any other error ends the request as failed, with its cause.
+    async fn run(&self, _app: &App, request: &Request) -> Result<Outcome, TaskError> {
+        Err(TaskError::refused(format!("Requests of the kind {} are carried out elsewhere", request.action)))
+    }
 
     /// Makes the card.
     ///
@@ -117,11 +135,30 @@ pub trait Kind: Send + Sync {
         Ok(None)
     }
 
+    /// Closes a request whose state machine came to its end; `state` is the execution's data. May be called twice. The default
+    /// fails the request with the cause that the machine caught.
+    ///
+    /// # Errors
+    /// Fails when the end cannot be stored yet; it is tried again.
+    async fn finish(&self, app: &App, request: &Request, state: &Value, failed: bool) -> Result<(), TaskError> {
+        if failed {
+            let cause = cause_of(state, "/error").unwrap_or_else(|| "It stopped for an unknown reason.".to_owned());
+            let outcome = Outcome { partial: false, result: json!({ "error_summary": cause }), sentence: Some(cause) };
+            let closed = complete::close(app, request, Event::Fail, outcome).await?;
+            complete::announce(app, &closed).await;
+        }
+        Ok(())
+    }
+
     /// Closes a request whose execution ended without closing it, as the records and AWS say.
     ///
     /// # Errors
     /// Fails when that cannot be found out or stored yet; it is tried again.
-    async fn close_orphan(&self, app: &App, request: &Request) -> Result<(), TaskError>;
+    async fn close_orphan(&self, app: &App, request: &Request) -> Result<(), TaskError> {
+        let cause = json!({ "errorMessage": "The workflow ended without recording why." }).to_string();
+        let state = json!({ "error": { "Error": ErrorName::Orphaned.as_str(), "Cause": cause } });
+        self.finish(app, request, &state, true).await
+    }
 
     /// Stops a request that is approved or running, and says what was stopped. Said again it does what is left.
     ///
@@ -194,7 +231,7 @@ impl Kinds {
 
     /// Lists the state machines, each once.
     pub fn machines(self) -> Vec<Machine> {
-        let mut machines: Vec<Machine> = vec![];
+        let mut machines: Vec<Machine> = vec![REQUEST_MACHINE];
         for machine in self.all().filter_map(|kind| kind.machine()) {
             if !machines.contains(&machine) {
                 machines.push(machine);
@@ -202,4 +239,12 @@ impl Kinds {
         }
         machines
     }
+}
+
+/// Says what the requests of a kind are called; the kind's own name where this version does not know it.
+pub fn labels(kinds: Kinds, action: &KindName) -> KindLabels {
+    kinds.named(action).map(|kind| kind.labels()).unwrap_or_else(|| {
+        let name = Phrase::same(action.as_str());
+        KindLabels { title: name.clone(), label: name }
+    })
 }

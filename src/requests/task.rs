@@ -1,7 +1,7 @@
 //! The interface of a task: what a state machine calls by name.
 
 use super::app::App;
-use super::engine::TaskError;
+use super::engine::{ErrorName, TaskError};
 use futures::future::BoxFuture;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -58,7 +58,7 @@ macro_rules! task {
 /// # Errors
 /// Fails for a payload that is not of the task's type.
 pub fn payload<T: serde::de::DeserializeOwned>(payload: Value) -> Result<T, TaskError> {
-    serde_json::from_value(payload).map_err(|error| TaskError { name: "Bouncer.UnknownTask", cause: error.to_string() })
+    serde_json::from_value(payload).map_err(|error| TaskError { name: ErrorName::UnknownTask, cause: error.to_string() })
 }
 
 /// Writes a task's answer.

@@ -30,7 +30,7 @@ const ANSWER_BYTES: usize = 2 << 20;
 #[allow(missing_docs)] // The messages say what the names mean.
 pub enum HostedError {
     #[error("the environment variable {0} is not set; infra/template.yaml sets it for the functions it makes")]
-    Missing(&'static str),
+    Missing(String),
     #[error("the account is not known: set BOUNCER_ACCOUNT, or give credentials that STS knows")]
     NoAccount,
     #[error(transparent)]
@@ -78,6 +78,7 @@ impl Installation {
         };
         let entrance = TelegramSetup::from_environment(place).await?;
         let app = App {
+            kinds: crate::kinds::KINDS,
             store: storage.store,
             objects: storage.objects,
             sites: storage.sites,
@@ -170,14 +171,9 @@ fn named(listen: IpAddr, allowed_hosts: &[String]) -> guard::Hosts {
 }
 
 fn machines() -> Result<HashMap<Machine, String>, HostedError> {
-    Machine::ALL
-        .into_iter()
-        .map(|machine| {
-            let name = match machine {
-                Machine::FrontendDeploy => "BOUNCER_STATE_MACHINE_FRONTEND_DEPLOY",
-                Machine::Deploy => "BOUNCER_STATE_MACHINE_DEPLOY",
-            };
-            variable(name).map(|arn| (machine, arn)).ok_or(HostedError::Missing(name))
-        })
-        .collect()
+    let arn = |machine: Machine| {
+        let name = format!("BOUNCER_STATE_MACHINE_{}", machine.name.to_uppercase());
+        variable(&name).map(|arn| (machine, arn)).ok_or(HostedError::Missing(name))
+    };
+    crate::kinds::KINDS.machines().into_iter().map(arn).collect()
 }

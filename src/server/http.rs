@@ -5,8 +5,10 @@ use super::tools::{CallError, Context, Tools};
 use crate::domain::approver::Approver;
 use crate::domain::error::{ErrorCode, UserError};
 use crate::requests::app::App;
-use crate::requests::approval;
-use crate::requests::approval::Decide;
+use crate::policy::decision::Press;
+use crate::domain::channel::ChannelName;
+use crate::requests::decide;
+use crate::requests::decide::Decide;
 use crate::requests::status::health;
 use axum::body::Bytes;
 use axum::extract::{Extension, Path, State};
@@ -31,7 +33,7 @@ pub(super) fn tools() -> Router<Api> {
 /// The approver's decision and the server's health, which wait behind no tool call.
 pub(super) fn control() -> Router<Api> {
     Router::new()
-        .route("/v1/requests/{request_id}/decision", routing::post(decide))
+        .route("/v1/requests/{request_id}/decision", routing::post(post_decision))
         .route("/v1/health", routing::get(report_health))
 }
 
@@ -72,7 +74,7 @@ async fn call_tool(
     }
 }
 
-async fn decide(
+async fn post_decision(
     State(api): State<Api>,
     Extension(context): Extension<Context>,
     Path(request_id): Path<String>,
@@ -82,14 +84,23 @@ async fn decide(
         Ok(body) => body,
         Err(response) => return *response,
     };
-    let Ok(Decide { decision }) = serde_json::from_value(body) else {
-        return refused(&UserError::invalid(
-            "decision",
-            "The decision must be 'approve' or 'deny'.",
-            "Send {\"decision\": \"approve\"} or {\"decision\": \"deny\"}.",
-        ));
+    let decision = match serde_json::from_value::<Decide>(body) {
+        Ok(decision) => decision,
+        Err(_) => {
+            return refused(&UserError::invalid(
+                "decision",
+                "The decision must be 'approve' or 'deny'.",
+                "Send {\"decision\": \"approve\"} or {\"decision\": \"deny\"}, with plan_hash, acknowledged_risks and reason as needed.",
+            ));
+        }
     };
-    match approval::decide(&api.app, &Approver::from(&context.caller), &request_id, decision, "http").await {
+    let press = Press {
+        verdict: decision.decision,
+        plan_hash: decision.plan_hash,
+        acknowledged: decision.acknowledged_risks.unwrap_or(false),
+    };
+    let (approver, reason) = (Approver::from(&context.caller), decision.reason.as_deref());
+    match decide::decide(&api.app, &approver, &request_id, press, reason, ChannelName::Http).await {
         Ok(decided) => Json(decided).into_response(),
         Err(error) => refused(&error),
     }

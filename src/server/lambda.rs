@@ -60,7 +60,7 @@ fn deadline(end: SystemTime) -> Instant {
 
 /// The form in which Step Functions matches errors by name.
 fn diagnostic(error: TaskError) -> Diagnostic {
-    Diagnostic { error_type: error.name.to_owned(), error_message: error.cause }
+    Diagnostic { error_type: error.name.to_string(), error_message: error.cause }
 }
 
 fn not_understood(error: serde_json::Error) -> Diagnostic {

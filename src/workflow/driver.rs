@@ -5,7 +5,7 @@ use super::asl::execution::Failure;
 use super::asl::interpreter::Action;
 use super::local::LocalEngine;
 use super::rows::Loaded;
-use crate::requests::engine::{TaskError, Tasks};
+use crate::requests::engine::{ErrorName, TaskError, Tasks};
 use futures::FutureExt as _;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -84,7 +84,7 @@ impl LocalEngine {
             Err(_) => {
                 tracing::error!("a task panicked");
                 Err(failure(&TaskError {
-                    name: "Bouncer.Panic",
+                    name: ErrorName::Panic,
                     cause: "The task ended by a fault of its own.".into(),
                 }))
             }
@@ -94,7 +94,8 @@ impl LocalEngine {
 
 /// A task's error in the form that a Lambda function's has in Step Functions.
 fn failure(error: &TaskError) -> Failure {
-    Failure::new(error.name, json!({ "errorMessage": error.cause, "errorType": error.name }).to_string())
+    let name = error.name.as_str();
+    Failure::new(name, json!({ "errorMessage": error.cause, "errorType": name }).to_string())
 }
 
 /// Returns when the clock on the wall shows a time; never without one. Sleeps in pieces, because a sleep does not

@@ -5,10 +5,10 @@
 
 use super::asl::execution::{MAX_SNAPSHOT_BYTES, id};
 use super::asl::{Definition, Event, Execution, IllegalEvent};
-use super::definition_text;
 use super::rows::{ApplyError, encode};
 use crate::domain::canonical;
 use crate::domain::time::Time;
+use crate::kinds::KINDS;
 use crate::requests::engine::{Engine, EngineError, ExecutionStatus, Machine, TaskToken, Tasks};
 use crate::storage::executions::ExecutionRow;
 use crate::storage::{Store, StoreError};
@@ -32,7 +32,7 @@ pub struct Settings {
 impl Default for Settings {
     /// 32 tasks at once, and the machines of `statemachines/`.
     fn default() -> Self {
-        let definitions = Machine::ALL.into_iter().map(|machine| (machine, definition_text(machine).to_owned()));
+        let definitions = KINDS.machines().into_iter().map(|machine| (machine, machine.definition.to_owned()));
         Self { tasks_at_once: 32, definitions: definitions.collect() }
     }
 }
@@ -178,10 +178,10 @@ impl Drop for Registration {
 impl Engine for LocalEngine {
     async fn start(&self, machine: Machine, name: &str, input: Value) -> Result<(), EngineError> {
         let input_hash = canonical::hash(&input).map_err(unavailable)?.to_string();
-        let text = self.texts.get(&machine).ok_or_else(|| unavailable(format!("no file for {}", machine.name())))?;
+        let text = self.texts.get(&machine).ok_or_else(|| unavailable(format!("no file for {}", machine.name)))?;
         let definition = self.definition(text);
-        let definition = definition.map_err(|refusal| unavailable(format!("{}: {refusal}", machine.name())))?;
-        let execution = Execution::start(machine.name(), name, input, &definition.start_at, Time::now().timestamp());
+        let definition = definition.map_err(|refusal| unavailable(format!("{}: {refusal}", machine.name)))?;
+        let execution = Execution::start(machine.name, name, input, &definition.start_at, Time::now().timestamp());
         if execution.size() > MAX_SNAPSHOT_BYTES {
             return Err(unavailable(format!("the input of {name} is larger than an execution can hold")));
         }
@@ -203,7 +203,7 @@ impl Engine for LocalEngine {
     }
 
     async fn stop(&self, machine: Machine, name: &str, cause: &str) -> Result<(), EngineError> {
-        let id = id(machine.name(), name);
+        let id = id(machine.name, name);
         let applied = self.apply_for_caller(&id, |execution| match execution.status() {
             ExecutionStatus::Running => Decision::Apply(Event::Stop { cause: cause.to_owned() }),
             _ => Decision::AlreadyDone,
@@ -218,7 +218,7 @@ impl Engine for LocalEngine {
     }
 
     async fn describe(&self, machine: Machine, name: &str) -> Result<ExecutionStatus, EngineError> {
-        let row = self.store.execution(&id(machine.name(), name)).await.map_err(unavailable)?;
+        let row = self.store.execution(&id(machine.name, name)).await.map_err(unavailable)?;
         let row = row.ok_or_else(|| EngineError::NotFound(name.to_owned()))?;
         serde_json::from_value(Value::String(row.status)).map_err(unavailable)
     }

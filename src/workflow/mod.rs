@@ -14,13 +14,3 @@ pub mod local;
 mod rows;
 pub mod step_functions;
 pub mod tasks;
-
-use crate::requests::engine::Machine;
-
-/// The state machine's file, as it is in `statemachines/`.
-pub fn definition_text(machine: Machine) -> &'static str {
-    match machine {
-        Machine::FrontendDeploy => include_str!("../../statemachines/frontend_deploy.asl.json"),
-        Machine::Deploy => include_str!("../../statemachines/deploy.asl.json"),
-    }
-}

@@ -22,7 +22,7 @@ impl StepFunctions {
         self.machines
             .get(&machine)
             .map(String::as_str)
-            .ok_or_else(|| EngineError::Unavailable(format!("no ARN is set for the state machine {}", machine.name())))
+            .ok_or_else(|| EngineError::Unavailable(format!("no ARN is set for the state machine {}", machine.name)))
     }
 
     /// `arn:…:stateMachine:NAME` and an execution's name give `arn:…:execution:NAME:EXECUTION`.

@@ -4,7 +4,7 @@ use crate::domain::ids::RequestId;
 use crate::requests::app::App;
 use crate::requests::engine::{ErrorName, TaskError, TaskToken, Tasks};
 use crate::requests::task::{Task, TaskCall};
-use crate::requests::{recover, waiting};
+use crate::requests::{complete, recover, waiting, work};
 use crate::task;
 use async_trait::async_trait;
 use serde::Deserialize;
@@ -26,6 +26,14 @@ struct OfWaiting {
     token: TaskToken,
 }
 
+/// The payload of the tasks that close a request.
+#[derive(Deserialize)]
+struct OfEnd {
+    request_id: RequestId,
+    #[serde(default)]
+    state: Value,
+}
+
 /// Lists the tasks of the core, which every kind's machine may call.
 pub fn core_tasks() -> Vec<Task> {
     vec![
@@ -37,6 +45,9 @@ pub fn core_tasks() -> Vec<Task> {
             app,
             &args.request_id
         )),
+        task!("request.run", [], |app, deadline, args: OfRequest| work::run(app, &args.request_id)),
+        task!("request.complete", [], |app, deadline, args: OfEnd| complete::finish(app, &args.request_id, &args.state, false)),
+        task!("request.fail", [], |app, deadline, args: OfEnd| complete::finish(app, &args.request_id, &args.state, true)),
         task!("request.settle", [], |app, deadline, args: OfRequest| recover::settle(app, &args.request_id)),
     ]
 }
@@ -73,5 +84,110 @@ impl TaskRunner {
 impl Tasks for TaskRunner {
     async fn run(&self, payload: Value) -> Result<Value, TaskError> {
         self.run_until(payload, Instant::now() + self.app.settings.publish.slice).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kinds::KINDS;
+    use std::collections::{BTreeMap, BTreeSet};
+
+    fn tasks() -> BTreeMap<&'static str, &'static [&'static str]> {
+        let tasks = core_tasks().into_iter().chain(KINDS.all().flat_map(|kind| kind.tasks()));
+        tasks.map(|task| (task.name, task.outcomes)).collect()
+    }
+
+    fn machines() -> Vec<(&'static str, Value)> {
+        KINDS.machines().into_iter().map(|m| (m.name, serde_json::from_str(m.definition).unwrap())).collect()
+    }
+
+    fn states(machine: &Value) -> &serde_json::Map<String, Value> {
+        machine["States"].as_object().unwrap()
+    }
+
+    fn task_of(state: &Value) -> Option<&str> {
+        state.pointer("/Parameters/Payload/task")?.as_str()
+    }
+
+    /// Collects the words that a rule compares, by the variable.
+    fn compared<'a>(rule: &'a Value, words: &mut Vec<(&'a str, &'a str)>) {
+        for inner in ["And", "Or"].iter().filter_map(|word| rule[*word].as_array()).flatten() {
+            compared(inner, words);
+        }
+        if let (Some(variable), Some(word)) = (rule["Variable"].as_str(), rule["StringEquals"].as_str()) {
+            words.push((variable, word));
+        }
+    }
+
+    #[test]
+    fn machines_call_registered_tasks_and_every_task_is_called() {
+        let (tasks, mut called) = (tasks(), BTreeSet::new());
+        for (name, machine) in &machines() {
+            for (state, definition) in states(machine) {
+                if let Some(task) = task_of(definition) {
+                    assert!(tasks.contains_key(task), "{name}/{state} calls '{task}', which no kind registers");
+                    called.insert(task.to_owned());
+                }
+            }
+        }
+        // An event calls this one.
+        called.insert("request.settle".to_owned());
+        let idle: Vec<&&str> = tasks.keys().filter(|task| !called.contains(**task)).collect();
+        assert!(idle.is_empty(), "no machine calls {idle:?}");
+    }
+
+    #[test]
+    fn choices_match_the_outcomes_of_their_tasks_in_both_directions() {
+        let tasks = tasks();
+        for (name, machine) in &machines() {
+            // What may stand at `$.x.outcome`: the outcomes of every task whose result goes there.
+            let mut written: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+            for state in states(machine).values() {
+                if let (Some(task), Some(path)) = (task_of(state), state["ResultPath"].as_str()) {
+                    let mut words: Vec<&str> = tasks[task].to_vec();
+                    if task == "request.ask" || task.ends_with("ask_infrastructure") {
+                        words.extend(waiting::Decided::WORDS);
+                    }
+                    written.entry(format!("{path}.outcome")).or_default().extend(words);
+                }
+                if let (Some(word), Some(path)) = (state["Result"]["outcome"].as_str(), state["ResultPath"].as_str()) {
+                    assert!(written.entry(format!("{path}.outcome")).or_default().insert(word) || !word.is_empty());
+                }
+            }
+            let mut seen: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+            let mut has_default: BTreeSet<&str> = BTreeSet::new();
+            for (state, definition) in states(machine).iter().filter(|(_, state)| state["Type"] == "Choice") {
+                let mut words = vec![];
+                definition["Choices"].as_array().unwrap().iter().for_each(|rule| compared(rule, &mut words));
+                for (variable, word) in words.iter().filter(|(variable, _)| variable.ends_with(".outcome")) {
+                    let possible = &written[*variable];
+                    assert!(possible.contains(word), "{name}/{state} waits for '{word}', which is not among {possible:?}");
+                    seen.entry(variable).or_default().insert(word);
+                    if definition["Default"].is_string() {
+                        has_default.insert(variable);
+                    }
+                }
+            }
+            for (variable, words) in &seen {
+                let missed: Vec<&&str> = written[*variable].difference(words).collect();
+                assert!(missed.is_empty() || has_default.contains(variable), "{name}: {variable} may be {missed:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn machines_name_errors_that_tasks_have() {
+        let known: BTreeSet<&str> = ErrorName::ALL.into_iter().map(ErrorName::as_str).collect();
+        for (name, machine) in &machines() {
+            for (state, definition) in states(machine) {
+                let handlers = ["Retry", "Catch"].iter().filter_map(|list| definition[*list].as_array()).flatten();
+                for error in handlers.filter_map(|handler| handler["ErrorEquals"].as_array()).flatten() {
+                    let error = error.as_str().unwrap();
+                    let ours = error.starts_with("Bouncer.");
+                    assert!(!ours || known.contains(error), "{name}/{state} names {error}, which no task fails with");
+                }
+            }
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::domain::ids::{DeployId, RequestId};
 use crate::domain::prompt::Prompt;
-use crate::domain::request::{Action, Verdict};
+use crate::domain::request::Verdict;
 
 /// A decision about a request, as a button carries it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,18 +11,19 @@ pub struct Press {
     pub verdict: Verdict,
     /// The request.
     pub request_id: RequestId,
+    /// Whether the button said that there are high risks.
+    pub acknowledged: bool,
 }
 
 /// The data of the button that decides so. The question within a deploy is named by the deploy.
 pub(super) fn data(prompt: &Prompt, verdict: Verdict) -> String {
     let word = match verdict {
+        Verdict::Approve if !prompt.card.risks.is_empty() => "accept",
         Verdict::Approve => "approve",
         Verdict::Deny => "deny",
     };
-    let within = prompt.deploy_id.as_ref().filter(|deploy| {
-        prompt.action == Action::InfrastructureChange
-            && deploy.request_id().infrastructure_request() == prompt.request_id
-    });
+    let is_question = |deploy: &&DeployId| deploy.request_id().infrastructure_request() == prompt.request_id;
+    let within = prompt.deploy_id.as_ref().filter(is_question);
     match within {
         Some(deploy) => format!("infra_{word}:{deploy}"),
         None => format!("{word}:{}", prompt.request_id),
@@ -34,14 +35,17 @@ impl Press {
     pub fn parse(data: &str) -> Option<Self> {
         let (word, id) = data.split_once(':')?;
         let within = || Some(DeployId::parse(id).ok()?.request_id().infrastructure_request());
-        let (verdict, request_id) = match word {
-            "approve" => (Verdict::Approve, RequestId::parse(id).ok()?),
-            "deny" => (Verdict::Deny, RequestId::parse(id).ok()?),
-            "infra_approve" => (Verdict::Approve, within()?),
-            "infra_deny" => (Verdict::Deny, within()?),
+        let (word, request_id) = match word.strip_prefix("infra_") {
+            Some(word) => (word, within()?),
+            None => (word, RequestId::parse(id).ok()?),
+        };
+        let (verdict, acknowledged) = match word {
+            "approve" => (Verdict::Approve, false),
+            "accept" => (Verdict::Approve, true),
+            "deny" => (Verdict::Deny, false),
             _ => return None,
         };
-        Some(Self { verdict, request_id })
+        Some(Self { verdict, request_id, acknowledged })
     }
 }
 
@@ -52,13 +56,15 @@ mod tests {
     #[test]
     fn only_own_buttons_are_understood() {
         let id = "req-0123456789abcdef";
-        let press = |verdict, request_id| Some(Press { verdict, request_id });
+        let press = |verdict, request_id| Some(Press { verdict, request_id, acknowledged: false });
         let request = RequestId::parse(id).unwrap();
         assert_eq!(Press::parse(&format!("approve:{id}")), press(Verdict::Approve, request.clone()));
         assert_eq!(Press::parse(&format!("deny:{id}")), press(Verdict::Deny, request.clone()));
         let question = request.infrastructure_request();
         assert_eq!(Press::parse("infra_approve:deploy-0123456789abcdef"), press(Verdict::Approve, question.clone()));
         assert_eq!(Press::parse("infra_deny:deploy-0123456789abcdef"), press(Verdict::Deny, question));
+        let accepted = Press { verdict: Verdict::Approve, request_id: request.clone(), acknowledged: true };
+        assert_eq!(Press::parse(&format!("accept:{id}")), Some(accepted));
         for unknown in ["", "approve", "approve:", "approve:req-1", "trust:req-0123456789abcdef", "APPROVE:req-1"] {
             assert_eq!(Press::parse(unknown), None, "{unknown}");
         }

@@ -15,7 +15,9 @@ pub use button::Press;
 pub use render::{Message, Renderer};
 pub use text::Text;
 pub use update::{CallbackQuery, Chat, IncomingMessage, Pressed, Update, User};
-pub use words::{Language, Words, fill};
+use crate::domain::channel::ChannelName;
+pub use crate::domain::phrase::Language;
+pub use words::{Words, fill};
 
 use super::{Channel, ChannelError};
 use crate::domain::prompt::{Delivery, Outcome, Prompt, Stage};
@@ -36,7 +38,7 @@ use teloxide_core::types::{
 use tokio::time::Instant;
 
 /// The channel's name in records.
-pub const NAME: &str = "telegram";
+pub const NAME: ChannelName = ChannelName::Telegram;
 
 /// How long Telegram keeps a question for updates open when there are none, in seconds.
 const POLL_SECONDS: u16 = 25;
@@ -88,7 +90,7 @@ impl Telegram {
             api: Api::new(&settings.api_url, &settings.token)?,
             chats: settings.chats,
             intake: settings.intake,
-            renderer: Renderer(settings.language.words()),
+            renderer: Renderer::new(settings.language),
             edits: Edits::default(),
         })
     }
@@ -203,7 +205,7 @@ impl Telegram {
 
 #[async_trait]
 impl Channel for Telegram {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> ChannelName {
         NAME
     }
 
@@ -249,7 +251,7 @@ impl Channel for Telegram {
         let message = &message;
         let sent = self.chats.iter().map(|chat| async move {
             let id = self.send(*chat, message.clone(), None).await?;
-            Ok(Delivery { channel: NAME.to_owned(), message: format!("{chat}/{id}") })
+            Ok(Delivery { channel: NAME, message: format!("{chat}/{id}") })
         });
         let (mut deliveries, mut failure) = (vec![], None);
         for outcome in join_all(sent).await {

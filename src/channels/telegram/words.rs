@@ -1,33 +1,12 @@
 //! The catalogue: everything Telegram's users read, in every language. A message exists in all of them or does not compile.
 
-use crate::analysis::stack_progress::StackAction;
-use crate::domain::activity::{Activity, Extent, Hint};
+use crate::domain::phrase::Language;
 
-/// A language of the messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Language {
-    /// English.
-    #[default]
-    English,
-    /// Traditional Chinese, as in Taiwan.
-    TraditionalChinese,
-}
-
-impl Language {
-    /// Every language with its name in settings.
-    pub const ALL: [(Language, &'static str); 2] = [(Language::English, "en"), (Language::TraditionalChinese, "zh-TW")];
-
-    /// Reads the name that settings use.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|(_, known)| known.eq_ignore_ascii_case(name.trim())).map(|(language, _)| language)
-    }
-
-    /// Its messages.
-    pub fn words(self) -> &'static Words {
-        match self {
-            Language::English => &ENGLISH,
-            Language::TraditionalChinese => &TRADITIONAL_CHINESE,
-        }
+/// Returns the messages in a language.
+pub fn words_of(language: Language) -> &'static Words {
+    match language {
+        Language::English => &ENGLISH,
+        Language::TraditionalChinese => &TRADITIONAL_CHINESE,
     }
 }
 
@@ -50,13 +29,6 @@ macro_rules! catalogue {
 }
 
 catalogue! {
-    // What is asked.
-    frontend_deploy: "frontend deploy", "前端部署";
-    frontend_adopt: "adoption of a bucket", "儲存桶納管";
-    frontend_prune: "removal of what a site no longer needs", "前端清理";
-    backend_deploy: "backend deploy", "後端部署";
-    infrastructure_change: "infrastructure change", "基礎設施變更";
-    upload: "upload", "檔案上傳";
     // Where it stands.
     asking: "🔔 Approval needed: {}", "🔔 需要核准：{}";
     running: "⏳ Approved, under way: {}", "⏳ 已核准，執行中：{}";
@@ -67,30 +39,14 @@ catalogue! {
     expired: "⌛ Expired, nothing was done: {}", "⌛ 已逾期，未執行任何動作：{}";
     cancelled: "↩️ Cancelled: {}", "↩️ 已取消：{}";
     reminder: "⏰ Still waiting: {}", "⏰ 仍在等待核准：{}";
-    mass_delete: "⚠️ More than half of the site would be gone.", "⚠️ 網站將有超過一半的檔案被移除。";
     // Labels, each at the start of a line.
     project: "Project", "專案";
     source: "Source", "來源";
     caller: "Requested by", "請求者";
-    bucket: "Bucket", "儲存桶";
-    distribution: "Distribution", "發佈點";
-    role: "Role", "角色";
-    restores: "Goes back to", "還原至";
-    stack: "Stack", "堆疊";
-    repository: "Repository", "程式庫";
-    branch: "Branch", "分支";
-    commit: "Commit", "提交";
-    message: "Message", "提交訊息";
-    author: "Author", "作者";
-    context: "Context", "情境";
-    deployed: "Deployed now", "目前已部署";
-    change_set: "Change set", "變更集";
+    risks: "High risks", "高風險";
     changes: "Changes", "變更";
     files: "Files", "檔案";
     removed: "Removed files", "將移除的檔案";
-    findings: "Findings", "檢查結果";
-    notes: "Notes", "備註";
-    summary: "Summary", "摘要";
     reason: "Reason", "理由";
     request: "Request", "請求編號";
     deploy: "Deploy", "部署編號";
@@ -106,53 +62,9 @@ catalogue! {
     more: "… and {} more", "……還有 {} 項";
     left_out: "✂️ Cut: {} more lines do not fit into this message.", "✂️ 已截斷：還有 {} 行放不下這則訊息。";
     shortened: " (shortened)", "（已縮短）";
-    none: "none", "無";
-    replace: "replace", "取代";
-    may_replace: "may replace", "可能取代";
-    remove: "remove", "移除";
-    change: "change", "變更";
-    add: "add", "新增";
-    import: "import", "匯入";
-    // What is going on while the work is done, and how far it is: the sentences of `progress_hint`.
-    awaiting_approval: "Waiting for approval", "等待核准";
-    starting: "Starting: the decision is stored", "開始執行：決定已儲存";
-    starting_maintenance: "Starting", "開始執行";
-    looking_at_bucket: "Looking at what the bucket holds", "正在查看儲存桶的內容";
-    reading_bucket: "Reading the bucket", "正在讀取儲存桶";
-    pruning: "Removing what nothing needs any more", "正在移除不再需要的檔案";
-    comparing_bucket: "Comparing the bucket with the approved files", "正在比對儲存桶與已核准的檔案";
-    publishing_assets: "Publishing assets", "正在發佈資源檔案";
-    publishing_pages: "Publishing pages", "正在發佈頁面";
-    closing_records: "Live; closing the records", "已上線，正在完成紀錄";
-    fetching_source: "Fetching the source of the commit", "正在取得提交的原始碼";
-    starting_build: "Starting the build", "正在啟動建置";
-    building: "Building", "正在建置";
-    comparing_stack: "Comparing the stack with the template", "正在比對堆疊與範本";
-    awaiting_infrastructure: "Waiting for infrastructure approval", "等待基礎設施變更的核准";
-    creating_stack: "Creating stack", "正在建立堆疊";
-    updating_stack: "Updating stack", "正在更新堆疊";
-    importing_into_stack: "Importing into stack", "正在匯入堆疊";
-    deleting_stack: "Deleting stack", "正在刪除堆疊";
-    stack_created: "Stack created", "堆疊已建立";
-    stack_updated: "Stack updated", "堆疊已更新";
-    stack_imported_into: "Stack imported into", "已匯入堆疊";
-    stack_deleted: "Stack deleted", "堆疊已刪除";
-    stack_not_created: "Stack not created: it failed and was left as it is", "堆疊未能建立：失敗後維持現狀";
-    stack_not_updated: "Stack not updated: it failed and was left as it is", "堆疊未能更新：失敗後維持現狀";
-    stack_not_imported_into: "Stack not imported into: it failed and was left as it is", "未能匯入堆疊：失敗後維持現狀";
-    stack_not_deleted: "Stack not deleted: it failed and was left as it is", "堆疊未能刪除：失敗後維持現狀";
-    cleaning_up: "Cleaning up after the update", "更新後正在清理";
-    rolling_back: "Rolling back", "正在復原";
-    rolled_back: "Rolled back: the change failed and was undone", "已復原：變更失敗，已還原";
-    rollback_failed: "Rollback failed: the stack needs a person", "復原失敗：堆疊需要人工處理";
-    finishing: "Finishing: the stack is up to date", "即將完成：堆疊已是最新狀態";
-    and_so_far: "{}: {}", "{}：{}";
-    in_phase: "{} phase", "{} 階段";
-    files_so_far: "{} of {} files", "{} / {} 個檔案";
-    resource_so_far: "{} of {} resource", "{} / {} 項資源";
-    resources_so_far: "{} of {} resources", "{} / {} 項資源";
     // Buttons.
-    approve: "✅ Approve", "✅ 核准";
+    approve: "✅ Approve", "✅ 批准部署";
+    approve_risks: "⚠️ Approve with these risks", "⚠️ 了解風險並批准";
     reject: "❌ Reject", "❌ 拒絕";
     // What a press is answered with: at most 200 characters.
     you_approved: "Approved.", "已核准。";
@@ -188,60 +100,6 @@ catalogue! {
     unavailable: "This cannot be answered now; please try again.", "目前無法回覆，請再試一次。";
 }
 
-impl Words {
-    /// Where a deploy is right now, as `progress_hint` says it in English.
-    pub fn hint(&self, hint: &Hint) -> String {
-        let so_far = match &hint.how_far {
-            Extent::Unsaid => return self.doing(hint.doing).to_owned(),
-            Extent::Phase(phase) => fill(self.in_phase, &[phase]),
-            Extent::Files(done, total) => fill(self.files_so_far, &[&done.to_string(), &total.to_string()]),
-            Extent::Resources(done, total) => {
-                let words = if *total == 1 { self.resource_so_far } else { self.resources_so_far };
-                fill(words, &[&done.to_string(), &total.to_string()])
-            }
-        };
-        fill(self.and_so_far, &[self.doing(hint.doing), &so_far])
-    }
-
-    fn doing(&self, doing: Activity) -> &'static str {
-        use StackAction as A;
-        match doing {
-            Activity::AwaitingApproval => self.awaiting_approval,
-            Activity::Starting => self.starting,
-            Activity::StartingMaintenance => self.starting_maintenance,
-            Activity::LookingAtBucket => self.looking_at_bucket,
-            Activity::ReadingBucket => self.reading_bucket,
-            Activity::Pruning => self.pruning,
-            Activity::ComparingBucket => self.comparing_bucket,
-            Activity::PublishingAssets => self.publishing_assets,
-            Activity::PublishingPages => self.publishing_pages,
-            Activity::ClosingRecords => self.closing_records,
-            Activity::FetchingSource => self.fetching_source,
-            Activity::StartingBuild => self.starting_build,
-            Activity::Building => self.building,
-            Activity::ComparingStack => self.comparing_stack,
-            Activity::AwaitingInfrastructure => self.awaiting_infrastructure,
-            Activity::ChangingStack(A::Create) => self.creating_stack,
-            Activity::ChangingStack(A::Update) => self.updating_stack,
-            Activity::ChangingStack(A::Import) => self.importing_into_stack,
-            Activity::ChangingStack(A::Delete) => self.deleting_stack,
-            Activity::ChangedStack(A::Create) => self.stack_created,
-            Activity::ChangedStack(A::Update) => self.stack_updated,
-            Activity::ChangedStack(A::Import) => self.stack_imported_into,
-            Activity::ChangedStack(A::Delete) => self.stack_deleted,
-            Activity::FailedStack(A::Create) => self.stack_not_created,
-            Activity::FailedStack(A::Update) => self.stack_not_updated,
-            Activity::FailedStack(A::Import) => self.stack_not_imported_into,
-            Activity::FailedStack(A::Delete) => self.stack_not_deleted,
-            Activity::CleaningUp => self.cleaning_up,
-            Activity::RollingBack => self.rolling_back,
-            Activity::RolledBack => self.rolled_back,
-            Activity::RollbackFailed => self.rollback_failed,
-            Activity::Finishing => self.finishing,
-        }
-    }
-}
-
 /// Puts values in the places of a message.
 pub fn fill(message: &str, values: &[&str]) -> String {
     let mut values = values.iter();
@@ -253,7 +111,6 @@ pub fn fill(message: &str, values: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::site::removal::MassDelete;
     use std::collections::BTreeSet;
 
     #[test]
@@ -265,7 +122,7 @@ mod tests {
             let lines = |text: &str| text.lines().count();
             assert_eq!(lines(english), lines(chinese), "{name} has other lines");
             let is_translated = |c: char| ('\u{4E00}'..='\u{9FFF}').contains(&c);
-            let has_no_words = ["so_far", "and_so_far"].contains(name);
+            let has_no_words = *name == "so_far";
             assert!(chinese.chars().any(is_translated) || has_no_words, "{name} is not translated");
             assert!(!english.chars().any(is_translated), "{name} is not English");
             assert!(chinese.chars().count() <= 200 || *name == "help", "{name} does not fit an answer to a press");
@@ -285,34 +142,6 @@ mod tests {
             let different: BTreeSet<&str> = labels.iter().copied().collect();
             assert_eq!(different.len(), labels.len());
         }
-    }
-
-    #[test]
-    fn a_warning_is_the_same_as_everywhere() {
-        assert!(ENGLISH.mass_delete.ends_with(MassDelete::WARNING));
-    }
-
-    /// A tool and a message say the same of a deploy, and no two things are said alike in any language.
-    #[test]
-    fn what_goes_on_is_said_as_everywhere() {
-        let how_far = [
-            Extent::Unsaid,
-            Extent::Phase("PRE_BUILD".to_owned()),
-            Extent::Files(3, 12),
-            Extent::Resources(0, 1),
-            Extent::Resources(2, 5),
-        ];
-        let hints = Activity::all().into_iter().flat_map(|doing| how_far.clone().map(|how_far| doing.at(how_far)));
-        let hints: Vec<Hint> = hints.collect();
-        for hint in &hints {
-            assert_eq!(ENGLISH.hint(hint), hint.to_string());
-        }
-        for (language, _) in Language::ALL {
-            let said: BTreeSet<String> = hints.iter().map(|hint| language.words().hint(hint)).collect();
-            assert_eq!(said.len(), hints.len(), "{language:?}");
-        }
-        let assets = Activity::PublishingAssets.at(Extent::Files(3, 12));
-        assert_eq!(TRADITIONAL_CHINESE.hint(&assets), "正在發佈資源檔案：3 / 12 個檔案");
     }
 
     #[test]

@@ -14,7 +14,8 @@ use crate::policy::rules::still_allows;
 use crate::requests::app::App;
 use crate::requests::engine::TaskError;
 use crate::requests::lease;
-use crate::requests::work::{self, approved_plan, load};
+use crate::requests::find::load;
+use crate::requests::work::{self, approved_plan};
 use crate::storage::coordination::Lane;
 use serde::Serialize;
 

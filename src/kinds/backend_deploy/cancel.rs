@@ -113,7 +113,7 @@ async fn halt(app: &App, id: &RequestId) -> Result<(), UserError> {
 /// Fails when something could not be stopped or stored yet.
 pub(crate) async fn finish(app: &App, request: &Request) -> Result<(), TaskError> {
     if !request.status.has_ended() && stop_work(app, request).await? == StopOutcome::TooLate {
-        return succeed(app, &request.request_id, false).await;
+        return succeed(app, request, false).await;
     }
     let by = request.cancellation.as_ref().map_or("Somebody", |wish| wish.by_name.as_str());
     close(app, request, Event::Cancel, BackendResult::cancelled(format!("{by} cancelled it.")), None).await

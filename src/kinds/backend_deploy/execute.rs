@@ -17,7 +17,7 @@ use crate::kinds::stack::task::{DeployTask, StepAnswer};
 use crate::requests::app::App;
 use crate::requests::engine::TaskError;
 use crate::requests::prompts::refresh;
-use crate::requests::work::load;
+use crate::requests::find::load;
 use serde::Serialize;
 
 /// What came of executing.

@@ -1,5 +1,4 @@
-//! The tasks `deploy.fail`, `deploy.turned_down` and `deploy.not_begun`, and what is done about an execution that ended
-//! without closing its deploy.
+//! How a deploy ends that failed, was not approved, or whose execution ended without closing it.
 
 use super::cancel::finish;
 use super::explain::explain;
@@ -12,7 +11,7 @@ use crate::domain::request::{Event, Request, Status};
 use crate::requests::app::App;
 use crate::requests::engine::{ErrorName, TaskError};
 use crate::requests::execution::cause_of;
-use crate::requests::work::load;
+use crate::requests::find::load;
 use serde_json::Value;
 
 /// Reports a deploy that was not approved in time to GitHub; its record says so already.
@@ -28,18 +27,17 @@ pub(crate) async fn not_begun(app: &App, id: &RequestId) -> Result<(), TaskError
 }
 
 /// Closes a deploy that failed. `state` is the execution's data when it gave up.
-pub(crate) async fn fail(app: &App, id: &RequestId, state: &Value) -> Result<(), TaskError> {
-    let request = load(app, id).await?;
+pub(crate) async fn fail(app: &App, request: &Request, state: &Value) -> Result<(), TaskError> {
     if !request.status.has_ended() && request.cancellation.is_some() {
         // It failed because it is being cancelled.
-        return finish(app, &request).await;
+        return finish(app, request).await;
     }
     let explained = match request.status.has_ended() {
         true => BackendResult::default(),
-        false => explain(app, &request).await,
+        false => explain(app, request).await,
     };
     let cause = cause_of(state, "/error").unwrap_or_else(|| "The deploy stopped for an unknown reason.".to_owned());
-    give_up(app, &request, explained, cause).await
+    give_up(app, request, explained, cause).await
 }
 
 /// Closes a deploy whose infrastructure changes were not approved. `state` says how they were decided.
@@ -68,7 +66,7 @@ pub(crate) async fn close_orphan(app: &App, request: &Request) -> Result<(), Tas
     // Before anything of it is stopped, which would look like a failure of its own.
     let explained = explain(app, request).await;
     let cause = match inspect_orphan(app, request).await {
-        Ok(OrphanState::Done) => return succeed(app, &request.request_id, false).await,
+        Ok(OrphanState::Done) => return succeed(app, request, false).await,
         Ok(OrphanState::Nothing) => "The workflow ended without recording why.",
         Err(error) if error.name == ErrorName::Unavailable => return Err(error),
         Err(_) => "The workflow ended without recording why, and the state of the stack could not be read.",

@@ -104,6 +104,13 @@ impl Kind for BackendDeploy {
         status::status_fields(request)
     }
 
+    async fn finish(&self, app: &App, request: &Request, state: &Value, failed: bool) -> Result<(), TaskError> {
+        match failed {
+            false => outcome::complete(app, request, state).await,
+            true => failure::fail(app, request, state).await,
+        }
+    }
+
     async fn close_orphan(&self, app: &App, request: &Request) -> Result<(), TaskError> {
         failure::close_orphan(app, request).await
     }

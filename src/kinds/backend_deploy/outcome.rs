@@ -1,4 +1,4 @@
-//! How a deploy is closed, and the task `deploy.complete`. Each call may run twice, and writes the truth about the request
+//! How a deploy is closed. Each call may run twice, and writes the truth about the request
 //! before anything else.
 
 use super::github_status::{GithubStatus, report};
@@ -6,7 +6,7 @@ use super::plan::BackendPlan;
 use super::result::{BackendResult, DeployOutcome};
 use super::stop::change_set_of;
 use crate::domain::backend::target::Deployed;
-use crate::domain::ids::{DeployId, RequestId};
+use crate::domain::ids::DeployId;
 use crate::domain::outcome::Outcome;
 use crate::domain::request::{Event, Request, Status};
 use crate::domain::time::Time;
@@ -16,19 +16,17 @@ use crate::kinds::stack::task::services;
 use crate::requests::app::App;
 use crate::requests::complete;
 use crate::requests::engine::TaskError;
-use crate::requests::work::load;
 use serde_json::Value;
 
-/// Closes a deploy whose stack is as it should be. `state` is the execution's data, which names a change set without
-/// changes.
-pub(crate) async fn complete(app: &App, id: &RequestId, state: &Value) -> Result<(), TaskError> {
+/// Closes a deploy whose stack is as it should be. `state` is the execution's data, which says whether the change set had
+/// any changes.
+pub(crate) async fn complete(app: &App, request: &Request, state: &Value) -> Result<(), TaskError> {
     let unchanged = state.pointer("/change_set/outcome").and_then(Value::as_str) == Some("unchanged");
-    succeed(app, id, unchanged).await
+    succeed(app, request, unchanged).await
 }
 
 /// Closes a deploy as a success.
-pub(crate) async fn succeed(app: &App, id: &RequestId, unchanged: bool) -> Result<(), TaskError> {
-    let request = load(app, id).await?;
+pub(crate) async fn succeed(app: &App, request: &Request, unchanged: bool) -> Result<(), TaskError> {
     let set = request.checkpoint_as::<BackendRun>().and_then(|run| run.change_set);
     let result = BackendResult {
         deploy_status: if unchanged { DeployOutcome::NoChanges } else { DeployOutcome::Deployed },
@@ -42,10 +40,10 @@ pub(crate) async fn succeed(app: &App, id: &RequestId, unchanged: bool) -> Resul
         app.store.set_deployed(&plan.project, &deployed(plan, deploy_id)).await?;
     }
     if unchanged {
-        drop_change_set(app, &request).await;
+        drop_change_set(app, request).await;
     }
     let sentence = plan.map(|plan| in_effect(&plan, unchanged));
-    close(app, &request, Event::Complete, result, sentence).await
+    close(app, request, Event::Complete, result, sentence).await
 }
 
 fn deployed(plan: &BackendPlan, deploy_id: &DeployId) -> Deployed {

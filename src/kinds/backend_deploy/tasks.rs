@@ -4,8 +4,7 @@ use super::begin::begin;
 use super::build::{check_build, start_build};
 use super::change_set::{check_change_set, create_change_set};
 use super::execute::execute;
-use super::failure::{fail, not_begun, turned_down};
-use super::outcome::complete;
+use super::failure::{not_begun, turned_down};
 use super::source::fetch_source;
 use super::watch::check_stack;
 use crate::domain::ids::RequestId;
@@ -15,7 +14,7 @@ use crate::task;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// The payload of a task that closes a deploy.
+/// The payload of the task that closes a deploy after a denial.
 #[derive(Debug, Deserialize)]
 struct OfExecution {
     request_id: RequestId,
@@ -43,12 +42,8 @@ pub(crate) fn tasks() -> Vec<Task> {
             |app, deadline, args: OfRequest| execute(app, &args.request_id)),
         task!("deploy.check_stack", ["again", "deployed", "failed"],
             |app, deadline, args: OfRequest| check_stack(app, &args.request_id)),
-        task!("deploy.complete", [],
-            |app, deadline, args: OfExecution| complete(app, &args.request_id, &args.state)),
         task!("deploy.turned_down", [],
             |app, deadline, args: OfExecution| turned_down(app, &args.request_id, &args.state)),
-        task!("deploy.fail", [],
-            |app, deadline, args: OfExecution| fail(app, &args.request_id, &args.state)),
         task!("deploy.not_begun", [],
             |app, deadline, args: OfRequest| not_begun(app, &args.request_id)),
     ]

@@ -1,12 +1,12 @@
 //! What a slice finds to do: the files of an approved site that its bucket does not hold for sure.
 
 use super::slice::{Position, Publication};
-use super::transfer::headers;
 use crate::aws::objects::{Checksum, Identity, ObjectError};
 use crate::domain::ids::ReleaseId;
 use crate::domain::project::Project;
 use crate::domain::site::manifest::{Entry, Manifest, Phase};
 use crate::domain::site::paths::SitePath;
+use crate::kinds::site::transfer::headers;
 use futures::StreamExt as _;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::ControlFlow;

@@ -2,7 +2,7 @@
 
 use super::files;
 use super::files::{CheckedFile, FileToUpload};
-use super::plan::{PendingAnswer, Proposal, pending_answer, submit};
+use super::submit::{PendingAnswer, Proposal, pending_answer, submit};
 use super::presigned::{hash_of, must_be_issued, must_be_ready, own_request};
 use crate::admin::projects::deployable;
 use crate::aws::objects::ObjectError;
@@ -67,7 +67,7 @@ pub async fn confirm(app: &App, caller: &Caller, args: ConfirmDeploy) -> Result<
         if request.status == Status::PendingApproval {
             ensure_started(app, &request).await?;
         }
-        return pending_answer(&request);
+        return pending_answer(app, &request);
     }
     must_be_ready(&request)?;
     let checked = files::check_uploads(&args.files, &app.settings.limits)?;

@@ -2,7 +2,7 @@
 
 use super::files;
 use super::files::InlineFile;
-use super::plan::{PendingAnswer, Proposal, submit};
+use super::submit::{PendingAnswer, Proposal, submit};
 use crate::admin::projects::deployable;
 use crate::aws::objects::ObjectError;
 use crate::domain::caller::Caller;

@@ -1,27 +1,25 @@
 //! The CDN forgets what a release made untrue: the tasks `frontend.invalidate` and `frontend.check_invalidation`.
 //! The files are live by then, so nothing here can fail the deploy.
 
-use super::outcome::report_of;
-use super::publish::load;
-use super::report::InvalidationView;
 use crate::aws::cdn::{CdnError, Invalidation};
 use crate::aws::objects::ObjectError;
 use crate::aws::roles::RoleError;
 use crate::aws::sites::Site;
 use crate::domain::ids::RequestId;
-use crate::domain::plan::FrontendPlan;
 use crate::domain::request::{Request, Status};
 use crate::domain::site::invalidation::{EVERYTHING, Untrue};
+use crate::kinds::site::plan::{FrontendPlan, REPAIRS};
+use crate::kinds::site::report::{InvalidationView, report_of};
 use crate::requests::app::App;
-use crate::requests::engine::TaskError;
-use crate::requests::errors::UNAVAILABLE;
-use serde_json::{Value, json};
+use crate::requests::engine::{ErrorName, TaskError};
+use crate::requests::find::load;
+use serde::Serialize;
 
 /// Looks at an unfinished invalidation before the deploy is closed without it; the state machine waits between two.
 const MAX_CHECKS: u32 = 60;
 
 /// Asks for the invalidation, if there is a distribution and something it may have cached has changed.
-pub async fn invalidate(app: &App, id: &RequestId) -> Result<Value, TaskError> {
+pub(crate) async fn invalidate(app: &App, id: &RequestId) -> Result<Checked, TaskError> {
     let (request, plan) = running(app, id).await?;
     let Some(distribution) = &plan.target.distribution_id else { return done() };
     let wanted = wanted(app, &request, &plan).await?;
@@ -36,7 +34,7 @@ pub async fn invalidate(app: &App, id: &RequestId) -> Result<Value, TaskError> {
 }
 
 /// Looks how far it is.
-pub async fn check_invalidation(app: &App, id: &RequestId, checks: u32) -> Result<Value, TaskError> {
+pub(crate) async fn check_invalidation(app: &App, id: &RequestId, checks: u32) -> Result<Checked, TaskError> {
     let (request, plan) = running(app, id).await?;
     let known = report_of(&request).and_then(|report| report.invalidation);
     let (Some(distribution), Some(known)) = (&plan.target.distribution_id, known) else { return done() };
@@ -45,15 +43,32 @@ pub async fn check_invalidation(app: &App, id: &RequestId, checks: u32) -> Resul
     note(app, &request, now, checks + 1).await
 }
 
-fn done() -> Result<Value, TaskError> {
-    Ok(json!({ "outcome": "done", "checks": 0 }))
+/// How far the invalidation is, as the state machine goes by it.
+#[derive(Debug, Serialize)]
+pub(crate) struct Checked {
+    outcome: CheckOutcome,
+    checks: u32,
+}
+
+/// Whether to check again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum CheckOutcome {
+    /// It goes on.
+    Waiting,
+    /// It has ended, or has been checked often enough.
+    Done,
+}
+
+fn done() -> Result<Checked, TaskError> {
+    Ok(Checked { outcome: CheckOutcome::Done, checks: 0 })
 }
 
 async fn running(app: &App, id: &RequestId) -> Result<(Request, FrontendPlan), TaskError> {
     let request = load(app, id).await?;
     let plan =
-        request.frontend_plan().cloned().filter(|_| request.status == Status::Running).ok_or_else(|| TaskError {
-            name: "Bouncer.IllegalState",
+        request.plan_as().filter(|_| request.status == Status::Running).ok_or_else(|| TaskError {
+            name: ErrorName::IllegalState,
             cause: format!("the request {id} is {} and has nothing to invalidate.", request.status),
         })?;
     Ok((request, plan))
@@ -62,7 +77,7 @@ async fn running(app: &App, id: &RequestId) -> Result<(Request, FrontendPlan), T
 /// The answers that are no longer true. What the bucket held before the first release, or instead of the current one,
 /// is not known, so then it is everything.
 async fn wanted(app: &App, request: &Request, plan: &FrontendPlan) -> Result<Vec<String>, TaskError> {
-    let Some(base) = plan.base_release.as_ref().filter(|_| !request.repairs) else {
+    let Some(base) = plan.base_release.as_ref().filter(|_| !request.is_marked(REPAIRS)) else {
         return Ok(vec![EVERYTHING.to_owned()]);
     };
     let earlier = app.read_release(&plan.project, base).await?.manifest;
@@ -83,21 +98,21 @@ async fn wanted(app: &App, request: &Request, plan: &FrontendPlan) -> Result<Vec
 
 async fn open(app: &App, plan: &FrontendPlan, id: &RequestId) -> Result<Site, TaskError> {
     app.sites.open(&plan.target, id).await.map_err(|error| match error {
-        RoleError::Unavailable { .. } => TaskError { name: UNAVAILABLE, cause: error.to_string() },
+        RoleError::Unavailable { .. } => TaskError::unavailable(error.to_string()),
         RoleError::Denied { .. } => {
-            TaskError { name: "Bouncer.InvalidationFailed", cause: format!("The CDN was not told: {error}.") }
+            TaskError { name: ErrorName::InvalidationFailed, cause: format!("The CDN was not told: {error}.") }
         }
     })
 }
 
 /// Keeps what is known of the invalidation, and says whether to look again.
-async fn note(app: &App, request: &Request, made: Invalidation, checks: u32) -> Result<Value, TaskError> {
+async fn note(app: &App, request: &Request, made: Invalidation, checks: u32) -> Result<Checked, TaskError> {
     let finished = made.is_completed() || checks >= MAX_CHECKS;
     if let Some(mut report) = report_of(request) {
         report.invalidation = Some(InvalidationView { id: made.id, status: made.status });
-        app.store.set_result(&request.request_id, &serde_json::to_value(&report)?).await?;
+        app.store.set_checkpoint(&request.request_id, &report).await?;
     }
-    Ok(json!({ "outcome": if finished { "done" } else { "waiting" }, "checks": checks }))
+    Ok(Checked { outcome: if finished { CheckOutcome::Done } else { CheckOutcome::Waiting }, checks })
 }
 
 fn task_error(error: CdnError) -> TaskError {
@@ -110,9 +125,9 @@ fn task_error(error: CdnError) -> TaskError {
     };
     tracing::warn!(%error, phase = "invalidate", "the invalidation was not made");
     let name = match error {
-        CdnError::TooMany => "Bouncer.TooManyInvalidations",
-        CdnError::Unavailable(_) => UNAVAILABLE,
-        _ => "Bouncer.InvalidationFailed",
+        CdnError::TooMany => ErrorName::TooManyInvalidations,
+        CdnError::Unavailable(_) => ErrorName::Unavailable,
+        _ => ErrorName::InvalidationFailed,
     };
     TaskError { name, cause: sentence }
 }

@@ -1,23 +1,19 @@
-//! How a deploy, and a site's maintenance, ends in the records: the tasks `frontend.complete` and `frontend.fail`. Both may run twice.
+//! How a publish ends in the records. Both ways may run twice.
 
-use super::large;
-use super::publish::{history_row, load};
-use super::report::{DeployOutcome, FailedFile, InvalidationView, Report};
-use super::slice::FAILED_WORD;
-use crate::domain::audit::Actor;
-use crate::domain::history::DeployStatus;
-use crate::domain::ids::{ReleaseId, RequestId};
-use crate::domain::request::{Event, Request, Status};
-use crate::domain::time::Time;
-use crate::kinds::frontend_maintenance as maintenance;
+use super::slice::SliceOutcome;
+use crate::domain::ids::ReleaseId;
+use crate::domain::outcome::Outcome;
+use crate::domain::request::{Event, Request};
+use crate::kinds::site::large;
+use crate::kinds::site::plan::{FrontendPlan, VISIBLE};
+use crate::kinds::site::report::{DeployOutcome, FailedFile, InvalidationView, Report, is_zero, report_of};
 use crate::requests::app::App;
+use crate::requests::complete;
 use crate::requests::engine::TaskError;
 use crate::requests::execution::cause_of;
-use crate::requests::prompts::refresh;
-use crate::storage::coordination::Lane;
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// `result` of a frontend deploy in `bouncer_status`.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -72,30 +68,32 @@ pub struct FrontendResult {
 pub enum InvalidationOutcome {
     /// CloudFront has it.
     Made(InvalidationView),
-    /// "skipped" or "failed".
-    Not(&'static str),
+    /// It was not needed, or could not be made.
+    Not(NotMade),
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref)] // What serde asks for.
-pub(crate) fn is_zero(count: &u64) -> bool {
-    *count == 0
+/// Why there is no invalidation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NotMade {
+    /// Nothing that the CDN may have cached changed.
+    Skipped,
+    /// CloudFront could not be told.
+    Failed,
 }
 
-const SKIPPED: InvalidationOutcome = InvalidationOutcome::Not("skipped");
+const SKIPPED: InvalidationOutcome = InvalidationOutcome::Not(NotMade::Skipped);
 
 /// Closes a deploy that is live. `state` is the execution's data, which tells of a failed invalidation.
-pub async fn complete(app: &App, id: &RequestId, state: &Value) -> Result<Value, TaskError> {
-    let request = load(app, id).await?;
-    if let Some(plan) = request.maintenance_plan() {
-        return maintenance::close_done(app, &request, plan).await;
-    }
-    let report = report_of(&request);
-    let release_id = release_of(&request);
+pub(crate) async fn complete(app: &App, request: &Request, state: &Value) -> Result<(), TaskError> {
+    let report = report_of(request);
+    let release_id = release_of(request);
     let made = report.as_ref().and_then(|report| report.invalidation.clone());
     let failed = cause_of(state, "/invalidation_error").filter(|_| made.is_none());
     let removed = report.as_ref().map(|report| report.removed.clone()).unwrap_or_default();
     let stopped = ["/withdraw_error", "/prune_error"].iter().find_map(|at| cause_of(state, at));
-    let distribution = request.frontend_plan().and_then(|plan| plan.target.distribution_id.clone()).unwrap_or_default();
+    let plan = request.plan_as::<FrontendPlan>();
+    let distribution = plan.and_then(|plan| plan.target.distribution_id).unwrap_or_default();
     let result = FrontendResult {
         deploy_status: DeployOutcome::Deployed,
         deployed_count: report.as_ref().map_or(0, |report| report.deployed_count),
@@ -107,49 +105,57 @@ pub async fn complete(app: &App, id: &RequestId, state: &Value) -> Result<Value,
         not_removed: removed.kept,
         contents_removed_count: removed.contents,
         prune_error: removed.stopped.or(stopped),
-        release_id,
+        release_id: release_id.clone(),
         cf_invalidation_failed: failed.is_some(),
         cf_invalidation_error: failed.as_ref().map(|cause| {
             format!(
-                "{cause} The files are live; drop the old answers with: \
+                "{cause} The files are live. Invalidate the cache with: \
                  aws cloudfront create-invalidation --distribution-id {distribution} --paths '/*'"
             )
         }),
         cf_invalidation: match (made, &failed) {
             (Some(made), _) => InvalidationOutcome::Made(made),
-            (None, Some(_)) => InvalidationOutcome::Not("failed"),
+            (None, Some(_)) => InvalidationOutcome::Not(NotMade::Failed),
             (None, None) => SKIPPED,
         },
-        urls: urls(app, &request),
+        urls: urls(app, request),
         error_summary: None,
     };
-    close(app, &request, Event::Complete, DeployStatus::Success, &result).await
+    let live = release_id.map(|release| release.to_string());
+    let sentence = match &failed {
+        None => live,
+        Some(_) => Some(format!(
+            "{}; the CDN invalidation failed, so visitors may still get the old site",
+            live.unwrap_or_default()
+        )),
+    };
+    let closed = complete::close(app, request, Event::Complete, Outcome::of(&result, sentence)?).await?;
+    complete::announce(app, &closed).await;
+    Ok(())
 }
 
 /// Closes a deploy that did not go live, or not wholly. `state` is the execution's data when it gave up.
-pub async fn fail(app: &App, id: &RequestId, state: &Value) -> Result<Value, TaskError> {
-    let request = load(app, id).await?;
-    if let Some(plan) = request.maintenance_plan() {
-        return maintenance::close_undone(app, &request, plan, state).await;
-    }
-    if is_live(app, &request).await? {
+pub(crate) async fn fail(app: &App, request: &Request, state: &Value) -> Result<(), TaskError> {
+    if is_live(app, request).await? {
         // It gave up after the pointer had moved: what visitors get decides.
-        return complete(app, id, state).await;
+        return complete(app, request, state).await;
     }
-    if let Err(error) = large::abandon(app, &request).await {
-        tracing::warn!(request_id = %id, %error, "unfinished uploads could not be ended");
+    if let Err(error) = large::abandon(app, request).await {
+        tracing::warn!(request_id = %request.request_id, %error, "unfinished uploads could not be aborted");
     }
+    let is_visible = request.is_marked(VISIBLE);
     let why = || {
         let cause = cause_of(state, "/error");
         let cause = cause.unwrap_or_else(|| "The deploy stopped for an unknown reason.".to_owned());
-        if request.visible { cause } else { format!("{cause} The site is as it was.") }
+        if is_visible { cause } else { format!("{cause} The site is unchanged.") }
     };
-    let report = report_of(&request).filter(|report| report.deploy_status != DeployOutcome::Deployed);
-    let mut report = report.unwrap_or_else(|| Report::failed(request.visible, 0, why()));
-    if request.visible && !has_given_up(state) {
+    let report = report_of(request).filter(|report| report.deploy_status != DeployOutcome::Deployed);
+    let mut report = report.unwrap_or_else(|| Report::failed(is_visible, 0, why()));
+    if is_visible && !has_given_up(state) {
         // The report may be of an attempt before the one that wrote pages.
         report.deploy_status = DeployOutcome::PartialDeploy;
     }
+    let error = report.error.unwrap_or_else(why);
     let result = FrontendResult {
         deploy_status: report.deploy_status,
         deployed_count: report.deployed_count,
@@ -165,25 +171,25 @@ pub async fn fail(app: &App, id: &RequestId, state: &Value) -> Result<Value, Tas
         cf_invalidation: SKIPPED,
         cf_invalidation_failed: false,
         cf_invalidation_error: None,
-        urls: urls(app, &request),
-        error_summary: Some(report.error.unwrap_or_else(why)),
+        urls: urls(app, request),
+        error_summary: Some(error.clone()),
     };
-    close(app, &request, Event::Fail, DeployStatus::Failed, &result).await
+    let outcome = Outcome {
+        partial: report.deploy_status == DeployOutcome::PartialDeploy,
+        ..Outcome::of(&result, Some(error))?
+    };
+    let closed = complete::close(app, request, Event::Fail, outcome).await?;
+    complete::announce(app, &closed).await;
+    Ok(())
 }
 
-/// After a start: a request whose execution has ended without closing it is closed as what visitors get says.
-pub(crate) async fn close_orphan(app: &App, request: &Request) -> Result<(), TaskError> {
-    let cause = json!({ "errorMessage": "The workflow ended without recording why." }).to_string();
-    let state = json!({ "error": { "Error": "Bouncer.Orphaned", "Cause": cause } });
-    fail(app, &request.request_id, &state).await.map(|_| ())
-}
-
-/// Whether the publish ended by itself, so that its report is the last word.
+/// Tells whether the publish ended by itself, so that its report is the last word.
 fn has_given_up(state: &Value) -> bool {
-    state.pointer("/publish/outcome").and_then(Value::as_str) == Some(FAILED_WORD)
+    let outcome = state.pointer("/publish/outcome").cloned().unwrap_or_default();
+    serde_json::from_value::<SliceOutcome>(outcome).is_ok_and(|outcome| outcome == SliceOutcome::Failed)
 }
 
-/// Whether the project's pointer is at the release of this request.
+/// Tells whether the project's pointer is at the release of this request.
 async fn is_live(app: &App, request: &Request) -> Result<bool, TaskError> {
     let Some(project) = &request.project else { return Ok(false) };
     let project = app.store.project(project).await?;
@@ -191,62 +197,8 @@ async fn is_live(app: &App, request: &Request) -> Result<bool, TaskError> {
     Ok(pointer.is_some() && pointer == release_of(request))
 }
 
-/// The request, then the history, then the lease: the record of the truth first. A repeated call does what is left.
-pub(crate) async fn close(
-    app: &App,
-    request: &Request,
-    event: Event,
-    status: DeployStatus,
-    result: &impl Serialize,
-) -> Result<Value, TaskError> {
-    let closed = if request.status.has_ended() {
-        request.clone()
-    } else {
-        let value = serde_json::to_value(result)?;
-        app.store
-            .transition(request, event, Actor::bouncer(), |row| {
-                row.finished_at = Some(Time::now());
-                row.progress = None;
-                row.result = Some(value);
-            })
-            .await?
-    };
-    let ended_so = matches!(
-        (closed.status, status),
-        (Status::Completed, DeployStatus::Success) | (Status::Failed, DeployStatus::Failed)
-    );
-    if ended_so
-        && closed.started_at.is_some()
-        && let Some(mut deploy) = history_row(&closed, status)
-    {
-        // The stored result, not this call's: a repeated call may know less of why.
-        let said = |name: &str| closed.result.as_ref().and_then(|result| result.get(name)?.as_str());
-        deploy.finished_at = closed.finished_at;
-        deploy.release_id = said("release_id").and_then(|id| ReleaseId::parse(id).ok());
-        deploy.error_summary = said("error_summary").map(str::to_owned);
-        app.store.end_deploy(&deploy).await?;
-    }
-    if let Some(project) = &closed.project {
-        app.store.release(project, Lane::Frontend, &closed.request_id).await?;
-    }
-    // Last: a channel that is slow must not hold the project.
-    refresh(app, &closed).await;
-    tracing::info!(
-        request_id = %closed.request_id,
-        project = closed.project.as_ref().map(tracing::field::display),
-        phase = "end",
-        status = closed.status.as_str(),
-        "the deploy ended"
-    );
-    Ok(json!({}))
-}
-
-pub(crate) fn report_of(request: &Request) -> Option<Report> {
-    serde_json::from_value(request.result.clone()?).ok()
-}
-
-pub(crate) fn release_of(request: &Request) -> Option<ReleaseId> {
-    request.frontend_plan().map(|plan| ReleaseId::derive(&plan.manifest, &request.request_id))
+fn release_of(request: &Request) -> Option<ReleaseId> {
+    request.plan_as::<FrontendPlan>().map(|plan| ReleaseId::derive(&plan.manifest, &request.request_id))
 }
 
 fn urls(app: &App, request: &Request) -> Vec<String> {

@@ -1,22 +1,24 @@
 //! `bouncer_request_frontend_presigned`: upload addresses, with which the files go straight to the storage.
 
+use super::NAME;
 use super::files;
 use super::files::{CheckedFile, FileToUpload};
 use crate::admin::projects::deployable;
 use crate::aws::objects::UploadTerms;
-use crate::domain::audit::Actor;
 use crate::domain::caller::Caller;
 use crate::domain::canonical;
 use crate::domain::digest::Sha256;
 use crate::domain::error::{ErrorCode, UserError};
 use crate::domain::ids::{ProjectId, RequestId};
 use crate::domain::project::Project;
-use crate::domain::request::{Action, Lifetime, Request, Status};
+use crate::domain::request::{Lifetime, Request, Status};
 use crate::domain::site::contents::Phase;
 use crate::domain::site::headers;
 use crate::domain::time::Time;
+use crate::kinds::site::plan::SiteFacts;
 use crate::requests::app::App;
 use crate::requests::documents::{blob_key, staged_key};
+use crate::requests::submit;
 use crate::requests::text::RequestText;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -120,12 +122,15 @@ pub async fn request(
                 source: args.source,
                 reason: args.reason,
                 project: Some(project.project_id.clone()),
+                ..Request::new(id, NAME, Status::Ready, caller, &summary, lifetime)
+            };
+            let facts = SiteFacts {
                 file_count: checked.len(),
                 total_size: checked.iter().filter_map(|file| file.size).sum(),
                 issued: Some(issued),
-                ..Request::new(id, Action::FrontendDeploy, Status::Ready, caller, &summary, lifetime)
+                ..SiteFacts::default()
             };
-            (request, 0)
+            (request.with_facts(&facts)?, 0)
         }
         (Some(id), Some(cursor)) => {
             let request = own_request(app, caller, &id).await?;
@@ -138,7 +143,7 @@ pub async fn request(
     must_be_ready(&request)?;
     let page = sign(app, &project, &request, &checked[first..], host).await?;
     if first == 0 {
-        app.store.create_request(&request, Actor::from(caller), None).await?;
+        submit::open(app, caller, &request).await?;
     }
     let remaining = checked.len() - first - page.covered;
     let cursor = (first + page.covered) as u64;
@@ -232,7 +237,7 @@ fn position(cursor: u64, files: usize) -> Result<usize, UserError> {
 
 /// Refuses another project or other files than those of the request.
 pub(crate) fn must_be_issued(request: &Request, project: &ProjectId, files: Sha256) -> Result<(), UserError> {
-    if request.project.as_ref() == Some(project) && request.issued == Some(files) {
+    if request.project.as_ref() == Some(project) && issued_of(request) == Some(files) {
         return Ok(());
     }
     Err(UserError::validation(
@@ -270,7 +275,7 @@ pub(crate) async fn own_request(app: &App, caller: &Caller, text: &str) -> Resul
     let id = RequestId::parse(text).map_err(|_| unknown())?;
     let request = app.store.request(&id).await?.ok_or_else(unknown)?;
     let issued_to_caller =
-        request.caller == caller.id && request.action == Action::FrontendDeploy && request.issued.is_some();
+        request.caller == caller.id && request.action == NAME && issued_of(&request).is_some();
     if issued_to_caller { Ok(request) } else { Err(unknown()) }
 }
 
@@ -288,7 +293,11 @@ fn listed(files: &[FileToUpload]) -> Vec<&FileToUpload> {
     listed
 }
 
-/// What binds a request to its files.
+fn issued_of(request: &Request) -> Option<Sha256> {
+    request.facts_as::<SiteFacts>().and_then(|facts| facts.issued)
+}
+
+/// Hashes what binds a request to its files.
 pub(crate) fn hash_of(files: &[FileToUpload]) -> Result<Sha256, UserError> {
     Ok(canonical::hash(&listed(files))?)
 }

@@ -1,11 +1,10 @@
 //! `bouncer_frontend_rollback`: a site goes back to an earlier release, after one approval. The release that comes of it is
 //! a new one with the old files, so the list of releases tells what visitors got, and when.
 
-use super::plan::{PendingAnswer, Proposal, submit};
+use super::submit::{PendingAnswer, Proposal, submit};
 use crate::admin::projects::deployable;
 use crate::domain::caller::Caller;
 use crate::domain::error::{ErrorCode, UserError};
-use crate::domain::ids::{ProjectId, ReleaseId};
 use crate::domain::project::Project;
 use crate::domain::site::manifest::Manifest;
 use crate::domain::site::release::{LiveRelease, before_current};
@@ -92,19 +91,6 @@ fn chosen<'a>(project: &'a Project, named: Option<&str>) -> Result<&'a LiveRelea
         )
         .with("available_releases", json!(kept))
     })
-}
-
-/// Refuses a release that was given up while it was asked for: its contents may be about to go.
-pub(crate) async fn must_be_kept(app: &App, project: &ProjectId, release: &ReleaseId) -> Result<(), UserError> {
-    let now = app.store.project(project).await?;
-    if now.is_some_and(|now| now.releases.iter().any(|kept| kept.release_id == *release)) {
-        return Ok(());
-    }
-    Err(UserError::new(
-        ErrorCode::Conflict,
-        format!("The release {release} was given up at this moment."),
-        "Name one that is kept; bouncer_frontend_releases lists them.",
-    ))
 }
 
 /// A release is kept together with its contents. Should one be lost all the same, nobody is asked in vain.

@@ -1,30 +1,26 @@
 //! One slice of a publish: what is left to write, written phase by phase, and the pointer moved when nothing is left.
 
-use super::publish::{announce, note_progress, stale_plan};
-use super::report::{DeployOutcome, Report, reason};
-use super::transfer::{Tally, Transfer};
 use crate::aws::objects::{ObjectError, Objects};
 use crate::domain::ids::ReleaseId;
-use crate::domain::plan::FrontendPlan;
-use crate::domain::progress::Step;
 use crate::domain::project::Project;
 use crate::domain::request::Request;
 use crate::domain::site::manifest::{Entry, Manifest, Phase};
 use crate::domain::site::paths::SitePath;
 use crate::domain::site::release::LiveRelease;
 use crate::domain::time::Time;
+use crate::kinds::site::plan::{FrontendPlan, REPAIRS, VISIBLE};
+use crate::kinds::site::progress::Step;
+use crate::kinds::site::report::{DeployOutcome, Report, reason};
+use crate::kinds::site::transfer::{Tally, Transfer};
+use crate::kinds::site::work::{TICK, note_progress};
 use crate::requests::app::App;
+use crate::requests::documents::Release;
 use crate::requests::engine::TaskError;
-use crate::requests::errors::UNAVAILABLE;
 use crate::storage::StoreError;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 use tokio::time::Instant;
-
-/// How often progress is written.
-pub(crate) const TICK: Duration = Duration::from_secs(1);
 
 /// A file's place in the order of a publish: phase by phase, and in each the small ones first.
 pub(crate) type Position = (Phase, u64, SitePath);
@@ -42,17 +38,27 @@ pub(crate) struct Cursor {
     bytes: u64,
 }
 
+/// How a slice ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum SliceOutcome {
+    /// There is more to write.
+    Again,
+    /// The release is live.
+    Deployed,
+    /// The report is written, and the publish gives up.
+    Failed,
+}
+
 /// What the state machine goes by.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-pub struct Slice {
-    outcome: &'static str,
+pub(crate) struct Slice {
+    outcome: SliceOutcome,
     cursor: Option<Cursor>,
 }
 
-pub(crate) const DEPLOYED: Slice = Slice { outcome: "deployed", cursor: None };
-/// The outcome of a slice that wrote its report and gives up.
-pub(crate) const FAILED_WORD: &str = "failed";
-pub(crate) const FAILED: Slice = Slice { outcome: FAILED_WORD, cursor: None };
+pub(crate) const DEPLOYED: Slice = Slice { outcome: SliceOutcome::Deployed, cursor: None };
+pub(crate) const FAILED: Slice = Slice { outcome: SliceOutcome::Failed, cursor: None };
 
 /// One slice's surroundings.
 pub(crate) struct Publication<'a> {
@@ -85,11 +91,11 @@ impl Publication<'_> {
             Err(error) => {
                 tracing::warn!(request_id = %self.request.request_id, %error, "the bucket cannot be compared");
                 let sentence = format!("The bucket could not be compared: {}.", reason(&error));
-                return self.give_up(Report::failed(self.request.visible, cursor.files, sentence)).await;
+                return self.give_up(Report::failed(self.request.is_marked(VISIBLE), cursor.files, sentence)).await;
             }
         };
-        if todo.repairs && !self.request.repairs {
-            self.app.store.set_repairs(&self.request.request_id).await?;
+        if todo.repairs && !self.request.is_marked(REPAIRS) {
+            self.app.store.set_mark(&self.request.request_id, REPAIRS).await?;
         }
         let size: u64 = todo.files.iter().map(|(_, entry)| entry.size).sum();
         let total = (cursor.files + todo.files.len() as u64, cursor.bytes + size);
@@ -98,15 +104,15 @@ impl Publication<'_> {
         let transfer =
             Transfer::new(self.app, &self.site, &self.plan.target.bucket, &self.plan.project, &self.request.request_id);
         // Whether a visitor may get something of this release by now.
-        let mut shown = self.request.visible;
+        let mut shown = self.request.is_marked(VISIBLE);
         let mut reached = cursor.reached;
 
         for phase in Phase::ALL {
             let files: Vec<&Entry> =
                 todo.files.iter().filter(|(of, _)| *of == phase).map(|(_, entry)| *entry).collect();
             let Some(last) = files.last() else { continue };
-            if phase.is_visible() && !self.request.visible {
-                self.app.store.set_visible(&self.request.request_id).await?;
+            if phase.is_visible() && !self.request.is_marked(VISIBLE) {
+                self.app.store.set_mark(&self.request.request_id, VISIBLE).await?;
             }
             let later: Vec<&Entry> = todo.files.iter().filter(|(of, _)| *of > phase).map(|(_, entry)| *entry).collect();
             let moving =
@@ -126,7 +132,7 @@ impl Publication<'_> {
             if batch.taken < files.len() {
                 let last = batch.taken.checked_sub(1).and_then(|index| files.get(index));
                 let reached = last.map(|entry| place(phase, entry)).or(reached);
-                return Ok(Slice { outcome: "again", cursor: Some(Cursor { reached, files: written, bytes }) });
+                return Ok(Slice { outcome: SliceOutcome::Again, cursor: Some(Cursor { reached, files: written, bytes }) });
             }
             reached = Some(place(phase, last));
         }
@@ -154,7 +160,7 @@ impl Publication<'_> {
             // A repeated slice finds its own pointer; anybody else's means that the lease was lost.
             Err(StoreError::Conflict) => match store.project(project).await? {
                 Some(now) if now.current_release.as_ref() == Some(self.release_id) => Ok(DEPLOYED),
-                _ => Err(stale_plan("Another release went live, or the bucket was changed, at the same time")),
+                _ => Err(TaskError::stale_plan("Another release went live, or the bucket was changed, at the same time")),
             },
             Err(error) => Err(error.into()),
         }
@@ -175,7 +181,7 @@ impl Publication<'_> {
         let report = Report::new(DeployOutcome::of_failure(shown), written, unchanged).with_failures(failures);
         if failures.iter().all(|(_, error)| error.is_transient()) {
             self.write_report(&report).await?;
-            return Err(TaskError { name: UNAVAILABLE, cause: report.error.unwrap_or_default() });
+            return Err(TaskError::unavailable(report.error.unwrap_or_default()));
         }
         self.give_up(report).await
     }
@@ -193,7 +199,7 @@ impl Publication<'_> {
     }
 
     async fn write_report(&self, report: &Report) -> Result<(), TaskError> {
-        Ok(self.app.store.set_result(&self.request.request_id, &serde_json::to_value(report)?).await?)
+        Ok(self.app.store.set_checkpoint(&self.request.request_id, report).await?)
     }
 
     /// Writes progress once a second while a phase runs; ends only with an error that forbids going on.
@@ -214,4 +220,25 @@ impl Publication<'_> {
 
 fn place(phase: Phase, entry: &Entry) -> Position {
     (phase, entry.size, entry.path.clone())
+}
+
+/// Stores the release and notes that the bucket is about to hold files of it.
+async fn announce(
+    app: &App,
+    request: &Request,
+    release_id: &ReleaseId,
+    plan: &FrontendPlan,
+    manifest: &Manifest,
+) -> Result<(), TaskError> {
+    let release = Release {
+        version: 1,
+        release_id: release_id.clone(),
+        project: plan.project.clone(),
+        request_id: request.request_id.clone(),
+        created_at: request.started_at.unwrap_or(request.created_at),
+        bucket: Some(plan.target.bucket.clone()),
+        manifest: manifest.clone(),
+    };
+    app.write_release(&release).await?;
+    Ok(app.store.begin_release(&plan.project, release_id).await?)
 }

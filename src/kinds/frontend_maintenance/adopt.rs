@@ -7,12 +7,9 @@
 //! otherwise by then is read anew, until one listing shows nothing but what was read.
 
 use super::reader::Reader;
-use super::{AdoptionResult, begin, forget, has_adopted};
+use super::outcome::{AdoptionResult, forget, has_adopted};
 use crate::aws::objects::{ObjectError, Objects};
-use crate::aws::roles::RoleError;
 use crate::domain::ids::{ReleaseId, RequestId};
-use crate::domain::maintenance::MaintenancePlan;
-use crate::domain::progress::Step;
 use crate::domain::project::Project;
 use crate::domain::request::Request;
 use crate::domain::site::adoption::{Bounds, Found, LeftOuts, Read, Reading, Seen};
@@ -20,18 +17,21 @@ use crate::domain::site::manifest::{Entry, Manifest};
 use crate::domain::site::paths::SitePath;
 use crate::domain::site::release::LiveRelease;
 use crate::domain::time::Time;
-use crate::kinds::frontend_deploy::publish::{hold, keep_lease, load, note_progress, refused};
-use crate::kinds::frontend_deploy::report::reason;
-use crate::kinds::frontend_deploy::slice::TICK;
-use crate::kinds::frontend_deploy::transfer::Tally;
+use crate::kinds::site::plan::MaintenancePlan;
+use crate::kinds::site::progress::Step;
+use crate::kinds::site::prune::Slice;
+use crate::kinds::site::report::reason;
+use crate::kinds::site::transfer::Tally;
+use crate::kinds::site::work::{TICK, hold, keep_lease, note_progress, role_error, take_up};
 use crate::requests::app::App;
 use crate::requests::documents::Release;
 use crate::requests::engine::TaskError;
-use crate::requests::errors::UNAVAILABLE;
+use crate::requests::work::approved_plan;
+use crate::requests::find::load;
 use crate::storage::StoreError;
 use futures::StreamExt as _;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use tokio::time::Instant;
@@ -49,7 +49,7 @@ const PART: &str = "files-";
 
 /// Where the next slice goes on. The rest stands beside the blobs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Cursor {
+pub(super) struct Cursor {
     /// How often all that had to be read was read.
     passes: u32,
 }
@@ -64,19 +64,17 @@ struct Known {
 }
 
 /// Reads for one slice.
-pub async fn adopt(app: &App, id: &RequestId, cursor: Value, deadline: Instant) -> Result<Value, TaskError> {
+pub(super) async fn adopt(app: &App, id: &RequestId, cursor: Value, deadline: Instant) -> Result<Slice<Cursor>, TaskError> {
     let cursor = serde_json::from_value::<Option<Cursor>>(cursor)?.unwrap_or_default();
     let request = load(app, id).await?;
-    let Some(plan) = request.maintenance_plan().cloned() else {
-        return Err(refused("There is no plan of an adoption."));
-    };
-    let Some(request) = begin(app, request, Step::Adopting).await? else { return Ok(done()) };
+    let plan: MaintenancePlan = approved_plan(&request)?;
+    let Some(request) = take_up(app, request, Step::Adopting).await? else { return Ok(Slice::done()) };
     hold(app, &request, &plan.project).await?;
     let project = app.store.project(&plan.project).await?;
-    let project = project.ok_or_else(|| refused("The project was removed after this was asked for."))?;
+    let project = project.ok_or_else(|| TaskError::refused("The project was removed after this was asked for."))?;
     if has_adopted(&project, &request) {
         forget(app, &request).await;
-        return Ok(done());
+        return Ok(Slice::done());
     }
     still_as_planned(&project, &plan)?;
     let site = open_bucket(app, &plan, id).await?;
@@ -87,35 +85,23 @@ pub async fn adopt(app: &App, id: &RequestId, cursor: Value, deadline: Instant) 
     }
 }
 
-fn done() -> Value {
-    json!({ "outcome": "done", "cursor": null })
-}
-
 fn still_as_planned(project: &Project, plan: &MaintenancePlan) -> Result<(), TaskError> {
     if !project.enabled {
-        return Err(refused("The project was disabled after this was asked for."));
+        return Err(TaskError::refused("The project was disabled after this was asked for."));
     }
     if project.frontend.as_ref() != Some(&plan.target) {
-        return Err(refused("The project's bucket, distribution, region or role changed after this was asked for."));
+        return Err(TaskError::refused("The project's bucket, distribution, region or role changed after this was asked for."));
     }
     match &project.current_release {
         Some(current) => {
-            Err(refused(format!("The project has a release by now, {current}, so there is nothing to adopt.")))
+            Err(TaskError::refused(format!("The project has a release by now, {current}, so there is nothing to adopt.")))
         }
         None => Ok(()),
     }
 }
 
 async fn open_bucket(app: &App, plan: &MaintenancePlan, id: &RequestId) -> Result<Objects, TaskError> {
-    match app.sites.open(&plan.target, id).await {
-        Ok(site) => Ok(site.objects),
-        Err(RoleError::Unavailable { role, .. }) => {
-            Err(TaskError { name: UNAVAILABLE, cause: format!("The role {role} cannot be assumed yet.") })
-        }
-        Err(RoleError::Denied { role, code }) => {
-            Err(refused(format!("The role {role} could not be assumed ({code}).")))
-        }
-    }
+    Ok(app.sites.open(&plan.target, id).await.map_err(|error| role_error(&error))?.objects)
 }
 
 /// One slice's surroundings.
@@ -128,7 +114,7 @@ struct Adoption<'a> {
 }
 
 impl Adoption<'_> {
-    async fn run(&self, cursor: Cursor) -> Result<Value, TaskError> {
+    async fn run(&self, cursor: Cursor) -> Result<Slice<Cursor>, TaskError> {
         let mut known = self.read_before().await?;
         let mut passes = cursor.passes;
         loop {
@@ -139,12 +125,12 @@ impl Adoption<'_> {
             let todo = missing(&found, &known);
             let Some((first, _)) = todo.first() else { return self.settle(found, known).await };
             if passes >= MOST_PASSES {
-                return Err(refused(format!(
+                return Err(TaskError::refused(format!(
                     "The bucket is written to while it is read, such as '{first}'. Stop what writes to it, then adopt it."
                 )));
             }
             if self.read_missing(&found, &todo, &mut known).await?.is_break() {
-                return Ok(json!({ "outcome": "again", "cursor": Cursor { passes } }));
+                return Ok(Slice::again(Cursor { passes }));
             }
             passes += 1;
         }
@@ -178,15 +164,15 @@ impl Adoption<'_> {
             if found.is_too_much() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         listing.await.map_err(|error| self.unreadable(None, error))?;
-        found.check().map_err(|unadoptable| refused(format!("{unadoptable}.")))?;
+        found.check().map_err(|unadoptable| TaskError::refused(format!("{unadoptable}.")))?;
         Ok(found)
     }
 
     /// What is adopted without being read is only told.
-    async fn only_tell(&self, found: Found) -> Result<Value, TaskError> {
+    async fn only_tell(&self, found: Found) -> Result<Slice<Cursor>, TaskError> {
         let (files, bytes) = (found.files.len(), found.bytes());
         self.write_adoption(&AdoptionResult { dry_run: true, ..AdoptionResult::new(files, bytes, found.left) }).await?;
-        Ok(done())
+        Ok(Slice::done())
     }
 
     /// Reads what is missing, the small files first, until all is read (`Continue`) or the time is over (`Break`).
@@ -310,9 +296,9 @@ impl Adoption<'_> {
     }
 
     /// All is read, and the bucket still looks so: the release is written, and the pointer moves from nothing to it.
-    async fn settle(&self, found: Found, known: Known) -> Result<Value, TaskError> {
+    async fn settle(&self, found: Found, known: Known) -> Result<Slice<Cursor>, TaskError> {
         let (entries, left) = release_of(found, known)?;
-        let manifest = Manifest::new(entries).map_err(|twice| refused(format!("The file {twice}.")))?;
+        let manifest = Manifest::new(entries).map_err(|twice| TaskError::refused(format!("The file {twice}.")))?;
         let (store, project) = (&self.app.store, &self.plan.project);
         let hash = self.app.write_manifest(project, &manifest).await?;
         let release_id = ReleaseId::derive(&hash, &self.request.request_id);
@@ -345,7 +331,7 @@ impl Adoption<'_> {
             // A repeated slice finds its own pointer.
             Err(StoreError::Conflict) => match store.project(project).await? {
                 Some(now) if now.current_release.as_ref() == Some(&release_id) => {}
-                _ => return Err(refused("A release went live, or the bucket was changed, at the same time.")),
+                _ => return Err(TaskError::refused("A release went live, or the bucket was changed, at the same time.")),
             },
             Err(error) => return Err(error.into()),
         }
@@ -354,11 +340,11 @@ impl Adoption<'_> {
             "what the bucket holds is the first release"
         );
         forget(self.app, self.request).await;
-        Ok(done())
+        Ok(Slice::done())
     }
 
     async fn write_adoption(&self, result: &AdoptionResult) -> Result<(), TaskError> {
-        Ok(self.app.store.set_result(&self.request.request_id, &serde_json::to_value(result)?).await?)
+        Ok(self.app.store.set_checkpoint(&self.request.request_id, result).await?)
     }
 
     /// Writes progress once a second; ends only with an error that forbids going on.
@@ -384,11 +370,11 @@ impl Adoption<'_> {
         }
         let (bucket, role) = (&self.plan.target.bucket, &self.plan.target.deploy_role_arn);
         match (&error, role, path) {
-            (ObjectError::AccessDenied { bucket: denied, .. }, Some(role), _) if denied == bucket => refused(format!(
+            (ObjectError::AccessDenied { bucket: denied, .. }, Some(role), _) if denied == bucket => TaskError::refused(format!(
                 "The role {role} may not list and read the bucket '{bucket}'; update it from infra/deploy-role.yaml."
             )),
-            (_, _, Some(path)) => refused(format!("The file '{path}' could not be read: {}.", reason(&error))),
-            (_, _, None) => refused(format!("The bucket could not be listed: {}.", reason(&error))),
+            (_, _, Some(path)) => TaskError::refused(format!("The file '{path}' could not be read: {}.", reason(&error))),
+            (_, _, None) => TaskError::refused(format!("The bucket could not be listed: {}.", reason(&error))),
         }
     }
 }
@@ -409,7 +395,7 @@ fn release_of(found: Found, mut known: Known) -> Result<(Vec<Entry>, LeftOuts), 
         match known.files.remove(path).map(|read| read.reading) {
             Some(Reading::File(entry)) => entries.push(entry),
             Some(Reading::Left(reason)) if path.is_index() => {
-                return Err(refused(format!(
+                return Err(TaskError::refused(format!(
                     "The file index.html {}, so it cannot be part of a release.",
                     reason.reason
                 )));

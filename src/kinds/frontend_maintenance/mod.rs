@@ -1,187 +1,172 @@
-//! What is done for a site without a deploy: a bucket that was filled without Bouncer is adopted, or what nothing needs is
-//! removed. Nothing of it changes what visitors get, so nobody is asked; otherwise it is a request like any other, carried
-//! out by an execution, because only the tasks of one may assume a project's role.
+//! Maintenance of a site without a publish: a bucket that was filled without Bouncer is adopted, or files that no kept release
+//! needs are removed. Visitors get what they got before, so policy asks nobody. It is a request like any other all the same,
+//! carried out by an execution, because only the tasks of one may assume a project's role.
 
-pub(crate) mod adopt;
+mod adopt;
+mod card;
+mod outcome;
 mod reader;
-pub mod request;
+pub mod submit;
 
-use super::frontend_deploy::large;
-use super::frontend_deploy::outcome::{close, is_zero, report_of};
-use super::frontend_deploy::publish::{history_row, refused};
-use super::frontend_deploy::report::FailedFile;
-use crate::domain::audit::Actor;
-use crate::domain::history::DeployStatus;
-use crate::domain::ids::ReleaseId;
-use crate::domain::maintenance::{Maintenance, MaintenancePlan};
-use crate::domain::plan::Plan;
-use crate::domain::progress::{Progress, Step};
-use crate::domain::project::Project;
-use crate::domain::request::{Event, Request, Status};
-use crate::domain::site::adoption::{LeftOut, LeftOuts};
-use crate::domain::time::Time;
+use crate::domain::card::Card;
+use crate::domain::error::UserError;
+use crate::domain::hint::Hint;
+use crate::domain::history::{Deploy, DeployStatus};
+use crate::domain::ids::RequestId;
+use crate::domain::kind::KindName;
+use crate::domain::phrase::Phrase;
+use crate::domain::progress::ProgressView;
+use crate::domain::request::Request;
+use crate::kinds::site::MACHINE;
+use crate::kinds::site::progress::SiteProgress;
+use crate::kinds::site::work::history_row;
 use crate::requests::app::App;
-use crate::requests::approval::APPROVAL_AGE_SECONDS;
-use crate::requests::engine::TaskError;
-use crate::requests::execution::cause_of;
-use crate::requests::transition::transition;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use crate::requests::engine::{Machine, TaskError};
+use crate::requests::kind::{CardView, Execution, Kind, KindLabels};
+use crate::requests::task::Task;
+use crate::requests::tool::Tool;
+use crate::storage::coordination::Lane;
+use crate::{task, tool};
+use async_trait::async_trait;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
 
-/// `result` of an adoption in `bouncer_status`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct AdoptionResult {
-    /// Files of the release.
-    pub adopted_count: u64,
-    /// Their bytes.
-    pub adopted_bytes: u64,
-    /// Objects that stay in the bucket and are no files of the release.
-    pub not_adopted_count: u64,
-    /// The first of them, and why.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub not_adopted: Vec<FailedFile>,
-    /// The release; absent when none was made.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub release_id: Option<ReleaseId>,
-    /// Whether it was only told what would be adopted.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub dry_run: bool,
-    /// Why it failed, in one sentence.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub error_summary: Option<String>,
+pub(crate) const ADOPT: KindName = KindName::new("frontend_adopt");
+pub(crate) const PRUNE: KindName = KindName::new("frontend_prune");
+
+const STARTING: Phrase = Phrase::new("Starting", "開始執行");
+
+/// Makes what a bucket holds a site's first release.
+pub struct FrontendAdopt;
+
+/// Removes files that no kept release needs.
+pub struct FrontendPrune;
+
+/// The payload of a task that works in slices.
+#[derive(Deserialize)]
+struct OfSlice {
+    request_id: RequestId,
+    cursor: Value,
 }
 
-impl AdoptionResult {
-    fn new(files: usize, bytes: u64, left: LeftOuts) -> Self {
-        let named = |left: LeftOut| FailedFile { filename: left.key, reason: left.reason };
-        Self {
-            adopted_count: files as u64,
-            adopted_bytes: bytes,
-            not_adopted_count: left.count,
-            not_adopted: left.first.into_iter().map(named).collect(),
-            ..Self::default()
-        }
+fn execution(request: &Request, work: &str) -> Execution {
+    let input = Map::from_iter([("work".to_owned(), json!(work))]);
+    Execution { machine: MACHINE, name: request.request_id.clone(), input: Some(input) }
+}
+
+fn hint(request: &Request) -> Option<Hint> {
+    Some(SiteProgress::of(request).map_or_else(|| STARTING.into(), |progress| progress.hint()))
+}
+
+#[async_trait]
+impl Kind for FrontendAdopt {
+    fn name(&self) -> KindName {
+        ADOPT
+    }
+
+    fn labels(&self) -> KindLabels {
+        KindLabels { title: Phrase::new("Adopt the bucket", "納管儲存桶"), label: Phrase::new("Site", "網站") }
+    }
+
+    #[rustfmt::skip]
+    fn tools(&self) -> Vec<Tool> {
+        vec![
+        tool!("bouncer_frontend_adopt", Admin, submit::AdoptFrontend => submit::MaintenanceAnswer,
+            |app, cx, args| submit::start_adoption(&app, &cx.caller, args).await,
+            "Makes what a project's bucket holds its first release, so that a bucket that was filled without Bouncer can be deployed to without writing everything again, and gone back to. Reads every file once; nothing in the bucket changes, and nobody is asked. Poll bouncer_status. Admins only."),
+        ]
+    }
+
+    fn tasks(&self) -> Vec<Task> {
+        vec![task!("frontend.adopt", ["again", "done"], |app, deadline, args: OfSlice| adopt::adopt(
+            app,
+            &args.request_id,
+            args.cursor,
+            deadline
+        ))]
+    }
+
+    fn machine(&self) -> Option<Machine> {
+        Some(MACHINE)
+    }
+
+    fn execution(&self, request: &Request) -> Option<Execution> {
+        Some(execution(request, "adopt"))
+    }
+
+    async fn card(&self, _app: &App, request: &Request, _view: CardView) -> Result<Card, UserError> {
+        Ok(card::card(self.labels().title, request))
+    }
+
+    fn hint(&self, request: &Request) -> Option<Hint> {
+        hint(request)
+    }
+
+    fn progress(&self, request: &Request) -> Option<ProgressView> {
+        SiteProgress::of(request).map(|progress| progress.view())
+    }
+
+    async fn finish(&self, app: &App, request: &Request, state: &Value, failed: bool) -> Result<(), TaskError> {
+        outcome::finish(app, request, state, failed).await
+    }
+
+    fn history(&self, request: &Request, status: DeployStatus) -> Option<Deploy> {
+        history_row(request, status)
+    }
+
+    fn lane(&self) -> Option<Lane> {
+        Some(Lane::Frontend)
     }
 }
 
-/// `result` of a prune without a deploy in `bouncer_status`.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct PruneResult {
-    /// Files removed from the bucket.
-    pub removed_count: u64,
-    /// Files that should have been removed and were not.
-    pub not_removed_count: u64,
-    /// The first of them, and why.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub not_removed: Vec<FailedFile>,
-    /// Contents and lists of files that were kept for earlier releases and requests, and removed because nothing needs them
-    /// any more.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub contents_removed_count: u64,
-    /// Why it failed, in one sentence.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub error_summary: Option<String>,
-}
-
-/// The request at work, begun by this call or an earlier one; `None` when it has ended.
-pub(crate) async fn begin(app: &App, request: Request, step: Step) -> Result<Option<Request>, TaskError> {
-    let request = match request.status {
-        Status::Running => request,
-        Status::Approved => start(app, &request, step).await?,
-        _ => return Ok(None),
-    };
-    if let Some(deploy) = history_row(&request, DeployStatus::Running) {
-        app.store.begin_deploy(&deploy).await?;
+#[async_trait]
+impl Kind for FrontendPrune {
+    fn name(&self) -> KindName {
+        PRUNE
     }
-    Ok(Some(request))
-}
 
-async fn start(app: &App, request: &Request, step: Step) -> Result<Request, TaskError> {
-    let now = Time::now();
-    if now.seconds_since(request.created_at) > APPROVAL_AGE_SECONDS {
-        return Err(refused("This was asked for more than a day ago; ask for it anew."));
+    fn labels(&self) -> KindLabels {
+        KindLabels { title: Phrase::new("Prune the bucket", "清理儲存桶"), label: Phrase::new("Site", "網站") }
     }
-    if request.plan.as_ref().map(Plan::hash).transpose()? != request.plan_hash {
-        return Err(refused("The stored plan is not the one that was asked for; ask for it anew."));
+
+    #[rustfmt::skip]
+    fn tools(&self) -> Vec<Tool> {
+        vec![
+        tool!("bouncer_frontend_prune", Admin, submit::PruneFrontend => submit::MaintenanceAnswer,
+            |app, cx, args| submit::start_prune(&app, &cx.caller, args).await,
+            "Removes what a project's earlier releases left in its bucket and nothing needs any more, as the end of a deploy does, without a deploy: when a grace is over, for example. Nobody is asked. Poll bouncer_status. Admins only."),
+        ]
     }
-    let running = transition(app, request, Event::Start, Actor::bouncer(), |row| {
-        row.started_at = Some(now);
-        row.progress = Some(Progress::at(step));
-    })
-    .await?;
-    tracing::info!(
-        request_id = %request.request_id,
-        project = request.project.as_ref().map(tracing::field::display),
-        phase = request.action.as_str(),
-        "the work begins"
-    );
-    Ok(running)
-}
 
-/// Whether a project's current release is the one that this request adopted.
-fn has_adopted(project: &Project, request: &Request) -> bool {
-    let of_request = project.releases.iter().find(|release| release.request_id == request.request_id);
-    of_request.is_some_and(|release| project.current_release.as_ref() == Some(&release.release_id))
-}
-
-/// Closes a request that has done its work.
-pub(crate) async fn close_done(app: &App, request: &Request, plan: &MaintenancePlan) -> Result<Value, TaskError> {
-    match plan.maintenance {
-        Maintenance::Adopt => close(app, request, Event::Complete, DeployStatus::Success, &adoption_of(request)).await,
-        Maintenance::Prune => {
-            close(app, request, Event::Complete, DeployStatus::Success, &prune_of(request, None)).await
-        }
+    fn machine(&self) -> Option<Machine> {
+        Some(MACHINE)
     }
-}
 
-/// Closes one that has not. `state` is the execution's data when it gave up.
-pub(crate) async fn close_undone(
-    app: &App,
-    request: &Request,
-    plan: &MaintenancePlan,
-    state: &Value,
-) -> Result<Value, TaskError> {
-    let cause = cause_of(state, "/error").or_else(|| cause_of(state, "/prune_error"));
-    let cause = cause.unwrap_or_else(|| "It stopped for an unknown reason.".to_owned());
-    match plan.maintenance {
-        Maintenance::Adopt => {
-            forget(app, request).await;
-            let project = app.store.project(&plan.project).await?;
-            if project.is_some_and(|project| has_adopted(&project, request)) {
-                // It gave up after the pointer had moved.
-                return close_done(app, request, plan).await;
-            }
-            let why = Some(format!("{cause} Nothing was changed."));
-            let result = AdoptionResult { error_summary: why, ..AdoptionResult::default() };
-            close(app, request, Event::Fail, DeployStatus::Failed, &result).await
-        }
-        Maintenance::Prune => {
-            close(app, request, Event::Fail, DeployStatus::Failed, &prune_of(request, Some(cause))).await
-        }
+    fn execution(&self, request: &Request) -> Option<Execution> {
+        Some(execution(request, "prune"))
     }
-}
 
-fn adoption_of(request: &Request) -> AdoptionResult {
-    request.result.clone().and_then(|result| serde_json::from_value(result).ok()).unwrap_or_default()
-}
-
-fn prune_of(request: &Request, error_summary: Option<String>) -> PruneResult {
-    let removed = report_of(request).map(|report| report.removed).unwrap_or_default();
-    PruneResult {
-        removed_count: removed.count,
-        not_removed_count: removed.kept_count,
-        not_removed: removed.kept,
-        contents_removed_count: removed.contents,
-        error_summary,
+    async fn card(&self, _app: &App, request: &Request, _view: CardView) -> Result<Card, UserError> {
+        Ok(card::card(self.labels().title, request))
     }
-}
 
-/// Removes what was stored of an adoption's way, which is over. What stays goes by age.
-async fn forget(app: &App, request: &Request) {
-    let uploads = large::abandon(app, request).await;
-    if let Err(error) = uploads.and(app.forget_adopting(&request.request_id).await) {
-        tracing::warn!(request_id = %request.request_id, %error, "what an adoption noted on its way could not be removed");
+    fn hint(&self, request: &Request) -> Option<Hint> {
+        hint(request)
+    }
+
+    fn progress(&self, request: &Request) -> Option<ProgressView> {
+        SiteProgress::of(request).map(|progress| progress.view())
+    }
+
+    async fn finish(&self, app: &App, request: &Request, state: &Value, failed: bool) -> Result<(), TaskError> {
+        outcome::finish(app, request, state, failed).await
+    }
+
+    fn history(&self, request: &Request, status: DeployStatus) -> Option<Deploy> {
+        history_row(request, status)
+    }
+
+    fn lane(&self) -> Option<Lane> {
+        Some(Lane::Frontend)
     }
 }

@@ -15,7 +15,7 @@ use crate::kinds::stack::{assessment, question};
 use crate::requests::app::App;
 use crate::requests::complete::announce;
 use crate::requests::engine::{TaskError, TaskToken};
-use crate::requests::work::load;
+use crate::requests::find::load;
 use crate::requests::{lease, waiting};
 use crate::storage::StoreError;
 use crate::storage::coordination::Lane;

@@ -8,7 +8,8 @@ use crate::domain::request::{Event, Request, Status, Verdict};
 use crate::requests::app::App;
 use crate::requests::complete;
 use crate::requests::engine::TaskError;
-use crate::requests::work::{approved_plan, load};
+use crate::requests::find::load;
+use crate::requests::work::approved_plan;
 use serde::Serialize;
 
 /// `result` of an infrastructure change in `bouncer_status`.

@@ -16,7 +16,7 @@ use crate::requests::engine::TaskError;
 use crate::requests::lease;
 use crate::requests::prompts::refresh_progress;
 use crate::requests::stack_services::{Backend, TokenError};
-use crate::requests::work;
+use crate::requests::{find, work};
 use crate::storage::coordination::Lane;
 use serde::{Deserialize, Serialize};
 
@@ -55,7 +55,7 @@ impl<'a> DeployTask<'a> {
     /// # Errors
     /// Refuses a deploy that does not run, is being cancelled, or whose stored plan is not the approved one.
     pub async fn load(app: &'a App, id: &RequestId) -> Result<Self, TaskError> {
-        let request = work::load(app, id).await?;
+        let request = find::load(app, id).await?;
         if request.status != Status::Running || request.cancellation.is_some() {
             return Err(TaskError::refused("The deploy is no longer running"));
         }

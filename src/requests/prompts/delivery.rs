@@ -105,11 +105,11 @@ async fn deliver_now(app: &App, request: &Request, card: &mut Option<Card>) -> R
         match timeout(DELIVERY_PATIENCE, channel.deliver(&prompt)).await {
             Ok(Ok(deliveries)) => deliveries,
             Ok(Err(error)) => {
-                tracing::warn!(request_id = %id, channel = channel.name(), %error, phase = "ask", "approvers were not asked");
+                tracing::warn!(request_id = %id, channel = %channel.name(), %error, phase = "ask", "approvers were not asked");
                 vec![]
             }
             Err(_) => {
-                tracing::warn!(request_id = %id, channel = channel.name(), phase = "ask", "a channel took too long to ask");
+                tracing::warn!(request_id = %id, channel = %channel.name(), phase = "ask", "a channel took too long to ask");
                 vec![]
             }
         }
@@ -210,7 +210,7 @@ async fn update(app: &App, delivery: &Delivery, prompt: &Prompt) -> bool {
     match channel.update(delivery, prompt).await {
         Ok(()) => true,
         Err(error) => {
-            tracing::warn!(request_id = %prompt.request_id, channel = channel.name(), %error, "a prompt was not changed");
+            tracing::warn!(request_id = %prompt.request_id, channel = %channel.name(), %error, "a prompt was not changed");
             false
         }
     }
@@ -240,9 +240,9 @@ pub(crate) async fn remind(app: &App, request: &Request) -> Result<(), TaskError
         match timeout(DELIVERY_PATIENCE, channel.remind(delivery, &prompt)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                tracing::warn!(request_id = %id, channel = channel.name(), %error, "approvers were not reminded");
+                tracing::warn!(request_id = %id, channel = %channel.name(), %error, "approvers were not reminded");
             }
-            Err(_) => tracing::warn!(request_id = %id, channel = channel.name(), "a channel took too long to remind"),
+            Err(_) => tracing::warn!(request_id = %id, channel = %channel.name(), "a channel took too long to remind"),
         }
     });
     join_all(reminded).await;

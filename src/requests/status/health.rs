@@ -70,7 +70,7 @@ pub async fn health(app: &App, caller: &Caller) -> Health {
             Ok(detail) => (true, detail),
             Err(error) => (false, error.to_string()),
         };
-        checks.push(Check { name: channel.name().to_owned(), ok, detail });
+        checks.push(Check { name: channel.name().to_string(), ok, detail });
     }
     Health {
         profile: app.settings.profile.as_str(),

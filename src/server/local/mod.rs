@@ -16,7 +16,7 @@ use crate::aws;
 use crate::domain::error::UserError;
 use crate::domain::quota::QuotaLimits;
 use crate::requests::app::{App, Limits, Profile, PublishSettings, Settings, TRANSFER_ROOM_KIB};
-use crate::requests::approval;
+use crate::requests::recover;
 use crate::storage::StoreError;
 use crate::workflow::local::LocalEngine;
 use crate::workflow::tasks::TaskRunner;
@@ -148,6 +148,7 @@ async fn serve_over(
     let engine = LocalEngine::new(store.clone());
     let entrance = TelegramSetup::from_environment(Host::Machine).await?;
     let app = Arc::new(App {
+        kinds: crate::kinds::KINDS,
         store,
         objects,
         sites,
@@ -176,7 +177,7 @@ async fn serve_over(
     let work_stop = CancellationToken::new();
     let housekeeping = tokio::spawn(work_stop.clone().run_until_cancelled_owned(housekeeping::run(app.clone())));
     let work = tokio::spawn(engine.run(Arc::new(TaskRunner::new(app.clone())), work_stop.clone()));
-    approval::recover(&app).await.map_err(ServeError::Recovery)?;
+    recover::recover(&app).await.map_err(ServeError::Recovery)?;
 
     let server_file = ServerFile::path(&options.data_dir);
     let content = ServerFile {

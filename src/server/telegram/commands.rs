@@ -4,6 +4,7 @@ use super::Bot;
 use crate::channels::telegram::{IncomingMessage, Message, Text, Words, fill};
 use crate::domain::error::ErrorCode;
 use crate::domain::request::{Request, Status};
+use crate::requests::kind::labels;
 use crate::requests::status::{Stats, WhichStats, count, waiting};
 use std::collections::BTreeMap;
 
@@ -24,7 +25,7 @@ impl Bot {
         if command.is_none() && !is_private {
             return;
         }
-        let words = self.telegram.renderer().0;
+        let words = self.telegram.renderer().words;
         let is_approver = self.approvers.find(user.id).is_some();
         let answer = if !is_approver {
             // Nobody makes this program write again and again.
@@ -47,7 +48,7 @@ impl Bot {
     }
 
     async fn pending(&self) -> Message {
-        let words = self.telegram.renderer().0;
+        let words = self.telegram.renderer().words;
         match waiting(&self.app).await {
             Ok(requests) if requests.is_empty() => plain(words.nothing_pending),
             Ok(requests) => Message::of(self.list(&requests)),
@@ -60,7 +61,7 @@ impl Bot {
 
     /// What `bouncer_stats` counts for the same span.
     async fn stats(&self, hours: Option<&str>) -> Message {
-        let words = self.telegram.renderer().0;
+        let words = self.telegram.renderer().words;
         let Ok(hours) = hours.map(str::parse).transpose() else { return plain(words.hours_wanted) };
         match count(&self.app, WhichStats { hours, project: None }, None).await {
             Ok(stats) => Message::of(numbers(words, &stats)),
@@ -74,10 +75,11 @@ impl Bot {
 
     fn list(&self, requests: &[Request]) -> Text {
         let renderer = self.telegram.renderer();
-        let words = renderer.0;
+        let words = renderer.words;
         let title = Text::default().bold(&fill(words.pending, &[&requests.len().to_string()]));
         let mut list = requests.iter().take(LISTED).fold(title, |list, request| {
-            let mut line = list.plain("\n\n").plain(renderer.action(request.action)).plain(" ");
+            let title = labels(self.app.kinds, &request.action).title;
+            let mut line = list.plain("\n\n").plain(renderer.phrase(&title)).plain(" ");
             if let Some(project) = &request.project {
                 line = line.foreign(project.as_str(), SHOWN).plain(" ");
             }

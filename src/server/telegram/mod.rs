@@ -18,7 +18,9 @@ use crate::domain::ids::{ApproverId, RequestId};
 use crate::domain::prompt::Delivery;
 use crate::domain::request::{Status, Verdict};
 use crate::requests::app::App;
-use crate::requests::approval;
+use crate::policy::decision;
+use crate::requests::decide;
+use crate::requests::kind::CardView;
 use crate::requests::prompts::prompt_of;
 use recent::Recent;
 use serde_json::json;
@@ -129,7 +131,7 @@ impl Bot {
 
     /// Somebody pressed a button. Every press is answered, or the button would go on turning.
     async fn pressed(&self, query: CallbackQuery) {
-        let words = self.telegram.renderer().0;
+        let words = self.telegram.renderer().words;
         let press = query.data.as_deref().and_then(Press::parse);
         let (answer, request_id) = match press {
             None if self.approvers.find(query.from.id).is_none() => (words.no_permission, None),
@@ -148,7 +150,16 @@ impl Bot {
 
     async fn decide(&self, user: &User, press: &Press, words: &'static Words) -> &'static str {
         let Some(approver) = self.approver(user) else { return words.no_permission };
-        let decided = approval::decide(&self.app, &approver, press.request_id.as_str(), press.verdict, NAME).await;
+        let decided = decide::decide(
+            &self.app,
+            &approver,
+            press.request_id.as_str(),
+            // A button belongs to one message, which shows the one plan that its request has.
+            decision::Press { verdict: press.verdict, plan_hash: None, acknowledged: press.acknowledged },
+            None,
+            NAME,
+        )
+        .await;
         match decided {
             Ok(decided) => match press.verdict {
                 Verdict::Approve if decided.approvals_missing.is_some() => words.you_approved_first,
@@ -176,9 +187,9 @@ impl Bot {
     async fn tidy(&self, request_id: &RequestId, message: &Pressed) {
         let outcome = async {
             let Some(request) = self.app.store.request(request_id).await? else { return Ok(()) };
-            let prompt = prompt_of(&self.app, &request).await?;
+            let prompt = prompt_of(&self.app, &request, CardView::PROMPT).await.map_err(|error| error.message)?;
             let place = format!("{}/{}", message.chat.id, message.message_id);
-            self.telegram.update(&Delivery { channel: NAME.to_owned(), message: place }, &prompt).await?;
+            self.telegram.update(&Delivery { channel: NAME, message: place }, &prompt).await?;
             Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
         };
         if let Err(error) = outcome.await {

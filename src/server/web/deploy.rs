@@ -12,10 +12,12 @@ use crate::domain::request::Status;
 use crate::domain::time::Time;
 use crate::requests::page;
 use crate::requests::page::DeployPage;
+use crate::requests::kind::{Kinds, labels};
 use crate::requests::status::RequestStatus;
 use axum::extract::{Path, State};
 use axum::response::{Html, IntoResponse, Response};
 use maud::{Markup, html};
+use serde::de::DeserializeOwned;
 
 /// `GET /deploys/{deploy_id}`.
 pub(super) async fn page(State(web): State<Web>, visitor: Visitor, Path(id): Path<String>) -> Response {
@@ -25,10 +27,10 @@ pub(super) async fn page(State(web): State<Web>, visitor: Visitor, Path(id): Pat
             let content = html! {
                 div #live data-live=[(!has_ended).then(|| format!("{path}/live"))]
                     data-events=[(!has_ended && web.hub.is_open()).then(|| format!("{path}/events"))] data-pause="2" {
-                    (part(&look))
+                    (part(web.app.kinds, &look))
                 }
             };
-            frame::page(Some(&visitor), Section::Elsewhere, &heading(&look), &content).into_response()
+            frame::page(Some(&visitor), Section::Elsewhere, &heading(web.app.kinds, &look), &content).into_response()
         }
         Err(error) => frame::failed(Some(&visitor), &error),
     }
@@ -37,7 +39,7 @@ pub(super) async fn page(State(web): State<Web>, visitor: Visitor, Path(id): Pat
 /// `GET /deploys/{deploy_id}/live`.
 pub(super) async fn fragment(State(web): State<Web>, visitor: Visitor, Path(id): Path<String>) -> Response {
     match page::deploy(&web.app, &visitor.caller, &id).await {
-        Ok(look) => Html(part(&look).into_string()).into_response(),
+        Ok(look) => Html(part(web.app.kinds, &look).into_string()).into_response(),
         Err(error) => frame::failed(Some(&visitor), &error),
     }
 }
@@ -49,26 +51,28 @@ pub(super) async fn events(State(web): State<Web>, visitor: Visitor, Path(id): P
         Ok(look) => look.request_id,
         Err(error) => return frame::failed(Some(&visitor), &error),
     };
-    stream_of(&web, Topic::Deploy(request_id), |rows| match DeployPage::of(&rows.requests, Time::now()) {
-        Some(look) => (part(&look).into_string(), look.deploy.status.has_ended()),
+    let app = web.app.clone();
+    stream_of(&web, Topic::Deploy(request_id), move |rows| match DeployPage::of(&app, &rows.requests, Time::now()) {
+        Some(look) => (part(app.kinds, &look).into_string(), look.deploy.status.has_ended()),
         None => (String::new(), true),
     })
 }
 
-fn heading(look: &DeployPage) -> String {
-    title(look.deploy.action, look.deploy.project.as_deref())
+fn heading(kinds: Kinds, look: &DeployPage) -> String {
+    title(&labels(kinds, &look.deploy.action).title, look.deploy.project.as_deref())
 }
 
 /// All of the page, which changes while the deploy runs.
-fn part(look: &DeployPage) -> Markup {
+fn part(kinds: Kinds, look: &DeployPage) -> Markup {
     let DeployPage { deploy, question, .. } = look;
     html! {
         header.subject data-stage=(if deploy.status.has_ended() { "ended" } else { "running" }) {
             p.kind { "Deploy" }
-            h1 { (heading(look)) }
+            h1 { (heading(kinds, look)) }
             p.meta {
                 (pill(deploy.status))
-                @if let Some(backend) = &deploy.backend { span.code { (backend.commit_short) } span { (backend.commit_message) } }
+                @if let Some(commit) = text(deploy, "commit_short") { span.code { (commit) } }
+                @if let Some(message) = text(deploy, "commit_message") { span { (message) } }
             }
         }
         div.columns {
@@ -79,10 +83,8 @@ fn part(look: &DeployPage) -> Markup {
                     @if let Some(source) = &deploy.source { dt { "Asked by" } dd { (source) } }
                     @if let Some(reason) = &deploy.reason { dt { "Reason" } dd { (reason) } }
                     @if let Some(seconds) = deploy.duration_seconds { dt { "Took" } dd { (duration(seconds)) } }
-                    @if let Some(backend) = &deploy.backend {
-                        dt { "Branch" } dd { (backend.branch) }
-                        @if let Some(build) = &backend.build_status { dt { "Build" } dd { (build) } }
-                    }
+                    @if let Some(branch) = text(deploy, "branch") { dt { "Branch" } dd { (branch) } }
+                    @if let Some(build) = text(deploy, "build_status") { dt { "Build" } dd { (build) } }
                 }
             }
             div.changes {
@@ -92,7 +94,7 @@ fn part(look: &DeployPage) -> Markup {
                         p.hint data-say { (hint) }
                         @if let Some(progress) = &deploy.progress { (bar(progress)) }
                         @if let Some(question) = question.as_ref().filter(|question| question.status == Status::PendingApproval) {
-                            p { a.button.primary href={ "/requests/" (question.request_id) } { "Decide the infrastructure change" } }
+                            p { a.button.primary href={ "/requests/" (question.request_id) } { "Decide the question" } }
                         }
                     }
                 }
@@ -103,19 +105,27 @@ fn part(look: &DeployPage) -> Markup {
     }
 }
 
+/// Reads a text that only the deploy's kind says.
+fn text<'a>(deploy: &'a RequestStatus, name: &str) -> Option<&'a str> {
+    deploy.of_kind.get(name).and_then(|text| text.as_str())
+}
+
+fn list<T: DeserializeOwned>(deploy: &RequestStatus, name: &str) -> Vec<T> {
+    deploy.of_kind.get(name).cloned().and_then(|list| serde_json::from_value(list).ok()).unwrap_or_default()
+}
+
 fn failure(deploy: &RequestStatus) -> Markup {
     let said = |name: &str| deploy.result.as_ref().and_then(|result| result.get(name)).and_then(|text| text.as_str());
-    let backend = deploy.backend.as_ref();
-    let lines = backend.and_then(|backend| backend.error_lines.as_deref()).unwrap_or_default();
-    let resources = backend.and_then(|backend| backend.failed_resources.as_deref()).unwrap_or_default();
+    let lines: Vec<String> = list(deploy, "error_lines");
+    let resources: Vec<FailedResource> = list(deploy, "failed_resources");
     html! {
         @if deploy.status == Status::Failed {
             section.findings aria-labelledby="cause-title" {
                 h2 #cause-title { "Why it failed" }
                 p.lead { (said("error_summary").unwrap_or("The record does not say why.")) }
-                @if let Some(suggestion) = backend.and_then(|backend| backend.suggestion.as_ref()) { p { (suggestion) } }
+                @if let Some(suggestion) = text(deploy, "suggestion") { p { (suggestion) } }
                 @if !lines.is_empty() { pre.lines tabindex="0" { (lines.join("\n")) } }
-                (branches(&tree(resources), resources.first()))
+                (branches(&tree(&resources), resources.first()))
             }
         }
     }

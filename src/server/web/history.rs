@@ -4,11 +4,12 @@ use super::Web;
 use super::frame;
 use super::frame::Section;
 use super::session::Visitor;
-use super::words::{kind, pill, time, title};
+use super::words::{pill, time, title};
 use crate::admin::projects;
 use crate::admin::projects::NoArguments;
 use crate::domain::request::{Request, Status};
 use crate::domain::time::Time;
+use crate::requests::kind::{Kinds, labels};
 use crate::requests::status::handled;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
@@ -54,7 +55,7 @@ pub(super) async fn page(State(web): State<Web>, visitor: Visitor, Query(filter)
             let content = html! {
                 h1 { "History" }
                 (form(&filter, &ids))
-                (list(&rows))
+                (list(web.app.kinds, &rows))
             };
             frame::page(Some(&visitor), Section::History, "History", &content).into_response()
         }
@@ -82,28 +83,29 @@ fn form(filter: &Filter, projects: &[String]) -> Markup {
     }
 }
 
-fn list(rows: &[Request]) -> Markup {
+fn list(kinds: Kinds, rows: &[Request]) -> Markup {
     html! {
         @if rows.is_empty() {
             div.empty { p.lead { "Nothing of that kind." } p.quiet { "Choose another project or state." } }
         } @else {
-            ul.cards.slim { @for row in rows { (item(row)) } }
+            ul.cards.slim { @for row in rows { (item(kinds, row)) } }
             @if rows.len() == SHOWN { p.quiet { "The newest " (SHOWN) " are shown." } }
         }
     }
 }
 
-fn item(row: &Request) -> Markup {
+fn item(kinds: Kinds, row: &Request) -> Markup {
     let project = row.project.as_ref().map(|project| project.as_str());
+    let labels = labels(kinds, &row.action);
     html! {
         li.card {
             div.row {
-                h2 { a href={ "/requests/" (row.request_id) } { (title(row.action, project)) } }
+                h2 { a href={ "/requests/" (row.request_id) } { (title(&labels.title, project)) } }
                 (pill(row.status_at(Time::now())))
             }
             p.summary { (row.summary) }
             p.meta {
-                span.tag { (kind(row.action)) }
+                span.tag { (labels.label) }
                 span { "asked by " (row.source.as_deref().unwrap_or(&row.caller_name)) }
                 @if let Some(by) = row.decided_by() { span { "decided by " (by) } }
                 span { (time(row.created_at)) }

@@ -5,15 +5,15 @@ use super::Web;
 use super::hub::{Rows, Topic};
 use super::session::Visitor;
 use super::words::{bytes, duration, pill, time, until};
-use crate::analysis::stack_progress::ResourceLine;
+use crate::domain::progress::{ProgressView, ResourceLine};
 use crate::domain::error::{ErrorCode, UserError};
 use crate::domain::pass::Pass;
 use crate::domain::prompt::{Outcome, Stage};
-use crate::domain::request::{Action, Request, Verdict};
+use crate::domain::request::{Request, Verdict};
 use crate::domain::time::Time;
 use crate::requests::page;
+use crate::requests::find::find;
 use crate::requests::page::{Standing, standing};
-use crate::requests::status::ProgressView;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -33,13 +33,14 @@ pub(super) async fn fragment(State(web): State<Web>, visitor: Visitor, Path(id):
 
 /// `GET /requests/{request_id}/events`.
 pub(super) async fn events(State(web): State<Web>, visitor: Visitor, Path(id): Path<String>) -> Response {
-    let request = match page::visible(&web.app, &visitor.caller, &id).await {
+    let request = match find(&web.app, &visitor.caller, &id).await {
         Ok(request) => request,
         Err(error) => return super::frame::failed(Some(&visitor), &error),
     };
+    let app = web.app.clone();
     stream_of(&web, Topic::Request(request.request_id), move |rows| {
         let Some(request) = rows.requests.first() else { return (String::new(), true) };
-        let standing = standing(Request::clone(request), &rows.context, &visitor.caller, Time::now());
+        let standing = standing(&app, Request::clone(request), &rows.context, &visitor.caller, Time::now());
         let has_ended = matches!(standing.stage, Stage::Ended { .. });
         (part(&standing, &visitor.session).into_string(), has_ended)
     })
@@ -98,7 +99,7 @@ pub(super) fn part(standing: &Standing, session: &Pass) -> Markup {
                     @if let Some(at) = status.started_at { p.quiet { "Began " (time(at)) } }
                 }
                 Stage::Ended { outcome, decided_by, detail } => {
-                    p.hint data-say { (sentence(*outcome, status.action)) }
+                    p.hint data-say { (sentence(*outcome)) }
                     (decided(decided_by.as_deref(), who_word(*outcome)))
                     @if let Some(detail) = detail {
                         p.detail { @if detail.starts_with("rel-") { "Release " } (detail) }
@@ -134,11 +135,8 @@ fn who_word(outcome: Outcome) -> &'static str {
     }
 }
 
-fn sentence(outcome: Outcome, action: Action) -> &'static str {
+fn sentence(outcome: Outcome) -> &'static str {
     match outcome {
-        Outcome::Completed if matches!(action, Action::FrontendAdopt | Action::FrontendPrune) => {
-            "Done. Visitors get what they got before."
-        }
         Outcome::Completed => "Done. What was shown is in place.",
         Outcome::Failed => "It failed.",
         Outcome::PartlyDeployed => "It failed on the way: visitors may get some of the new files.",

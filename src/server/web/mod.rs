@@ -1,8 +1,8 @@
 //! The web page: what approvers see and press in a browser. Pages are written on the server; the script only keeps them
 //! fresh, and nothing needs it but the link that signs in.
 
+mod card;
 mod deploy;
-mod files;
 mod frame;
 mod history;
 mod hub;
@@ -11,7 +11,6 @@ mod pending;
 pub(super) mod preview;
 mod releases;
 mod request;
-mod review;
 mod session;
 mod sign_in;
 mod statics;

@@ -6,10 +6,11 @@ use super::frame::Section;
 use super::hub::Topic;
 use super::live::stream_of;
 use super::session::Visitor;
-use super::words::{count, kind, title, until};
+use super::words::{count, title, until};
 use crate::domain::caller::{Caller, Role};
 use crate::domain::request::{Request, Status};
 use crate::domain::time::Time;
+use crate::requests::kind::{Kinds, labels};
 use crate::requests::status::waiting;
 use axum::extract::State;
 use axum::response::{Html, IntoResponse, Response};
@@ -29,7 +30,7 @@ pub(super) async fn page(State(web): State<Web>, visitor: Visitor) -> Response {
     let content = html! {
         h1 { "Waiting for a decision" }
         div #live data-live="/live" data-events=[web.hub.is_open().then_some("/events")] data-pause="5" {
-            (list(&rows, &visitor.caller))
+            (list(web.app.kinds, &rows, &visitor.caller))
         }
     };
     frame::page(Some(&visitor), Section::Pending, "Waiting", &content).into_response()
@@ -39,17 +40,18 @@ pub(super) async fn page(State(web): State<Web>, visitor: Visitor) -> Response {
 pub(super) async fn live(State(web): State<Web>, visitor: Visitor) -> Response {
     let _place = web.large_pages.acquire().await.ok();
     match waiting(&web.app).await {
-        Ok(rows) => Html(list(&rows, &visitor.caller).into_string()).into_response(),
+        Ok(rows) => Html(list(web.app.kinds, &rows, &visitor.caller).into_string()).into_response(),
         Err(error) => frame::failed(Some(&visitor), &error),
     }
 }
 
 /// `GET /events`.
 pub(super) async fn events(State(web): State<Web>, visitor: Visitor) -> Response {
-    stream_of(&web, Topic::Waiting, move |rows| (list(&rows.requests, &visitor.caller).into_string(), false))
+    let kinds = web.app.kinds;
+    stream_of(&web, Topic::Waiting, move |rows| (list(kinds, &rows.requests, &visitor.caller).into_string(), false))
 }
 
-fn list(rows: &[Request], caller: &Caller) -> Markup {
+fn list(kinds: Kinds, rows: &[Request], caller: &Caller) -> Markup {
     let now = Time::now();
     let open = |row: &&Request| row.status_at(now) == Status::PendingApproval && row.is_visible_to(caller);
     let rows: Vec<&Request> = rows.iter().filter(open).collect();
@@ -65,22 +67,23 @@ fn list(rows: &[Request], caller: &Caller) -> Markup {
         } @else {
             p.quiet data-say { (count(rows.len(), "request")) ", soonest to expire first" }
             ul.cards {
-                @for row in rows.iter().take(SHOWN) { (card(row)) }
+                @for row in rows.iter().take(SHOWN) { (card(kinds, row)) }
             }
             @if rows.len() > SHOWN { p.quiet { "… and " (rows.len() - SHOWN) " more, which follow as these are decided." } }
         }
     }
 }
 
-fn card(row: &Request) -> Markup {
+fn card(kinds: Kinds, row: &Request) -> Markup {
     let project = row.project.as_ref().map(|project| project.as_str());
+    let labels = labels(kinds, &row.action);
     html! {
         li.card {
-            h2 { a href={ "/requests/" (row.request_id) } { (title(row.action, project)) } }
+            h2 { a href={ "/requests/" (row.request_id) } { (title(&labels.title, project)) } }
             p.summary { (row.summary) }
             @if let Some(reason) = &row.reason { p.reason { (reason) } }
             p.meta {
-                span.tag { (kind(row.action)) }
+                span.tag { (labels.label) }
                 span { "asked by " (row.source.as_deref().unwrap_or(&row.caller_name)) }
                 span { "until " (until(row.expires_at)) }
             }

@@ -4,13 +4,15 @@ use super::Web;
 use super::frame;
 use super::frame::Section;
 use super::session::{Visitor, check_form};
-use super::words::{kind, time, title};
-use super::{files, live, review};
+use super::words::{time, title};
+use super::{card, live};
 use crate::domain::approver::Approver;
-use crate::domain::error::{ErrorCode, UserError};
-use crate::domain::prompt::Content;
+use crate::domain::channel::ChannelName;
+use crate::domain::digest::Sha256;
+use crate::domain::error::UserError;
 use crate::domain::request::Verdict;
-use crate::requests::approval;
+use crate::policy::decision::Press;
+use crate::requests::decide;
 use crate::requests::page;
 use crate::requests::page::RequestPage;
 use crate::server::http::status_code;
@@ -48,7 +50,7 @@ pub(super) async fn page(
 }
 
 fn heading(look: &RequestPage) -> String {
-    title(look.prompt.action, look.prompt.project.as_ref().map(|project| project.as_str()))
+    title(&look.prompt.card.title, look.prompt.project.as_ref().map(|project| project.as_str()))
 }
 
 fn content(web: &Web, visitor: &Visitor, look: &RequestPage, heading: &str) -> Markup {
@@ -56,7 +58,7 @@ fn content(web: &Web, visitor: &Visitor, look: &RequestPage, heading: &str) -> M
     let has_ended = look.standing.status.status.has_ended();
     html! {
         header.subject {
-            p.kind { (kind(prompt.action)) }
+            p.kind { (prompt.label) }
             h1 { (heading) }
             @if let Some(reason) = &prompt.reason { blockquote.reason { (reason) } }
         }
@@ -69,12 +71,7 @@ fn content(web: &Web, visitor: &Visitor, look: &RequestPage, heading: &str) -> M
                 (facts(look))
             }
             div.changes {
-                @match &prompt.content {
-                    Content::Site(site) => (files::site(site, look.site.as_ref(), &path)),
-                    Content::Backend(backend) => (review::backend(backend)),
-                    Content::Infrastructure(change) => (review::infrastructure(change)),
-                    Content::Other(line) => p.lead { (line) },
-                }
+                (card::sections(&prompt.card, &path, look.has_preview))
             }
         }
     }
@@ -87,22 +84,11 @@ fn facts(look: &RequestPage) -> Markup {
             @if let Some(source) = &prompt.source { dt { "Asked by" } dd { (source) } }
             dt { "With the key" } dd { (prompt.caller) }
             dt { "Asked" } dd { (time(prompt.created_at)) }
-            @match &prompt.content {
-                Content::Site(site) => {
-                    @if let Some(project) = &prompt.project {
-                        dt { "Project" } dd { a href={ "/projects/" (project) "/releases" } { (project) "’s releases" } }
-                    }
-                    dt { "Bucket" } dd { (site.target.bucket) " " span.quiet { (site.target.region) } }
-                    @if let Some(id) = &site.target.distribution_id { dt { "Distribution" } dd { (id) } }
-                    @if let Some(role) = &site.target.deploy_role_arn { dt { "Role" } dd.code { (role) } }
-                }
-                Content::Backend(backend) => {
-                    dt { "Stack" } dd { (backend.stack_name) }
-                    @if let Some(role) = &backend.target_role_arn { dt { "Role" } dd.code { (role) } }
-                }
-                Content::Infrastructure(change) => { dt { "Change set" } dd.code { (change.change_set_id) } }
-                Content::Other(_) => {}
+            @if let Some(project) = &prompt.project {
+                dt { "Project" }
+                dd { @if look.has_preview { a href={ "/projects/" (project) "/releases" } { (project) "’s releases" } } @else { (project) } }
             }
+            (card::facts(&prompt.card))
             dt { "Request" } dd.code { (prompt.request_id) }
             @if let Some(hash) = look.standing.plan_hash { dt { "Plan" } dd.code { (hash) } }
         }
@@ -119,9 +105,12 @@ pub(super) struct Decision {
     /// The plan that was shown.
     #[serde(default)]
     plan: String,
-    /// "seen" when the risks were confirmed.
+    /// "seen" when the risks were acknowledged.
     #[serde(default)]
     risks: String,
+    /// Why, in the approver's words.
+    #[serde(default)]
+    reason: String,
 }
 
 /// `POST /requests/{request_id}/decision`.
@@ -152,22 +141,15 @@ async fn press(web: &Web, visitor: &Visitor, id: &str, form: &Decision) -> Resul
         "deny" => Verdict::Deny,
         _ => return Err(UserError::invalid("decision", "The form names no decision.", "Press one of its buttons.")),
     };
-    let request = page::visible(&web.app, &visitor.caller, id).await?;
-    let shown = request.plan_hash.map(|hash| hash.to_string()).unwrap_or_default();
-    if form.plan != shown {
-        return Err(UserError::new(
-            ErrorCode::Conflict,
-            "This is not the plan that you were shown, so nothing was decided.",
-            "Look at the request again.",
-        ));
-    }
-    let has_risks = !page::risks(&request).is_empty();
-    if verdict == Verdict::Approve && has_risks && form.risks != "seen" {
-        return Err(UserError::invalid(
-            "risks",
-            "The risks were not confirmed, so nothing was decided.",
-            "Tick the box below the risks first.",
-        ));
-    }
-    approval::decide(&web.app, &Approver::from(&visitor.caller), id, verdict, "web").await.map(|_| ())
+    let press = Press {
+        verdict,
+        plan_hash: Some(Sha256::parse(&form.plan).map_err(|_| {
+            UserError::invalid("plan", "The form does not say which plan was shown.", "Reload the request's page.")
+        })?),
+        acknowledged: form.risks == "seen",
+    };
+    let reason = Some(form.reason.trim()).filter(|reason| !reason.is_empty());
+    let approver = Approver::from(&visitor.caller);
+    decide::decide(&web.app, &approver, id, press, reason, ChannelName::Web).await?;
+    Ok(())
 }

@@ -1,6 +1,7 @@
 //! Small words that pages have in common: sizes, times, names, and how a page was reached.
 
-use crate::domain::request::{Action, Status};
+use crate::domain::phrase::Phrase;
+use crate::domain::request::Status;
 use crate::domain::time::Time;
 use axum::http::{Extensions, HeaderMap, header};
 use maud::{Markup, html};
@@ -86,29 +87,11 @@ pub(super) fn until(at: Time) -> Markup {
     html! { time datetime=(at) data-until { (at.timestamp().strftime("%-d %b %Y, %H:%M:%S UTC").to_string()) } }
 }
 
-/// What is asked for, as a heading.
-pub(super) fn title(action: Action, project: Option<&str>) -> String {
-    let what = match action {
-        Action::FrontendDeploy => "Publish the site",
-        Action::FrontendAdopt => "Adopt the bucket",
-        Action::FrontendPrune => "Prune the bucket",
-        Action::BackendDeploy => "Deploy the backend",
-        Action::InfrastructureChange => "Change the infrastructure",
-        Action::Upload => "Upload files",
-    };
+/// Writes what is asked for as a heading.
+pub(super) fn title(what: &Phrase, project: Option<&str>) -> String {
     match project {
         Some(project) => format!("{what} of {project}"),
-        None => what.to_owned(),
-    }
-}
-
-/// What is asked for, in a word.
-pub(super) fn kind(action: Action) -> &'static str {
-    match action {
-        Action::FrontendDeploy | Action::FrontendAdopt | Action::FrontendPrune => "Site",
-        Action::BackendDeploy => "Backend",
-        Action::InfrastructureChange => "Infrastructure",
-        Action::Upload => "Upload",
+        None => what.to_string(),
     }
 }
 

@@ -3,11 +3,12 @@
 
 use super::button;
 use super::content;
-use super::content::Section;
+use super::content::List;
 use super::text::{MAX_UNITS, Text, is_longer};
-use super::words::{Words, fill};
+use super::words::{Words, fill, words_of};
 use crate::domain::prompt::{Outcome, Prompt, Stage};
-use crate::domain::request::{Action, Verdict};
+use crate::domain::phrase::{Language, Phrase};
+use crate::domain::request::Verdict;
 use crate::domain::time::Time;
 use teloxide_core::types::{InlineKeyboardButton, InlineKeyboardMarkup, MessageEntity};
 
@@ -39,30 +40,44 @@ impl Message {
     }
 }
 
-/// Words of a language, put together.
+/// Puts messages together in one language.
 #[derive(Clone, Copy)]
-pub struct Renderer(pub &'static Words);
+pub struct Renderer {
+    /// The channel's own words in that language.
+    pub words: &'static Words,
+    language: Language,
+}
 
 impl Renderer {
+    /// Makes the renderer of a language.
+    pub fn new(language: Language) -> Self {
+        Self { words: words_of(language), language }
+    }
+
+    /// Returns a phrase in the renderer's language.
+    pub fn phrase<'a>(&self, phrase: &'a Phrase) -> &'a str {
+        phrase.of(self.language)
+    }
+
     /// The message of a prompt.
     pub fn prompt(&self, prompt: &Prompt) -> Message {
         let head = self.head(prompt);
-        let sections = content::sections(self, &prompt.content);
+        let lists = content::lists(self, &prompt.card);
         let tail = self.tail(prompt);
         let notice = self.line_left_out(usize::from(u16::MAX)).units() + 1;
         let room = MAX_UNITS.saturating_sub(head.units() + tail.units() + notice);
-        let body = self.fitting(sections, room);
+        let body = self.fitting(lists, room);
         Message { buttons: self.buttons(prompt), ..Message::of(head.and(body).and(tail)) }
     }
 
     /// The message that reminds of a prompt.
     pub fn reminder(&self, prompt: &Prompt) -> Message {
-        let mut text = self.title(self.0.reminder, prompt);
+        let mut text = self.title(self.words.reminder, prompt);
         if let Some(project) = &prompt.project {
-            text = text.and(self.field(self.0.project, project.as_str(), NAME));
+            text = text.and(self.field(self.words.project, project.as_str(), NAME));
         }
-        text = text.and(self.field(self.0.request, prompt.request_id.as_str(), NAME));
-        Message::of(text.and(self.line(self.0.expires).plain(&when(prompt.expires_at))))
+        text = text.and(self.field(self.words.request, prompt.request_id.as_str(), NAME));
+        Message::of(text.and(self.line(self.words.expires).plain(&when(prompt.expires_at))))
     }
 
     /// A new line that begins with a label.
@@ -78,38 +93,26 @@ impl Renderer {
     /// Adds a foreign text, and says so when it was shortened.
     pub(super) fn quoted(&self, text: Text, value: &str, most: usize) -> Text {
         let text = text.foreign(value, most);
-        if is_longer(value, most) { text.plain(self.0.shortened) } else { text }
-    }
-
-    /// What is asked for.
-    pub fn action(&self, action: Action) -> &'static str {
-        match action {
-            Action::FrontendDeploy => self.0.frontend_deploy,
-            Action::FrontendAdopt => self.0.frontend_adopt,
-            Action::FrontendPrune => self.0.frontend_prune,
-            Action::BackendDeploy => self.0.backend_deploy,
-            Action::InfrastructureChange => self.0.infrastructure_change,
-            Action::Upload => self.0.upload,
-        }
+        if is_longer(value, most) { text.plain(self.words.shortened) } else { text }
     }
 
     /// Until when something can be decided.
     pub fn expiry(&self, time: Time) -> String {
-        format!("{}: {}", self.0.expires, when(time))
+        format!("{}: {}", self.words.expires, when(time))
     }
 
     fn title(&self, words: &str, prompt: &Prompt) -> Text {
-        Text::default().bold(&fill(words, &[self.action(prompt.action)]))
+        Text::default().bold(&fill(words, &[self.phrase(&prompt.card.title)]))
     }
 
     fn head(&self, prompt: &Prompt) -> Text {
-        let words = self.0;
+        let words = self.words;
         let (title, by) = match &prompt.stage {
             Stage::Asking { .. } => (words.asking, None),
             Stage::Running { decided_by, .. } => (words.running, decided_by.as_ref()),
             Stage::Ended { outcome, decided_by, .. } => (self.outcome(*outcome), decided_by.as_ref()),
         };
-        let mut text = self.title(title, prompt).and(content::warning(self, &prompt.content));
+        let mut text = self.title(title, prompt).and(content::warning(self, &prompt.card));
         if let Some(by) = by {
             text = text.and(self.field(words.decided_by, by, NAME));
         }
@@ -122,7 +125,7 @@ impl Renderer {
                 }
             }
             Stage::Running { hint: Some(hint), .. } => {
-                text = text.and(self.field(words.progress, &words.hint(hint), SENTENCE));
+                text = text.and(self.field(words.progress, &hint.text(self.language), SENTENCE));
             }
             Stage::Ended { detail: Some(detail), .. } => {
                 text = text.and(self.field(words.detail, detail, 2 * SENTENCE));
@@ -136,22 +139,22 @@ impl Renderer {
         if let Some(source) = &prompt.source {
             text = text.and(self.field(words.source, source, NAME));
         }
-        text.and(content::target(self, &prompt.content))
+        text.and(content::facts(self, &prompt.card))
     }
 
     fn outcome(&self, outcome: Outcome) -> &'static str {
         match outcome {
-            Outcome::Completed => self.0.completed,
-            Outcome::Failed => self.0.failed,
-            Outcome::PartlyDeployed => self.0.partly_deployed,
-            Outcome::Denied => self.0.denied,
-            Outcome::Expired => self.0.expired,
-            Outcome::Cancelled => self.0.cancelled,
+            Outcome::Completed => self.words.completed,
+            Outcome::Failed => self.words.failed,
+            Outcome::PartlyDeployed => self.words.partly_deployed,
+            Outcome::Denied => self.words.denied,
+            Outcome::Expired => self.words.expired,
+            Outcome::Cancelled => self.words.cancelled,
         }
     }
 
     fn tail(&self, prompt: &Prompt) -> Text {
-        let words = self.0;
+        let words = self.words;
         let mut text = Text::default();
         if let Some(reason) = &prompt.reason {
             text = text.and(self.field(words.reason, reason, REASON));
@@ -170,9 +173,9 @@ impl Renderer {
         }
     }
 
-    /// The sections as far as there is room; what is left out is said.
-    fn fitting(&self, sections: Vec<Section>, room: usize) -> Text {
-        let lines: Vec<Text> = sections.into_iter().flat_map(|section| section.lines(self)).collect();
+    /// Renders the lists as far as there is room; what is left out is said.
+    fn fitting(&self, lists: Vec<List>, room: usize) -> Text {
+        let lines: Vec<Text> = lists.into_iter().flat_map(|list| list.lines(self)).collect();
         let (mut text, mut left) = (Text::default(), lines.len());
         for line in lines {
             if text.units() + line.units() > room {
@@ -185,15 +188,16 @@ impl Renderer {
     }
 
     fn line_left_out(&self, lines: usize) -> Text {
-        Text::default().plain("\n").bold(&fill(self.0.left_out, &[&lines.to_string()]))
+        Text::default().plain("\n").bold(&fill(self.words.left_out, &[&lines.to_string()]))
     }
 
     fn buttons(&self, prompt: &Prompt) -> Option<InlineKeyboardMarkup> {
         let Stage::Asking { offered, .. } = &prompt.stage else { return None };
         let buttons = offered.iter().map(|verdict| {
             let label = match verdict {
-                Verdict::Approve => self.0.approve,
-                Verdict::Deny => self.0.reject,
+                Verdict::Approve if !prompt.card.risks.is_empty() => self.words.approve_risks,
+                Verdict::Approve => self.words.approve,
+                Verdict::Deny => self.words.reject,
             };
             InlineKeyboardButton::callback(label, button::data(prompt, *verdict))
         });

@@ -1,17 +1,19 @@
 //! `bouncer_frontend_adopt` and `bouncer_frontend_prune`: whoever configures projects starts a site's maintenance.
 
+use super::{ADOPT, PRUNE};
 use crate::admin::projects::{deployable, require};
 use crate::domain::caller::{Caller, Role};
 use crate::domain::error::{ErrorCode, UserError};
 use crate::domain::ids::{DeployId, ProjectId, RequestId};
-use crate::domain::maintenance::{Maintenance, MaintenancePlan};
-use crate::domain::plan::Plan;
 use crate::domain::request::{Lifetime, Request, Status};
 use crate::domain::time::Time;
+use crate::kinds::site::plan::{Maintenance, MaintenancePlan, SiteFacts};
+use crate::policy::rules::Subject;
 use crate::requests::app::App;
-use crate::requests::execution::ask_and_start;
 use crate::requests::lease;
-use crate::requests::submit::ask;
+use crate::requests::prompts::page_url;
+use crate::requests::submit;
+use crate::requests::submit::{Submission, Submitted};
 use crate::requests::text::RequestText;
 use crate::storage::coordination::Lane;
 use schemars::JsonSchema;
@@ -56,6 +58,11 @@ pub struct MaintenanceAnswer {
     pub deploy_id: Option<DeployId>,
     /// What happens next.
     pub message: &'static str,
+    /// Address of the request's page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Ask bouncer_status after so many seconds.
+    pub poll_after_seconds: u64,
 }
 
 /// Makes what a project's bucket holds its first release.
@@ -74,7 +81,6 @@ pub async fn start_adoption(app: &App, caller: &Caller, args: AdoptFrontend) -> 
         .with("current_release", json!(current)));
     }
     let plan = MaintenancePlan {
-        version: MaintenancePlan::VERSION,
         project: project.project_id,
         target,
         maintenance: Maintenance::Adopt,
@@ -96,7 +102,6 @@ pub async fn start_prune(app: &App, caller: &Caller, args: PruneFrontend) -> Res
         ));
     }
     let plan = MaintenancePlan {
-        version: MaintenancePlan::VERSION,
         project: project.project_id,
         target,
         maintenance: Maintenance::Prune,
@@ -124,27 +129,27 @@ async fn start(
     refuse_while_held(app, &plan.project).await?;
     let request_id = RequestId::random();
     let makes_a_release = plan.maintenance == Maintenance::Adopt && !plan.dry_run;
-    let (action, summary) = (plan.maintenance.action(), summary(&plan));
     let lifetime = Lifetime { from: Time::now(), valid: app.settings.approval_window, kept: Request::KEPT_SECONDS };
-    let (project, plan) = (plan.project.clone(), Plan::Maintenance(plan));
+    let name = match plan.maintenance {
+        Maintenance::Adopt => ADOPT,
+        Maintenance::Prune => PRUNE,
+    };
     let request = Request {
         source,
         reason,
-        project: Some(project.clone()),
-        plan_hash: Some(plan.hash()?),
-        plan: Some(plan),
+        project: Some(plan.project.clone()),
         deploy_id: makes_a_release.then(|| request_id.frontend_deploy_id()),
-        ..Request::new(request_id, action, Status::Approved, caller, &summary, lifetime)
+        ..Request::new(request_id, name, Status::Approved, caller, &summary(&plan), lifetime)
     };
-    let request = ask(app, caller, &request, None).await?;
-    ask_and_start(app, &request).await?;
-    tracing::info!(
-        request_id = %request.request_id, %project, phase = action.as_str(), "asked for"
-    );
+    let request = request.with_plan(&plan)?.with_facts(&SiteFacts::default())?;
+    let submission = Submission { request, subject: Subject::upkeep(), ready: None, commit: None };
+    let (Submitted::Stored(request) | Submitted::Waiting(request)) = submit::submit(app, caller, submission).await?;
     Ok(MaintenanceAnswer {
         status: "started",
-        project,
-        deploy_id: request.deploy_id,
+        project: plan.project,
+        deploy_id: request.deploy_id.clone(),
+        url: page_url(app, &request),
+        poll_after_seconds: 5,
         request_id: request.request_id,
         message: "Started; poll bouncer_status with the request_id.",
     })
@@ -153,9 +158,9 @@ async fn start(
 fn summary(plan: &MaintenancePlan) -> String {
     let (project, bucket) = (&plan.project, &plan.target.bucket);
     match (plan.maintenance, plan.dry_run) {
-        (Maintenance::Adopt, false) => format!("Adopt the bucket {bucket} as the first release of {project}"),
-        (Maintenance::Adopt, true) => format!("Tell what adopting the bucket {bucket} for {project} would give"),
-        (Maintenance::Prune, _) => format!("Prune {project}: remove what no release needs that is kept"),
+        (Maintenance::Adopt, false) => format!("Adopt bucket {bucket} as the first release of {project}"),
+        (Maintenance::Adopt, true) => format!("Preview adopting bucket {bucket} for {project}"),
+        (Maintenance::Prune, _) => format!("Prune {project}: remove files that no kept release needs"),
     }
 }
 

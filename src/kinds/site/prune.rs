@@ -8,25 +8,24 @@
 //! on.
 
 use super::delete_files::{Deletion, Stopped};
-use super::outcome::{release_of, report_of};
-use super::publish::{hold, keep_lease, load, refused};
-use super::report::{DeployOutcome, Report};
+use super::plan::{FrontendPlan, MaintenancePlan, SiteFacts};
+use super::progress::Step;
+use super::report::{DeployOutcome, Report, report_of};
+use super::work::{hold, keep_lease, take_up};
 use crate::aws::objects::ObjectError;
 use crate::domain::ids::{ProjectId, ReleaseId, RequestId};
-use crate::domain::maintenance::MaintenancePlan;
-use crate::domain::progress::Step;
 use crate::domain::project::{FrontendTarget, Project};
 use crate::domain::request::{Request, Status};
 use crate::domain::site::manifest::Manifest;
 use crate::domain::site::paths::SitePath;
 use crate::domain::site::removal::{Part, Removals};
 use crate::domain::time::Time;
-use crate::kinds::frontend_maintenance as maintenance;
 use crate::requests::app::App;
 use crate::requests::documents::Release;
 use crate::requests::engine::TaskError;
+use crate::requests::find::load;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::BTreeSet;
 use tokio::time::Instant;
 
@@ -35,19 +34,40 @@ const RELEASES_AT_ONCE: usize = 4;
 
 /// Where the next slice goes on.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Cursor {
+pub(crate) struct Cursor {
     /// The releases whose files are being removed.
     releases: Vec<ReleaseId>,
     /// The last file of theirs that was dealt with.
     after: Option<SitePath>,
 }
 
-pub(crate) fn done() -> Value {
-    json!({ "outcome": "done", "cursor": null })
+/// How a slice ended, and where the next one goes on.
+#[derive(Debug, Serialize)]
+pub(crate) struct Slice<C> {
+    outcome: SliceOutcome,
+    cursor: Option<C>,
 }
 
-fn again(cursor: &Cursor) -> Value {
-    json!({ "outcome": "again", "cursor": cursor })
+/// How a slice ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum SliceOutcome {
+    /// There is more to do.
+    Again,
+    /// Nothing is left.
+    Done,
+}
+
+impl<C> Slice<C> {
+    /// Ends the work.
+    pub fn done() -> Self {
+        Self { outcome: SliceOutcome::Done, cursor: None }
+    }
+
+    /// Goes on in another slice.
+    pub fn again(cursor: C) -> Self {
+        Self { outcome: SliceOutcome::Again, cursor: Some(cursor) }
+    }
 }
 
 /// A release that visitors get, and the request on whose behalf files are removed: the deploy that made it, or one that
@@ -63,18 +83,17 @@ pub(crate) struct Live {
 impl Live {
     pub(crate) async fn of(app: &App, id: &RequestId) -> Result<Option<Self>, TaskError> {
         let request = load(app, id).await?;
-        if let Some(plan) = request.maintenance_plan().cloned() {
+        if let Some(plan) = request.plan_as::<MaintenancePlan>() {
             return Self::of_maintenance(app, request, plan).await;
         }
-        let plan = request.frontend_plan().cloned().filter(|_| request.status == Status::Running);
-        let (Some(plan), Some(release), Some(report)) = (plan, release_of(&request), report_of(&request)) else {
-            return Ok(None);
-        };
+        let plan = request.plan_as::<FrontendPlan>().filter(|_| request.status == Status::Running);
+        let (Some(plan), Some(report)) = (plan, report_of(&request)) else { return Ok(None) };
+        let release = ReleaseId::derive(&plan.manifest, &request.request_id);
         Ok(Some(Self { request, project: plan.project, target: plan.target, release, report }))
     }
 
     async fn of_maintenance(app: &App, request: Request, plan: MaintenancePlan) -> Result<Option<Self>, TaskError> {
-        let (Some(request), Some(release)) = (maintenance::begin(app, request, Step::Pruning).await?, plan.release)
+        let (Some(request), Some(release)) = (take_up(app, request, Step::Pruning).await?, plan.release)
         else {
             return Ok(None);
         };
@@ -94,10 +113,10 @@ impl Live {
 
     /// The end of a request that no longer has a say. A deploy has done what it was asked for; where removing was all
     /// that was asked, the record says why it was not done.
-    fn given_up(&self, why: Option<&str>) -> Result<Value, TaskError> {
-        match self.request.maintenance_plan() {
-            None => Ok(done()),
-            Some(_) => Err(refused(why.unwrap_or(
+    fn given_up(&self, why: Option<&str>) -> Result<Slice<Cursor>, TaskError> {
+        match self.request.plan_as::<MaintenancePlan>() {
+            None => Ok(Slice::done()),
+            Some(_) => Err(TaskError::refused(why.unwrap_or(
                 "Another release went live, or the project's bucket was changed, after this was asked for; a deploy \
                  removes by itself what nothing needs any more.",
             ))),
@@ -106,36 +125,36 @@ impl Live {
 }
 
 /// Removes the pages that the site before had and this one has not.
-pub async fn withdraw(app: &App, id: &RequestId, cursor: Value, deadline: Instant) -> Result<Value, TaskError> {
+pub(crate) async fn withdraw(app: &App, id: &RequestId, cursor: Value, deadline: Instant) -> Result<Slice<Cursor>, TaskError> {
     let cursor = serde_json::from_value::<Option<Cursor>>(cursor)?.unwrap_or_default();
-    let Some(mut live) = Live::of(app, id).await? else { return Ok(done()) };
-    let Some(plan) = live.request.frontend_plan().cloned() else { return Ok(done()) };
-    let loses_files = live.request.changes.is_none_or(|changes| changes.removed > 0);
-    let Some(base) = plan.base_release.filter(|_| loses_files) else { return Ok(done()) };
+    let Some(mut live) = Live::of(app, id).await? else { return Ok(Slice::done()) };
+    let Some(plan) = live.request.plan_as::<FrontendPlan>() else { return Ok(Slice::done()) };
+    let loses_files = live.request.facts_as::<SiteFacts>().and_then(|facts| facts.changes).is_none_or(|changes| changes.removed > 0);
+    let Some(base) = plan.base_release.filter(|_| loses_files) else { return Ok(Slice::done()) };
     if live.project(app).await?.is_none() {
-        return Ok(done());
+        return Ok(Slice::done());
     }
     let mut removals = Removals::default();
-    let Some(earlier) = release(app, &live.project, &base).await? else { return Ok(done()) };
+    let Some(earlier) = release(app, &live.project, &base).await? else { return Ok(Slice::done()) };
     removals.keep(&app.read_manifest(&live.project, plan.manifest).await?);
     keep_unsettled(app, &live.project, &mut removals).await?;
     removals.give_up(&earlier.manifest, Part::Pages);
     match remove(app, &mut live, &removals, cursor.after, deadline).await? {
-        Stopped::All | Stopped::Denied => Ok(done()),
-        Stopped::Until(after) => Ok(again(&Cursor { releases: vec![], after: Some(after) })),
+        Stopped::All | Stopped::Denied => Ok(Slice::done()),
+        Stopped::Until(after) => Ok(Slice::again(Cursor { releases: vec![], after: Some(after) })),
     }
 }
 
 /// Removes what no release needs that is kept or in its grace.
-pub async fn prune(app: &App, id: &RequestId, cursor: Value, deadline: Instant) -> Result<Value, TaskError> {
+pub(crate) async fn prune(app: &App, id: &RequestId, cursor: Value, deadline: Instant) -> Result<Slice<Cursor>, TaskError> {
     let mut cursor = serde_json::from_value::<Option<Cursor>>(cursor)?.unwrap_or_default();
-    let Some(mut live) = Live::of(app, id).await? else { return Ok(done()) };
+    let Some(mut live) = Live::of(app, id).await? else { return Ok(Slice::done()) };
     let mut pages_are_gone = false;
     loop {
         let Some(project) = live.project(app).await? else { return live.given_up(None) };
         let batch = outlived(app, &live, &project).await?;
         if batch.releases.is_empty() && (batch.unfinished.is_empty() || pages_are_gone) {
-            return Ok(done());
+            return Ok(Slice::done());
         }
         let ids: Vec<ReleaseId> = batch.releases.iter().map(|release| release.release_id.clone()).collect();
         let after = cursor.after.take().filter(|_| cursor.releases == ids);
@@ -157,7 +176,7 @@ pub async fn prune(app: &App, id: &RequestId, cursor: Value, deadline: Instant) 
         match remove(app, &mut live, &removals, after, deadline).await? {
             Stopped::All => pages_are_gone = true,
             Stopped::Denied => return live.given_up(live.report.removed.stopped.as_deref()),
-            Stopped::Until(after) => return Ok(again(&Cursor { releases: ids, after: Some(after) })),
+            Stopped::Until(after) => return Ok(Slice::again(Cursor { releases: ids, after: Some(after) })),
         }
         for release in &ids {
             app.remove_release(&live.project, release).await?;

@@ -1,16 +1,17 @@
 //! Uploads to the staging bucket that need no approval: addresses for one file or a batch, and the check that a batch
 //! has arrived.
 
+use super::NAME;
 use crate::aws::objects::UploadTerms;
-use crate::domain::audit::Actor;
 use crate::domain::caller::Caller;
 use crate::domain::error::UserError;
 use crate::domain::ids::RequestId;
-use crate::domain::request::{Action, Lifetime, Request, Status};
+use crate::domain::request::{Lifetime, Request, Status};
 use crate::domain::site::headers;
 use crate::domain::site::paths::{MAX_PATH_BYTES, SitePath, is_traversal};
 use crate::domain::time::Time;
 use crate::requests::app::App;
+use crate::requests::submit;
 use futures::{StreamExt as _, TryStreamExt as _};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -78,7 +79,7 @@ pub async fn request(
     let id = RequestId::random();
     let request = row(app, caller, &id, seconds, args.reason, args.source, 1);
     let upload = Upload::new(app, &request, &path, &args.content_type, seconds, host).await?;
-    app.store.create_request(&request, Actor::from(caller), None).await?;
+    submit::open(app, caller, &request).await?;
     Ok(UploadReady {
         status: "ready",
         presigned_url: upload.presigned_url,
@@ -175,7 +176,7 @@ pub async fn request_batch(
     }
     let keys: Vec<&str> = uploads.iter().map(|upload| upload.s3_key.as_str()).collect();
     app.write_issued(&id, &keys).await?;
-    app.store.create_request(&request, Actor::from(caller), None).await?;
+    submit::open(app, caller, &request).await?;
     Ok(BatchReady {
         status: "ready",
         batch_id: id.to_string(),
@@ -385,8 +386,7 @@ fn row(
     Request {
         source: Some(cut(source)),
         reason: Some(cut(reason)),
-        file_count: files,
-        ..Request::new(id.clone(), Action::Upload, Status::Ready, caller, &summary, lifetime)
+        ..Request::new(id.clone(), NAME, Status::Ready, caller, &summary, lifetime)
     }
 }
 

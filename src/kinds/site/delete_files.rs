@@ -10,8 +10,7 @@ use crate::domain::request::Request;
 use crate::domain::site::paths::SitePath;
 use crate::domain::site::removal::Written;
 use crate::requests::app::App;
-use crate::requests::engine::TaskError;
-use crate::requests::errors::UNAVAILABLE;
+use crate::requests::engine::{ErrorName, TaskError};
 use futures::{StreamExt as _, TryStreamExt as _};
 use tokio::time::Instant;
 
@@ -68,7 +67,7 @@ impl Deletion<'_> {
         let site = match self.app.sites.open(self.target, id).await {
             Ok(site) => site.objects,
             Err(RoleError::Unavailable { role, .. }) => {
-                return Err(TaskError { name: UNAVAILABLE, cause: format!("The role {role} cannot be assumed yet.") });
+                return Err(TaskError { name: ErrorName::Unavailable, cause: format!("The role {role} cannot be assumed yet.") });
             }
             Err(RoleError::Denied { role, code }) => {
                 report.removed.stopped = Some(format!("The role {role} could not be assumed ({code})."));
@@ -210,7 +209,7 @@ impl Deletion<'_> {
     }
 
     async fn write(&self, report: &Report) -> Result<(), TaskError> {
-        Ok(self.app.store.set_result(&self.request.request_id, &serde_json::to_value(report)?).await?)
+        Ok(self.app.store.set_checkpoint(&self.request.request_id, report).await?)
     }
 }
 

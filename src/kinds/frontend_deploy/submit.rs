@@ -1,18 +1,20 @@
-//! From checked files to a request that waits for a decision: the plan, its hash, one conditional write, one start.
+//! From checked files to a submitted request: the plan, its facts, and the answer to the caller.
 
-use super::rollback::must_be_kept;
+use super::NAME;
 use crate::domain::caller::Caller;
 use crate::domain::error::{ErrorCode, UserError};
-use crate::domain::ids::{ReleaseId, RequestId};
-use crate::domain::plan::{FrontendPlan, Plan};
+use crate::domain::ids::{ProjectId, ReleaseId, RequestId};
 use crate::domain::project::{FrontendTarget, Project};
-use crate::domain::request::{Action, Lifetime, Request, Status};
+use crate::domain::request::{Lifetime, Request, Status};
 use crate::domain::site::manifest::{ChangeCounts, Manifest};
 use crate::domain::site::removal::MassDelete;
 use crate::domain::time::Time;
+use crate::kinds::site::plan::{FrontendPlan, SiteFacts};
+use crate::policy::rules::Subject;
 use crate::requests::app::App;
-use crate::requests::execution::ask_and_start;
-use crate::requests::submit::ask;
+use crate::requests::prompts::page_url;
+use crate::requests::submit;
+use crate::requests::submit::{Submission, Submitted};
 use crate::requests::text::RequestText;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -44,6 +46,11 @@ pub struct PendingAnswer {
     pub restores: Option<ReleaseId>,
     /// What an approval is bound to.
     pub plan_hash: String,
+    /// Address of the request's page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Ask bouncer_status after so many seconds.
+    pub poll_after_seconds: u64,
 }
 
 /// What is asked for.
@@ -70,7 +77,7 @@ pub(crate) async fn submit(app: &App, caller: &Caller, proposal: Proposal<'_>) -
     let mass_delete = MassDelete::of(&base, manifest);
     if let Some(exceeded) = mass_delete.filter(|_| !allow_mass_delete) {
         return Err(UserError::validation(
-            format!("This {exceeded}, more than half, so nobody was asked."),
+            format!("This {exceeded} (more than half). No approval was requested."),
             "Look at what bouncer_frontend_diff lists as removed. If it is meant, ask again with allow_mass_delete: true \
              (--allow-mass-delete).",
         )
@@ -83,7 +90,6 @@ pub(crate) async fn submit(app: &App, caller: &Caller, proposal: Proposal<'_>) -
         must_be_kept(app, &project.project_id, release).await?;
     }
     let plan = FrontendPlan {
-        version: FrontendPlan::VERSION,
         project: project.project_id.clone(),
         target,
         manifest: list,
@@ -91,36 +97,37 @@ pub(crate) async fn submit(app: &App, caller: &Caller, proposal: Proposal<'_>) -
         restores,
         mass_delete,
     };
-    let plan_hash = plan.hash()?;
+    let facts = SiteFacts {
+        changes: Some(changes),
+        file_count: manifest.entries().len(),
+        total_size: manifest.total_size(),
+        issued: ready.as_ref().and_then(|request| request.facts_as::<SiteFacts>()).and_then(|facts| facts.issued),
+        restores: plan.restores.clone(),
+        mass_delete,
+    };
     let window = wording.approval_window.unwrap_or(app.settings.approval_window);
     let lifetime = Lifetime { from: Time::now(), valid: window, kept: Request::KEPT_SECONDS };
     let request_id = ready.as_ref().map_or_else(RequestId::random, |request| request.request_id.clone());
-    let deploy_id = request_id.frontend_deploy_id();
-    let summary = summary(&plan, changes);
     let request = Request {
         source: wording.source,
         trust_scope: wording.trust_scope,
         reason: Some(wording.reason),
         project: Some(project.project_id.clone()),
-        plan: Some(Plan::Frontend(plan)),
-        plan_hash: Some(plan_hash),
-        changes: Some(changes),
-        file_count: manifest.entries().len(),
-        total_size: manifest.total_size(),
-        issued: ready.as_ref().and_then(|request| request.issued),
-        deploy_id: Some(deploy_id),
+        deploy_id: Some(request_id.frontend_deploy_id()),
         approvals_required: project.approvals_required,
-        ..Request::new(request_id, Action::FrontendDeploy, Status::PendingApproval, caller, &summary, lifetime)
+        ..Request::new(request_id, NAME, Status::PendingApproval, caller, &summary(&plan, changes), lifetime)
     };
-    let request = ask(app, caller, &request, ready.as_ref()).await?;
-    ask_and_start(app, &request).await?;
-    tracing::info!(request_id = %request.request_id, project = %project.project_id, phase = "pending", "asked for a decision");
-    pending_answer(&request)
+    let request = request.with_plan(&plan)?.with_facts(&facts)?;
+    let submission = Submission { request, subject: Subject::production(), ready, commit: None };
+    match submit::submit(app, caller, submission).await? {
+        Submitted::Stored(request) | Submitted::Waiting(request) => pending_answer(app, &request),
+    }
 }
 
 /// The answer that a stored request gives.
-pub(crate) fn pending_answer(request: &Request) -> Result<PendingAnswer, UserError> {
-    let (Some(changes), Some(plan_hash), Some(deploy_id)) = (request.changes, request.plan_hash, &request.deploy_id)
+pub(crate) fn pending_answer(app: &App, request: &Request) -> Result<PendingAnswer, UserError> {
+    let facts = request.facts_as::<SiteFacts>().unwrap_or_default();
+    let (Some(changes), Some(plan_hash), Some(deploy_id)) = (facts.changes, request.plan_hash, &request.deploy_id)
     else {
         return Err(UserError::new(
             ErrorCode::Conflict,
@@ -141,10 +148,12 @@ pub(crate) fn pending_answer(request: &Request) -> Result<PendingAnswer, UserErr
         expires_at: request.expires_at,
         expires_in: format!("{} seconds", request.expires_at.seconds_left(now)),
         deploy_id: deploy_id.to_string(),
-        file_count: request.file_count,
-        total_size: request.total_size,
+        file_count: facts.file_count,
+        total_size: facts.total_size,
         changes,
-        restores: request.frontend_plan().and_then(|plan| plan.restores.clone()),
+        restores: facts.restores,
+        url: page_url(app, request),
+        poll_after_seconds: 5,
         plan_hash: plan_hash.to_string(),
     })
 }
@@ -156,6 +165,19 @@ fn summary(plan: &FrontendPlan, changes: ChangeCounts) -> String {
         None => format!("Deploy {project}"),
     };
     let ChangeCounts { added, changed, removed, unchanged, .. } = changes;
-    let warning = if plan.mass_delete { "MOST OF THE SITE GOES. " } else { "" };
+    let warning = if plan.mass_delete { "DELETES MOST OF THE SITE. " } else { "" };
     format!("{warning}{what}: {added} added, {changed} changed, {removed} removed, {unchanged} unchanged")
+}
+
+/// Refuses a release that was given up while it was asked for: its contents may be about to go.
+async fn must_be_kept(app: &App, project: &ProjectId, release: &ReleaseId) -> Result<(), UserError> {
+    let now = app.store.project(project).await?;
+    if now.is_some_and(|now| now.releases.iter().any(|kept| kept.release_id == *release)) {
+        return Ok(());
+    }
+    Err(UserError::new(
+        ErrorCode::Conflict,
+        format!("The release {release} was given up at this moment."),
+        "Name one that is kept; bouncer_frontend_releases lists them.",
+    ))
 }

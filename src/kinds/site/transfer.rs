@@ -4,9 +4,9 @@ use super::large::{CopyOutcome, Direction, Large};
 use crate::aws::objects::{Headers, ObjectError, Objects};
 use crate::domain::digest::Sha256;
 use crate::domain::ids::{ProjectId, RequestId};
-use crate::domain::progress::{Progress, Step};
 use crate::domain::site::manifest::Entry;
 use crate::domain::site::paths::SitePath;
+use crate::kinds::site::progress::{SiteProgress, Step};
 use crate::requests::app::App;
 use crate::requests::documents::blob_key;
 use bytes::Bytes;
@@ -49,8 +49,8 @@ impl Tally {
     }
 
     /// How far a step is that has so many files and bytes to do.
-    pub(crate) fn progress(&self, step: Step, (files_total, bytes_total): (u64, u64)) -> Progress {
-        Progress {
+    pub(crate) fn progress(&self, step: Step, (files_total, bytes_total): (u64, u64)) -> SiteProgress {
+        SiteProgress {
             step,
             files_done: self.files.load(Ordering::Relaxed),
             files_total,

@@ -1,6 +1,8 @@
 //! What came of a publish, in the words that the request's result is made of.
 
 use crate::aws::objects::ObjectError;
+use crate::domain::document::Document;
+use crate::domain::request::Request;
 use crate::domain::site::paths::SitePath;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -18,6 +20,11 @@ pub enum DeployOutcome {
     PartialDeploy,
     /// The old site.
     DeployFailed,
+}
+
+impl Document for Report {
+    const TYPE: &'static str = "site_report";
+    const VERSION: u32 = 1;
 }
 
 impl DeployOutcome {
@@ -86,6 +93,16 @@ pub struct FailedFile {
     pub filename: String,
     /// Why, in words.
     pub reason: String,
+}
+
+/// Reads what the tasks of a request have reported so far.
+pub(crate) fn report_of(request: &Request) -> Option<Report> {
+    request.checkpoint_as()
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // What serde asks for.
+pub(crate) fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Report {

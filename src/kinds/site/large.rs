@@ -4,6 +4,7 @@
 //! What is done so far stands beside the blobs. The parts are hashed in their order on the way, and the object is made of
 //! them only when the whole has the SHA-256 that it must have; until then the bucket shows nothing of it.
 
+use super::plan::target_of;
 use super::transfer::{Tally, headers};
 use crate::aws::objects::multipart::{Part, Upload};
 use crate::aws::objects::{Headers, ObjectError, Objects};
@@ -263,11 +264,10 @@ async fn remove(app: &App, document: &str) {
 
 /// Ends what a request has begun to upload and will not complete.
 pub(crate) async fn abandon(app: &App, request: &Request) -> Result<(), ObjectError> {
-    let target = request.frontend_plan().map(|plan| &plan.target);
-    let Some(target) = target.or(request.maintenance_plan().map(|plan| &plan.target)) else { return Ok(()) };
+    let Some(target) = target_of(request) else { return Ok(()) };
     for document in app.movings(&request.request_id).await? {
         let moving: Moving = app.read_moving(&document).await?;
-        match app.sites.open(target, &request.request_id).await {
+        match app.sites.open(&target, &request.request_id).await {
             Ok(site) => forget(app, &site.objects, &moving.upload, &document).await,
             Err(error) => tracing::warn!(%error, "an unfinished upload could not be ended"),
         }

@@ -3,8 +3,8 @@
 //! request that waits is told in [`crate::domain::site::contents`]; from a publish it takes nothing because only the live deploy
 //! that holds the project's lease removes, and whoever publishes has left a release document.
 
-use super::prune::{Live, done};
-use super::publish::keep_lease;
+use super::prune::{Live, Slice};
+use super::work::keep_lease;
 use super::report::reason;
 use crate::aws::objects::ObjectError;
 use crate::domain::digest::{PartsDigest, Sha256};
@@ -17,7 +17,7 @@ use crate::requests::documents::{blob_key, manifest_key, parts_key};
 use crate::requests::engine::TaskError;
 use futures::{StreamExt as _, TryStreamExt as _};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::{BTreeSet, HashSet};
 use tokio::time::Instant;
 
@@ -48,16 +48,16 @@ impl Leftover {
 
 /// Where the next slice goes on.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Cursor {
+pub(crate) struct Cursor {
     /// The last object that was dealt with.
     after: Option<Leftover>,
 }
 
 /// Removes what nothing needs; begins nothing after `deadline`.
-pub async fn sweep(app: &App, id: &RequestId, cursor: Value, deadline: Instant) -> Result<Value, TaskError> {
+pub(crate) async fn sweep(app: &App, id: &RequestId, cursor: Value, deadline: Instant) -> Result<Slice<Cursor>, TaskError> {
     let cursor = serde_json::from_value::<Option<Cursor>>(cursor)?.unwrap_or_default();
-    let Some(mut live) = Live::of(app, id).await? else { return Ok(done()) };
-    let Some(project) = live.project(app).await? else { return Ok(done()) };
+    let Some(mut live) = Live::of(app, id).await? else { return Ok(Slice::done()) };
+    let Some(project) = live.project(app).await? else { return Ok(Slice::done()) };
     let sweep = Sweep { app, live: &live, project: &project, begun: Time::now() };
     let (removed, end) = tokio::select! {
         end = sweep.run(cursor.after, deadline) => end?,
@@ -67,11 +67,11 @@ pub async fn sweep(app: &App, id: &RequestId, cursor: Value, deadline: Instant) 
         tracing::info!(request_id = %id, project = %project.project_id, phase = "sweep", removed, "contents were removed");
         // After a crash it may count too few, never too many.
         live.report.removed.contents += removed;
-        app.store.set_result(id, &serde_json::to_value(&live.report)?).await?;
+        app.store.set_checkpoint(id, &live.report).await?;
     }
     match end {
-        None => Ok(done()),
-        after => Ok(json!({ "outcome": "again", "cursor": Cursor { after } })),
+        None => Ok(Slice::done()),
+        after => Ok(Slice::again(Cursor { after })),
     }
 }
 
