@@ -1,8 +1,7 @@
 //! GitHub through octocrab: which commit a branch points to, files and archives of a commit, and being told of deploys.
 
-use crate::domain::backend::commit::{Branch, CommitSha, Repo};
+use crate::domain::backend::commit::{Branch, ChangedFile, CommitSha, Repo};
 use crate::domain::error::chain;
-use crate::domain::review::ChangedFile;
 use crate::domain::site::paths::url_path;
 use bytes::Bytes;
 use futures::{Stream, TryStreamExt};

@@ -2,7 +2,7 @@
 
 use super::call::CallError;
 use crate::analysis::failure::{Build, Phase, PhaseContext};
-use crate::domain::backend::run::LogPlace;
+use crate::domain::backend::build_log::LogPlace;
 use aws_config::SdkConfig;
 use aws_sdk_codebuild::Client;
 use aws_sdk_codebuild::types::{self, EnvironmentVariable, SourceType};

@@ -1,7 +1,7 @@
 //! CloudWatch Logs: reading a build's log, from its end or onwards from where a reader was.
 
 use super::call::CallError;
-use crate::domain::backend::run::LogPlace;
+use crate::domain::backend::build_log::LogPlace;
 use aws_config::SdkConfig;
 use aws_sdk_cloudwatchlogs::Client;
 

@@ -90,6 +90,8 @@ pub enum ErrorName {
     Unavailable,
     /// Another request holds the project: try again.
     ProjectBusy,
+    /// Someone else is changing the stack: try again.
+    StackBusy,
     /// No repetition mends it.
     Refused,
     /// A stored document cannot be used.
@@ -116,9 +118,10 @@ pub enum ErrorName {
 
 impl ErrorName {
     /// Every name.
-    pub const ALL: [ErrorName; 13] = [
+    pub const ALL: [ErrorName; 14] = [
         ErrorName::Unavailable,
         ErrorName::ProjectBusy,
+        ErrorName::StackBusy,
         ErrorName::Refused,
         ErrorName::Storage,
         ErrorName::Unreadable,
@@ -137,6 +140,7 @@ impl ErrorName {
         match self {
             ErrorName::Unavailable => "Bouncer.Unavailable",
             ErrorName::ProjectBusy => "Bouncer.ProjectBusy",
+            ErrorName::StackBusy => "Bouncer.StackBusy",
             ErrorName::Refused => "Bouncer.Refused",
             ErrorName::Storage => "Bouncer.Storage",
             ErrorName::Unreadable => "Bouncer.Unreadable",

@@ -3,7 +3,7 @@
 use super::variable;
 use crate::aws;
 use crate::github::Http;
-use crate::kinds::backend_deploy::{Backend, BackendSettings};
+use crate::requests::stack_services::{Backend, BackendSettings};
 
 /// Why the settings of backend deploys cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -3,7 +3,7 @@
 
 use super::view::{StatusView, Steps};
 use crate::cli::output::{duration, shorten};
-use crate::domain::backend::run::BackendStep;
+use crate::kinds::stack::run::BackendStep;
 use crate::domain::request::Status;
 use anstyle::{AnsiColor, Style};
 use serde_json::json;

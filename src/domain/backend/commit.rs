@@ -112,6 +112,19 @@ impl fmt::Display for Branch {
 
 text_form!(Branch);
 
+/// A file that commits changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ChangedFile {
+    /// Its path.
+    pub filename: String,
+    /// GitHub's word: added, removed, modified, renamed.
+    pub status: String,
+    /// How many lines were added.
+    pub additions: u64,
+    /// How many lines were removed.
+    pub deletions: u64,
+}
+
 /// A repository on GitHub or on a GitHub Enterprise host. Its text form is `owner/name`, with the host before it
 /// where that is not github.com.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]

@@ -1,6 +1,7 @@
-//! Types of a backend: its repository and commit, its stack, and what a deploy of it has done.
+//! A backend: the repository and commit it comes from, and the stack it becomes.
 
+pub mod build_log;
+pub mod change_set;
 pub mod commit;
 pub mod parameters;
-pub mod run;
 pub mod target;

@@ -1,10 +1,8 @@
-//! A backend: the repository it comes from, the stack it becomes, and the plan that an approval is bound to.
+//! A backend's target: the repository it comes from, the stack it becomes, and what that stack was last made of.
 
 use super::commit::CommitSha;
 use super::parameters::StackParameters;
-use crate::domain::canonical;
-use crate::domain::digest::Sha256;
-use crate::domain::ids::{DeployId, ProjectId, RequestId};
+use crate::domain::ids::DeployId;
 use crate::domain::time::Time;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -111,23 +109,6 @@ fn default_template() -> String {
     DEFAULT_TEMPLATE.to_owned()
 }
 
-/// The attributes of a row that make up a [`BackendTarget`].
-pub const BACKEND_FIELDS: [&str; 13] = [
-    "git_repo",
-    "default_branch",
-    "stack_name",
-    "stack_region",
-    "target_role_arn",
-    "cloudformation_role_arn",
-    "sam_template_path",
-    "sam_params",
-    "secrets_id",
-    "github_pat_secret",
-    "deploy_mode",
-    "allowed_deployers",
-    "github_status",
-];
-
 /// What a project's stack was last made of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Deployed {
@@ -161,102 +142,5 @@ impl Deployed {
             && self.stack_region == target.stack_region
             && self.target_role_arn == target.target_role_arn
             && self.sam_template_path == target.sam_template_path
-    }
-}
-
-/// Why a deploy begins without a human's word, or that it does not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Gate {
-    /// A human decides.
-    Ask,
-    /// `auto_code`, and the template has no change that a human must see.
-    AutoCode,
-    /// `auto_all`.
-    AutoAll,
-}
-
-impl Gate {
-    /// The word in `decided_by` when nobody was asked; `None` when a human decides.
-    pub fn decided_by(self) -> Option<&'static str> {
-        match self {
-            Gate::Ask => None,
-            Gate::AutoCode => Some("deploy_mode auto_code"),
-            Gate::AutoAll => Some("deploy_mode auto_all"),
-        }
-    }
-
-    /// Whether a project's mode allows it.
-    pub fn is_allowed_by(self, mode: DeployMode) -> bool {
-        match self {
-            Gate::Ask => true,
-            Gate::AutoCode => mode != DeployMode::Manual,
-            Gate::AutoAll => mode == DeployMode::AutoAll,
-        }
-    }
-}
-
-/// The plan of a backend deploy.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BackendPlan {
-    /// The form of this plan; raised when a field changes its meaning.
-    pub version: u32,
-    /// The project.
-    pub project: ProjectId,
-    /// Repository, stack, roles and all else as they were when the approver was asked.
-    pub target: BackendTarget,
-    /// The branch that was asked for.
-    pub branch: String,
-    /// The commit it pointed to.
-    pub commit: CommitSha,
-    /// The commit's title.
-    pub commit_message: String,
-    /// The template's text at the commit.
-    pub template: Sha256,
-    /// The stack's parameters. Who only looks at a request reads it without them.
-    #[serde(default)]
-    pub parameters: StackParameters,
-    /// The commit that the stack was last made of, which the shown changes are against.
-    pub base: Option<CommitSha>,
-    /// Who or what lets it begin.
-    pub gate: Gate,
-}
-
-impl BackendPlan {
-    /// The version written by this code.
-    pub const VERSION: u32 = 1;
-
-    /// What binds an approval to this plan.
-    pub fn hash(&self) -> Result<Sha256, serde_json::Error> {
-        canonical::hash(self)
-    }
-}
-
-/// The plan of an infrastructure change: one change set, as it was shown.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InfrastructurePlan {
-    /// The form of this plan; raised when a field changes its meaning.
-    pub version: u32,
-    /// The project.
-    pub project: ProjectId,
-    /// The deploy that stops for this.
-    pub deploy_id: DeployId,
-    /// The request that led to the deploy.
-    pub parent: RequestId,
-    /// The commit.
-    pub commit: CommitSha,
-    /// The change set.
-    pub change_set_id: String,
-    /// The hash of all its changes as they were assessed and shown.
-    pub changes: Sha256,
-}
-
-impl InfrastructurePlan {
-    /// The version written by this code.
-    pub const VERSION: u32 = 1;
-
-    /// What binds an approval to this plan.
-    pub fn hash(&self) -> Result<Sha256, serde_json::Error> {
-        canonical::hash(self)
     }
 }

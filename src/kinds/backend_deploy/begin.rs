@@ -1,91 +1,89 @@
-//! The task `deploy.begin`: the approved deploy takes its project, if all is as it was when it was asked for.
+//! The task `deploy.begin`: the approved deploy takes the lease of its project, if everything is as it was at submission.
 
-use super::github_status as tell;
-use super::github_status::report;
-use super::outcome::history_row;
-use super::work::{DeployTask, approved_plan, load, refused, services};
-use crate::domain::audit::Actor;
-use crate::domain::backend::run::BackendRun;
-use crate::domain::backend::target::BackendPlan;
-use crate::domain::history::DeployStatus;
+use super::github_status::{GithubStatus, create_deployment, report};
+use super::plan::BackendPlan;
+use crate::domain::document::Sealed;
 use crate::domain::ids::RequestId;
 use crate::domain::project::Project;
-use crate::domain::request::{Event, Request, Status};
+use crate::domain::request::{Request, Status};
+use crate::domain::rule::Rule;
 use crate::domain::time::Time;
+use crate::kinds::stack::run::BackendRun;
+use crate::kinds::stack::task::{Answer, DeployTask, services};
+use crate::policy::rules::still_allows;
 use crate::requests::app::App;
-use crate::requests::approval::APPROVAL_AGE_SECONDS;
 use crate::requests::engine::TaskError;
 use crate::requests::lease;
-use crate::requests::transition::transition;
+use crate::requests::find::load;
+use crate::requests::work::{self, approved_plan};
 use crate::storage::coordination::Lane;
-use serde_json::{Value, json};
+use serde::Serialize;
 
-/// Begins, once. Said again it changes nothing.
-pub async fn begin(app: &App, id: &RequestId) -> Result<Value, TaskError> {
+/// What came of beginning.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum BeginOutcome {
+    /// The deploy runs.
+    Begun,
+    /// The request ended before it could begin.
+    Ended,
+}
+
+/// Begins a deploy, once; a repeated call changes nothing.
+pub(crate) async fn begin(app: &App, id: &RequestId) -> Result<Answer<BeginOutcome>, TaskError> {
     let request = load(app, id).await?;
     match request.status {
         Status::Approved => start(app, &request).await?,
-        Status::Running => {}
-        _ => return Ok(json!({ "outcome": "ended" })),
+        Status::Running => work::note_begin(app, &request).await?,
+        _ => return Ok(Answer { outcome: BeginOutcome::Ended }),
     }
-    let mut work = DeployTask::load(app, id).await?;
-    if let Some(deploy) = history_row(&work.request, DeployStatus::Running) {
-        app.store.begin_deploy(&deploy).await?;
-    }
-    tell::deployment(&mut work).await?;
-    report(app, &work.request, tell::GithubStatus::InProgress).await;
-    Ok(json!({ "outcome": "begun" }))
+    let mut task = DeployTask::load(app, id).await?;
+    create_deployment(&mut task).await?;
+    report(app, &task.request, GithubStatus::InProgress).await;
+    Ok(Answer { outcome: BeginOutcome::Begun })
 }
 
+/// A lease that is taken here and not used is released when the failure is recorded.
 async fn start(app: &App, request: &Request) -> Result<(), TaskError> {
     if request.cancellation.is_some() {
-        return Err(refused("The deploy was cancelled"));
+        return Err(TaskError::refused("The deploy was cancelled"));
     }
-    let plan = approved_plan(request)?;
-    let now = Time::now();
-    let approved_at = request.decision.as_ref().map_or(request.created_at, |decision| decision.at);
-    if now.seconds_since(approved_at) > APPROVAL_AGE_SECONDS {
-        return Err(refused("The approval is older than a day; ask for the deploy anew"));
-    }
+    let plan: BackendPlan = approved_plan(request)?;
     let seconds = services(app)?.settings.lease_seconds;
     lease::hold(app, &plan.project, Lane::Backend, &request.request_id, seconds).await?;
     let project = app.store.project(&plan.project).await?;
-    if let Err(error) = still_as_planned(project.as_ref(), &plan) {
-        app.store.release(&plan.project, Lane::Backend, &request.request_id).await?;
-        return Err(error);
-    }
-    transition(app, request, Event::Start, Actor::bouncer(), |row| {
-        row.started_at = Some(now);
-        row.run = Some(BackendRun::starting(now));
-    })
-    .await?;
-    tracing::info!(request_id = %request.request_id, project = %plan.project, phase = "begin", "the approved deploy begins");
+    still_as_planned(project.as_ref(), &plan, request.allowed_by)?;
+    let checkpoint = Sealed::of(&BackendRun::starting(Time::now()))?;
+    work::begin(app, request, |row| row.checkpoint = Some(checkpoint)).await?;
     Ok(())
 }
 
-/// Whether the project is still what the plan was made for. Asked again before the change set is executed.
-pub(crate) fn still_as_planned(project: Option<&Project>, plan: &BackendPlan) -> Result<(), TaskError> {
-    let stale_plan = |reason: &str| refused(&format!("{reason}; ask for the deploy anew"));
-    let project = project.ok_or_else(|| stale_plan("The project was removed after the deploy was asked for"))?;
+/// Checks that the project is still what the plan was made for. `allowed_by` is the rule that asked nobody.
+///
+/// # Errors
+/// Refuses a stale plan.
+pub(crate) fn still_as_planned(
+    project: Option<&Project>,
+    plan: &BackendPlan,
+    allowed_by: Option<Rule>,
+) -> Result<(), TaskError> {
+    let stale = TaskError::stale_plan;
+    let project = project.ok_or_else(|| stale("The project was removed after the deploy was requested"))?;
     if !project.enabled {
-        return Err(stale_plan("The project was disabled after the deploy was asked for"));
+        return Err(stale("The project was disabled after the deploy was requested"));
     }
-    let Some(target) = &project.backend else {
-        return Err(stale_plan("The project has no backend any more"));
-    };
-    if !plan.gate.is_allowed_by(target.deploy_mode) {
-        return Err(stale_plan("The project's deploy_mode asks for an approval by now"));
+    let target = project.backend.as_ref().ok_or_else(|| stale("The project no longer has a backend"))?;
+    if allowed_by.is_some_and(|rule| !still_allows(rule, target.deploy_mode)) {
+        return Err(stale("The project's deploy_mode now requires an approval"));
     }
     if target != &plan.target {
-        return Err(stale_plan(
-            "The project's repository, stack, roles or parameters changed after the deploy was asked for",
+        return Err(stale(
+            "The project's repository, stack, roles or parameters changed after the deploy was requested",
         ));
     }
     let base = project.deployed.as_ref().filter(|deployed| deployed.is_of(target)).map(|deployed| &deployed.commit);
     if base != plan.base.as_ref() {
-        return Err(stale_plan(
-            "Another deploy finished after this was asked for, so the changes that were shown are no longer what would happen",
-        ));
+        return Err(stale("Another deploy finished after this one was requested, so the changes shown are outdated"));
     }
     Ok(())
 }

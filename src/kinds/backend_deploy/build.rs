@@ -1,84 +1,104 @@
 //! The tasks `deploy.start_build` and `deploy.check_build`: CodeBuild turns the source into a packaged template.
 
 use super::seal::seal;
-use super::services::place;
-use super::work::DeployTask;
 use crate::aws::builds::{BuildOrder, BuildSnapshot};
-use crate::domain::backend::run::{BackendStep, BuildRun};
 use crate::domain::ids::RequestId;
+use crate::kinds::stack::run::{BackendStep, BuildRun};
+use crate::kinds::stack::task::{DeployTask, StepAnswer};
 use crate::requests::app::App;
 use crate::requests::engine::TaskError;
-use serde_json::Value;
+use crate::requests::stack_services::place;
+use crate::requests::find::load;
+use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// Starts the build unless it was started.
-pub async fn start_build(app: &App, id: &RequestId) -> Result<Value, TaskError> {
-    let mut work = DeployTask::load(app, id).await?;
-    if work.run.build.is_some() {
-        return Ok(work.answer("started"));
+/// What came of starting a build.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum StartOutcome {
+    Started,
+}
+
+/// What became of a build.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum BuildOutcome {
+    /// It runs.
+    Again,
+    /// It succeeded, and what it left is sealed.
+    Built,
+    /// It failed.
+    Failed,
+}
+
+/// Starts the build, unless it was started.
+pub(crate) async fn start_build(app: &App, id: &RequestId) -> Result<StepAnswer<StartOutcome>, TaskError> {
+    let mut task = DeployTask::load(app, id).await?;
+    if task.run.build.is_some() {
+        return Ok(task.answer(StartOutcome::Started));
     }
-    // Stored before the build knows it, so that a repeated start orders the same.
-    let folder = work.run.artifacts.clone().unwrap_or_else(|| place::build(&work.deploy_id));
-    work.note(|run, now| {
+    // Recorded before the build knows it, so that a repeated start orders the same.
+    let folder = task.run.artifacts.clone().unwrap_or_else(|| place::build(&task.deploy_id));
+    task.note(|run, now| {
         run.artifacts = Some(folder.clone());
         run.reach(BackendStep::Building, now);
     })
     .await?;
-    let source = work.backend.build_source(&work.deploy_id);
+    let source = task.backend.build_source(&task.deploy_id);
     let order = BuildOrder {
         source: source.clone(),
-        token: work.deploy_id.to_string(),
+        token: task.deploy_id.to_string(),
         variables: BTreeMap::from([
-            ("BOUNCER_DEPLOY_ID", work.deploy_id.to_string()),
-            ("BOUNCER_COMMIT", work.plan.commit.to_string()),
-            ("BOUNCER_TEMPLATE", work.plan.target.sam_template_path.clone()),
-            ("BOUNCER_ARTIFACTS_BUCKET", work.backend.artifacts.bucket().to_owned()),
+            ("BOUNCER_DEPLOY_ID", task.deploy_id.to_string()),
+            ("BOUNCER_COMMIT", task.plan.commit.to_string()),
+            ("BOUNCER_TEMPLATE", task.plan.target.sam_template_path.clone()),
+            ("BOUNCER_ARTIFACTS_BUCKET", task.backend.artifacts.bucket().to_owned()),
             ("BOUNCER_ARTIFACTS_PREFIX", folder),
         ]),
     };
-    let build = match work.backend.builds.find(&source).await? {
+    let build = match task.backend.builds.find(&source).await? {
         Some(started) => started,
-        None => work.backend.builds.start(&order).await?,
+        None => task.backend.builds.start(&order).await?,
     };
-    let noted = work
+    let noted = task
         .note(|run, _| {
             run.build =
                 Some(BuildRun { id: build.clone(), status: "IN_PROGRESS".into(), phase: "QUEUED".into(), log: None });
         })
         .await;
     if noted.is_err() {
-        let now = super::work::load(app, id).await?;
+        let now = load(app, id).await?;
         if now.status.has_ended() || now.cancellation.is_some() {
-            // Cancelled between the start and its note: nobody else knows of this build.
-            work.backend.builds.stop(&build).await?;
+            // Cancelled between the start and its record: nothing else knows of this build.
+            task.backend.builds.stop(&build).await?;
         }
     }
     noted?;
-    Ok(work.answer("started"))
+    Ok(task.answer(StartOutcome::Started))
 }
 
-/// Looks at the build; when it has succeeded, what it left is sealed.
-pub async fn check_build(app: &App, id: &RequestId) -> Result<Value, TaskError> {
-    let mut work = DeployTask::load(app, id).await?;
-    let Some(known) = work.run.build.clone() else { return Ok(work.answer("again")) };
-    let look = work.backend.builds.get_build(&known.id).await?;
-    work.note(|run, _| run.build = Some(seen(&known, &look))).await?;
-    match look.build.build_status.as_deref() {
+/// Records where the build is; once it has succeeded, seals what it left.
+pub(crate) async fn check_build(app: &App, id: &RequestId) -> Result<StepAnswer<BuildOutcome>, TaskError> {
+    let mut task = DeployTask::load(app, id).await?;
+    let Some(known) = task.run.build.clone() else { return Ok(task.answer(BuildOutcome::Again)) };
+    let snapshot = task.backend.builds.get_build(&known.id).await?;
+    task.note(|run, _| run.build = Some(recorded(&known, &snapshot))).await?;
+    match snapshot.build.build_status.as_deref() {
         Some("SUCCEEDED") => {
-            seal(&work).await?;
-            Ok(work.answer("built"))
+            seal(&task).await?;
+            Ok(task.answer(BuildOutcome::Built))
         }
-        Some("FAILED" | "FAULT" | "STOPPED" | "TIMED_OUT") => Ok(work.answer("failed")),
-        _ => Ok(work.answer("again")),
+        Some("FAILED" | "FAULT" | "STOPPED" | "TIMED_OUT") => Ok(task.answer(BuildOutcome::Failed)),
+        _ => Ok(task.answer(BuildOutcome::Again)),
     }
 }
 
-/// What the record keeps of a build.
-fn seen(known: &BuildRun, look: &BuildSnapshot) -> BuildRun {
+/// Returns what the record keeps of a build.
+fn recorded(known: &BuildRun, snapshot: &BuildSnapshot) -> BuildRun {
     BuildRun {
         id: known.id.clone(),
-        status: look.build.build_status.clone().unwrap_or_else(|| known.status.clone()),
-        phase: look.build.current_phase.clone().unwrap_or_else(|| known.phase.clone()),
-        log: look.log.clone().or_else(|| known.log.clone()),
+        status: snapshot.build.build_status.clone().unwrap_or_else(|| known.status.clone()),
+        phase: snapshot.build.current_phase.clone().unwrap_or_else(|| known.phase.clone()),
+        log: snapshot.log.clone().or_else(|| known.log.clone()),
     }
 }

@@ -1,56 +1,97 @@
-//! The tasks `deploy.create_change_set` and `deploy.check_change_set`: CloudFormation says what would change, and the
-//! rules say whether a human must see it.
+//! The tasks `deploy.create_change_set` and `deploy.check_change_set`: CloudFormation computes what would change, and the
+//! rules decide whether an approver must see it.
 
-use super::services::place;
-use super::work::{DeployTask, refused};
-use crate::analysis::changeset;
-use crate::analysis::changeset::{Assessment, ChangeClass, ChangeSet};
+use crate::analysis::changeset::{self, ChangeClass, ChangeSet};
 use crate::aws::call::CallError;
 use crate::aws::stacks::{ChangeSetOrder, Stack, StackAccount};
-use crate::domain::backend::run::{BackendStep, ChangeSetKind, ChangeSetRun};
-use crate::domain::canonical;
-use crate::domain::digest::Sha256;
+use crate::domain::backend::change_set::ChangeSetKind;
 use crate::domain::ids::RequestId;
 use crate::domain::request::first_wait;
+use crate::kinds::stack::assessment;
+use crate::kinds::stack::run::{BackendStep, ChangeSetRun};
+use crate::kinds::stack::task::{DeployTask, StepAnswer};
 use crate::requests::app::App;
-use crate::requests::engine::TaskError;
-use serde_json::{Value, json};
+use crate::requests::engine::{ErrorName, TaskError};
+use crate::requests::stack_services::place;
+use serde::Serialize;
 
-/// Asks for the change set unless there is one.
-pub async fn create_change_set(app: &App, id: &RequestId) -> Result<Value, TaskError> {
-    let mut work = DeployTask::load(app, id).await?;
-    work.note(|run, now| run.reach(BackendStep::ComparingStack, now)).await?;
-    if work.run.change_set.is_some() {
-        return Ok(work.answer("asked"));
+/// What came of creating a change set.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum CreateOutcome {
+    Asked,
+}
+
+/// What a change set was found to do.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum CompareOutcome {
+    /// CloudFormation still computes it.
+    Again,
+    /// Nothing.
+    Unchanged,
+    /// It changes code only.
+    CodeOnly,
+    /// It changes infrastructure, so an approver must see it.
+    Infrastructure,
+}
+
+impl From<ChangeClass> for CompareOutcome {
+    fn from(class: ChangeClass) -> Self {
+        match class {
+            ChangeClass::CodeOnly => CompareOutcome::CodeOnly,
+            ChangeClass::Infrastructure => CompareOutcome::Infrastructure,
+        }
     }
-    let account = work.account().await?;
-    let kind = kind_for(account.stack().await?.as_ref(), &work.plan.target.stack_name)?;
+}
+
+/// The answer of `deploy.check_change_set`.
+#[derive(Debug, Serialize)]
+pub(crate) struct CompareAnswer {
+    #[serde(flatten)]
+    step: StepAnswer<CompareOutcome>,
+    /// Seconds until approvers are reminded, should they be asked.
+    window_seconds: u64,
+}
+
+/// Creates the change set, unless there is one.
+pub(crate) async fn create_change_set(app: &App, id: &RequestId) -> Result<StepAnswer<CreateOutcome>, TaskError> {
+    let mut task = DeployTask::load(app, id).await?;
+    task.note(|run, now| run.reach(BackendStep::ComparingStack, now)).await?;
+    if task.run.change_set.is_some() {
+        return Ok(task.answer(CreateOutcome::Asked));
+    }
+    let account = task.account().await?;
+    let kind = kind_for(account.stack().await?.as_ref(), &task.plan.target.stack_name)?;
     let order = ChangeSetOrder {
-        deploy_id: &work.deploy_id,
+        deploy_id: &task.deploy_id,
         kind,
-        template_url: work.backend.artifacts.url(&place::template(&work.deploy_id)),
-        parameters: &work.plan.parameters,
-        project: work.plan.project.to_string(),
-        description: format!("Bouncer {} of commit {}", work.deploy_id, work.plan.commit),
+        template_url: task.backend.artifacts.url(&place::template(&task.deploy_id)),
+        parameters: &task.plan.parameters,
+        project: task.plan.project.to_string(),
+        description: format!("Bouncer {} of commit {}", task.deploy_id, task.plan.commit),
     };
     match account.create_change_set(&order).await {
-        // An earlier attempt of this task was heard.
+        // An earlier attempt of this task created it.
         Err(CallError::Refused { code, .. }) if code == "AlreadyExistsException" => {}
         other => other?,
     }
-    let made = account.change_set(work.deploy_id.as_str()).await?;
+    let made = account.change_set(task.deploy_id.as_str()).await?;
     let (Some(change_set_id), Some(stack_id)) = (made.change_set_id, made.stack_id) else {
-        return Err(refused("CloudFormation does not name the change set it made"));
+        return Err(TaskError::refused("CloudFormation does not name the change set that it created"));
     };
-    work.note(|run, _| {
+    task.note(|run, _| {
         run.change_set =
             Some(ChangeSetRun { id: change_set_id, stack_id, kind, class: None, changes: None, resources: 0 });
     })
     .await?;
-    Ok(work.answer("asked"))
+    Ok(task.answer(CreateOutcome::Asked))
 }
 
-/// Whether the stack is made or changed, or why neither can be done in the state it is in.
+/// Tells whether the stack is to be created or updated.
+///
+/// # Errors
+/// Refuses a stack that is in a state in which neither can be done.
 fn kind_for(stack: Option<&Stack>, name: &str) -> Result<ChangeSetKind, TaskError> {
     let Some(stack) = stack else { return Ok(ChangeSetKind::Create) };
     match stack.status.as_str() {
@@ -61,97 +102,77 @@ fn kind_for(stack: Option<&Stack>, name: &str) -> Result<ChangeSetKind, TaskErro
         | "IMPORT_COMPLETE"
         | "IMPORT_ROLLBACK_COMPLETE"
         | "UPDATE_FAILED" => Ok(ChangeSetKind::Update),
-        "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" | "CREATE_FAILED" | "DELETE_FAILED" => Err(refused(&format!(
-            "The stack {name} is in {}: its creation failed, so it cannot be updated. Look at what it holds, delete it \
-             (aws cloudformation delete-stack --stack-name {name}), and ask for the deploy anew",
-            stack.status
-        ))),
-        "UPDATE_ROLLBACK_FAILED" => Err(refused(&format!(
-            "The stack {name} is in UPDATE_ROLLBACK_FAILED: an earlier update could not be undone. Mend the resource \
-             that its events name, run aws cloudformation continue-update-rollback --stack-name {name}, and ask for \
-             the deploy anew"
+        "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" | "CREATE_FAILED" | "DELETE_FAILED" => {
+            Err(TaskError::refused(format!(
+                "The stack {name} is in {}: its creation failed, so it cannot be updated. Check what it holds, delete it \
+                 (aws cloudformation delete-stack --stack-name {name}), and submit a new request",
+                stack.status
+            )))
+        }
+        "UPDATE_ROLLBACK_FAILED" => Err(TaskError::refused(format!(
+            "The stack {name} is in UPDATE_ROLLBACK_FAILED: an earlier update could not be undone. Repair the resource \
+             that its events name, run aws cloudformation continue-update-rollback --stack-name {name}, and submit a new \
+             request"
         ))),
         status if status.ends_with("_IN_PROGRESS") => Err(TaskError {
-            name: "Bouncer.StackBusy",
+            name: ErrorName::StackBusy,
             cause: format!("The stack {name} is being changed by someone else ({status})."),
         }),
-        status => Err(refused(&format!("The stack {name} is in {status}, which Bouncer does not know how to change"))),
+        status => Err(TaskError::refused(format!(
+            "The stack {name} is in {status}, a state in which Bouncer cannot change it"
+        ))),
     }
 }
 
-/// Looks at the change set; once CloudFormation has computed it, it is assessed.
-pub async fn check_change_set(app: &App, id: &RequestId) -> Result<Value, TaskError> {
-    let mut work = DeployTask::load(app, id).await?;
-    let Some(known) = work.run.change_set.clone() else {
-        return Err(refused("The record does not name the change set"));
-    };
+/// Checks the change set, and assesses it once CloudFormation has computed it.
+pub(crate) async fn check_change_set(app: &App, id: &RequestId) -> Result<CompareAnswer, TaskError> {
+    let mut task = DeployTask::load(app, id).await?;
+    let known = task.change_set()?;
     if let Some(class) = known.class {
-        return Ok(answer(&work, outcome(class)));
+        return Ok(answer(&task, class.into()));
     }
-    let account = work.account().await?;
+    let account = task.account().await?;
     let found = described(&account, &known.id).await?;
     match found.status.as_deref() {
-        Some("CREATE_PENDING" | "CREATE_IN_PROGRESS") => return Ok(answer(&work, "again")),
+        Some("CREATE_PENDING" | "CREATE_IN_PROGRESS") => return Ok(answer(&task, CompareOutcome::Again)),
         Some("CREATE_COMPLETE") => {}
-        _ if found.says_no_changes() => return Ok(answer(&work, "unchanged")),
+        _ if found.says_no_changes() => return Ok(answer(&task, CompareOutcome::Unchanged)),
         _ => {
             let reason = found.status_reason.unwrap_or_else(|| "CloudFormation gives no reason".to_owned());
-            return Err(refused(&format!("The change set could not be made: {reason}")));
+            return Err(TaskError::refused(format!("The change set could not be created: {reason}")));
         }
     }
     let assessment = changeset::assess(&found);
-    let text = canonical::to_string(&assessment)?;
-    work.backend.artifacts.put(&place::assessment(&work.deploy_id), text.clone().into()).await?;
+    let changes = assessment::store(&task, &assessment).await?;
     let resources = changeset::resource_count(&found);
-    work.note(|run, _| {
-        run.change_set = Some(ChangeSetRun {
-            class: Some(assessment.class),
-            changes: Some(Sha256::of(text.as_bytes())),
-            resources,
-            ..known
-        });
+    task.note(|run, _| {
+        run.change_set =
+            Some(ChangeSetRun { class: Some(assessment.class), changes: Some(changes), resources, ..known });
     })
     .await?;
     tracing::info!(
-        request_id = %work.request.request_id, project = %work.plan.project, phase = "change_set",
+        request_id = %task.request.request_id, project = %task.plan.project, phase = "change_set",
         class = ?assessment.class, changes = assessment.changes.len(), "the change set is assessed"
     );
-    Ok(answer(&work, outcome(assessment.class)))
+    Ok(answer(&task, assessment.class.into()))
 }
 
-/// A task's answer, with the seconds for which a human would be asked.
-fn answer(work: &DeployTask<'_>, outcome: &str) -> Value {
-    let mut answer = work.answer(outcome);
-    answer["window_seconds"] = json!(first_wait(work.backend.settings.infrastructure_window));
-    answer
+fn answer(task: &DeployTask<'_>, outcome: CompareOutcome) -> CompareAnswer {
+    let window_seconds = first_wait(task.backend.settings.infrastructure_window);
+    CompareAnswer { step: task.answer(outcome), window_seconds }
 }
 
-fn outcome(class: ChangeClass) -> &'static str {
-    match class {
-        ChangeClass::CodeOnly => "code_only",
-        ChangeClass::Infrastructure => "infrastructure",
-    }
-}
-
-/// The change set, which may be gone: others may delete it, and an update from elsewhere makes it obsolete.
+/// Describes a change set. It may be gone: others may delete it, and an update from elsewhere makes it obsolete.
+///
+/// # Errors
+/// Refuses to go on without it.
 pub(crate) async fn described(account: &StackAccount, id: &str) -> Result<ChangeSet, TaskError> {
     match account.change_set(id).await {
-        Err(CallError::NotFound(_)) => Err(refused(
-            "The change set is gone: it was deleted, or the stack was changed by someone else; ask for the deploy anew",
+        Err(CallError::NotFound(_)) => Err(TaskError::stale_plan(
+            "The change set is gone: it was deleted, or the stack was changed by someone else",
         )),
         other => Ok(other?),
     }
-}
-
-/// What the change set was found to do, as it was kept.
-pub(crate) async fn assessment(work: &DeployTask<'_>) -> Result<Assessment, TaskError> {
-    const MAX: usize = 16 << 20;
-    let bytes = work.backend.artifacts.read(&place::assessment(&work.deploy_id), MAX).await?;
-    let expected = work.run.change_set.as_ref().and_then(|set| set.changes);
-    if Some(Sha256::of(&bytes)) != expected {
-        return Err(refused("What is stored of the change set is not what was assessed"));
-    }
-    Ok(serde_json::from_slice(&bytes)?)
 }
 
 #[cfg(test)]
@@ -170,10 +191,10 @@ mod tests {
             assert_eq!(of(good), Ok(ChangeSetKind::Update), "{good}");
         }
         for bad in ["ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED", "UPDATE_ROLLBACK_FAILED", "STRANGE"] {
-            assert_eq!(of(bad), Err("Bouncer.Refused"), "{bad}");
+            assert_eq!(of(bad), Err(ErrorName::Refused), "{bad}");
         }
         for busy in ["UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS"] {
-            assert_eq!(of(busy), Err("Bouncer.StackBusy"), "{busy}");
+            assert_eq!(of(busy), Err(ErrorName::StackBusy), "{busy}");
         }
     }
 }

@@ -1,15 +1,16 @@
-//! Telling GitHub how a deploy stands, when the project wants it. A failure is logged and hides nothing: the deploy does
-//! not depend on it.
+//! Reporting a deploy to GitHub, where the project wants it. A failure is logged and changes nothing: no deploy depends on
+//! it.
 
-use super::services::Backend;
-use super::work::DeployTask;
+use super::plan::BackendPlan;
 use crate::domain::backend::commit::Repo;
 use crate::domain::request::Request;
 use crate::github::DeployState;
+use crate::kinds::stack::run::BackendRun;
+use crate::kinds::stack::task::DeployTask;
 use crate::requests::app::App;
 use crate::requests::engine::TaskError;
 
-/// What GitHub is told.
+/// What is reported of a deploy.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum GithubStatus<'a> {
     Pending,
@@ -18,48 +19,52 @@ pub(crate) enum GithubStatus<'a> {
     Failure(&'a str),
 }
 
-/// Makes the deployment at GitHub, once.
-pub(crate) async fn deployment(work: &mut DeployTask<'_>) -> Result<(), TaskError> {
-    if !work.plan.target.github_status || work.run.github_deployment.is_some() {
+/// Creates the deployment at GitHub, once.
+///
+/// # Errors
+/// Fails when its number cannot be recorded.
+pub(crate) async fn create_deployment(task: &mut DeployTask<'_>) -> Result<(), TaskError> {
+    if !task.plan.target.github_status || task.run.github_deployment.is_some() {
         return Ok(());
     }
-    let made = async {
-        let (github, repo) = work.github().await?;
-        Ok::<_, TaskError>(github.create_deployment(&repo, &work.plan.commit, work.plan.project.as_str()).await?)
+    let created = async {
+        let (github, repo) = task.github().await?;
+        Ok::<_, TaskError>(github.create_deployment(&repo, &task.plan.commit, task.plan.project.as_str()).await?)
     };
-    match made.await {
-        Ok(number) => work.note(|run, _| run.github_deployment = Some(number)).await,
+    match created.await {
+        Ok(number) => task.note(|run, _| run.github_deployment = Some(number)).await,
         Err(error) => {
-            tracing::warn!(request_id = %work.request.request_id, %error, "GitHub was not told of the deploy");
+            tracing::warn!(request_id = %task.request.request_id, %error, "the deploy could not be reported to GitHub");
             Ok(())
         }
     }
 }
 
-/// Sets the commit's status, and the deployment's where there is one.
-pub(crate) async fn report(app: &App, request: &Request, told: GithubStatus<'_>) {
-    let (Some(plan), Some(backend)) = (request.backend_plan(), app.backend.as_ref()) else { return };
+/// Sets the status of the commit, and of the deployment where there is one.
+pub(crate) async fn report(app: &App, request: &Request, status: GithubStatus<'_>) {
+    let (Some(plan), Some(backend)) = (request.plan_as::<BackendPlan>(), app.backend.as_ref()) else { return };
     if !plan.target.github_status {
         return;
     }
-    let (state, sentence) = match told {
+    let (state, sentence) = match status {
         GithubStatus::Pending => (DeployState::Pending, "Waiting for approval"),
         GithubStatus::InProgress => (DeployState::InProgress, "Deploying"),
         GithubStatus::Success => (DeployState::Success, "Deployed"),
         GithubStatus::Failure(why) => (DeployState::Failure, why),
     };
-    let telling = async {
+    let deployment = request.checkpoint_as::<BackendRun>().and_then(|run| run.github_deployment);
+    let reported = async {
         let repo = Repo::parse(&plan.target.git_repo).map_err(|error| error.to_string())?;
-        let github = Backend::github(backend, &plan.target, &repo).await.map_err(|error| error.to_string())?;
+        let github = backend.github(&plan.target, &repo).await.map_err(|error| error.to_string())?;
         let status = github.set_status(&repo, &plan.commit, state, plan.project.as_str(), sentence).await;
         status.map_err(|error| error.to_string())?;
-        if let Some(number) = request.run.as_ref().and_then(|run| run.github_deployment) {
-            let told = github.set_deployment_state(&repo, number, state).await;
-            told.map_err(|error| error.to_string())?;
+        if let Some(number) = deployment {
+            let set = github.set_deployment_state(&repo, number, state).await;
+            set.map_err(|error| error.to_string())?;
         }
         Ok::<_, String>(())
     };
-    if let Err(error) = telling.await {
-        tracing::warn!(request_id = %request.request_id, error, "GitHub was not told of the deploy");
+    if let Err(error) = reported.await {
+        tracing::warn!(request_id = %request.request_id, error, "the deploy could not be reported to GitHub");
     }
 }

@@ -1,6 +1,5 @@
-//! What is checked before a backend deploy is asked for: nothing may be missing that would make it fail for sure.
+//! What is checked before an approver is asked: a deploy that would certainly fail is refused.
 
-use super::services::{Backend, TokenError};
 use crate::analysis::template::{Template, secrets_resolved};
 use crate::aws::call::CallError;
 use crate::aws::roles::RoleError;
@@ -10,6 +9,7 @@ use crate::domain::backend::target::BackendTarget;
 use crate::domain::error::{ErrorCode, UserError};
 use crate::domain::ids::DeployId;
 use crate::github::{Commit, Github, GithubError};
+use crate::requests::stack_services::{Backend, TokenError};
 use serde_json::json;
 use std::collections::BTreeSet;
 
@@ -24,6 +24,9 @@ pub(crate) struct Source {
 }
 
 /// Finds the commit, its template and its parameters.
+///
+/// # Errors
+/// Refuses what GitHub or the project's row do not provide in a usable form.
 pub(crate) async fn source(backend: &Backend, target: &BackendTarget, branch: &Branch) -> Result<Source, UserError> {
     let misconfigured = |fault: String| failed(fault, "Have an admin correct the project.");
     let repo = Repo::parse(&target.git_repo).map_err(|error| misconfigured(format!("The project's {error}.")))?;
@@ -37,13 +40,17 @@ pub(crate) async fn source(backend: &Backend, target: &BackendTarget, branch: &B
     let template = Template::parse(&template_text).map_err(|error| {
         failed(
             format!("The template {path} at {} cannot be read: {error}", commit.sha.short()),
-            "Correct the template, push, and ask again.",
+            "Correct the template, push, and submit again.",
         )
     })?;
     Ok(Source { github, repo, commit, template_text, template, parameters })
 }
 
-/// Whether every secret that the template resolves, and the project's own, has a current value in the stack's account.
+/// Checks that every secret the template resolves, and the project's own, has a current value in the stack's account.
+/// Returns the secrets whose names are known only once the stack runs.
+///
+/// # Errors
+/// Refuses secrets without a current value, and a role that cannot be assumed or may not look.
 pub(crate) async fn secrets(
     backend: &Backend,
     target: &BackendTarget,
@@ -61,7 +68,7 @@ pub(crate) async fn secrets(
             Ok(false) => missing.push(id),
             Err(CallError::Denied { .. }) => {
                 return Err(failed(
-                    format!("The project's role may not look whether the secret '{id}' has a value."),
+                    format!("The project's role may not check whether the secret '{id}' has a value."),
                     "Allow secretsmanager:DescribeSecret on it; infra/target-account.yaml does.",
                 ));
             }
@@ -112,12 +119,12 @@ fn github_failed(backend: &Backend, target: &BackendTarget, error: &GithubError)
         )
         .with("secret", json!(secret)),
         GithubError::NotFound(what) => failed(
-            format!("GitHub knows nothing of {what}."),
-            "Check the project's repository, the branch and the template's path, and that the token may see them.",
+            format!("GitHub does not know {what}, or the token may not see it."),
+            "Check the project's repository, the branch and the template's path, and what the token may see.",
         ),
-        GithubError::TooLarge(what) => failed(format!("{what} has more than 1 MB."), "Split the template."),
+        GithubError::TooLarge(what) => failed(format!("{what} is larger than 1 MB."), "Split the template."),
         GithubError::Refused(_) => {
-            failed(format!("GitHub does not answer for {} as expected.", target.git_repo), "Check the project's repository.")
+            failed(format!("GitHub refused the request for {}.", target.git_repo), "Check the project's repository.")
         }
         GithubError::RateLimited { reset } => UserError::new(
             ErrorCode::UpstreamError,

@@ -1,30 +1,28 @@
-//! What an approver is shown of a commit: what changed since the last deployed one, and what in the template to look at.
+//! What an approver is shown of a commit: what changed since the deployed one, and what to look at in the template.
 
 use super::preflight::Source;
 use crate::analysis::template_diff::{TemplateDiff, diff_texts};
-use crate::domain::backend::target::{BackendTarget, DeployMode, Deployed, Gate};
-use crate::domain::review::{BoundedList, Review};
+use crate::domain::backend::target::{BackendTarget, Deployed};
+use crate::kinds::stack::review::{BackendReview, BoundedList, Note};
+use crate::policy::rules::Findings;
 
-/// Looks at a commit against the last deployed one. What cannot be compared is said, and then a human is asked.
+/// Compares a commit with the deployed one. A note says what could not be compared; without a comparison of the templates
+/// the findings are unknown.
 pub(crate) async fn review(
     target: &BackendTarget,
     source: &Source,
     base: Option<&Deployed>,
     context: Option<String>,
-    open_secrets: &[String],
-) -> (Review, Gate) {
-    let mut notes: Vec<String> = open_secrets
-        .iter()
-        .map(|id| format!("The secret '{id}' is known only once the stack runs, so it was not checked."))
-        .collect();
+    open_secrets: Vec<String>,
+) -> (BackendReview, Findings) {
+    let mut notes: Vec<Note> = open_secrets.into_iter().map(|secret| Note::SecretNotChecked { secret }).collect();
     let mut url = source.commit.url.clone();
     let mut files = BoundedList::default();
     let mut diff = None;
     match base {
-        None => {
-            notes.push("Nothing has been deployed to this stack before, so there is nothing to compare with.".into())
-        }
+        None => notes.push(Note::FirstDeploy),
         Some(base) => {
+            let short = || base.commit.short().to_owned();
             match source.github.compare(&source.repo, &base.commit, &source.commit.sha).await {
                 Ok(comparison) => {
                     files = BoundedList::of(comparison.files);
@@ -32,7 +30,7 @@ pub(crate) async fn review(
                 }
                 Err(error) => {
                     tracing::warn!(%error, "commits cannot be compared");
-                    notes.push(format!("The commits since {} cannot be listed.", base.commit.short()));
+                    notes.push(Note::CommitsUnlisted { base: short() });
                 }
             }
             match source.github.file(&source.repo, &target.sam_template_path, &base.commit).await {
@@ -42,17 +40,14 @@ pub(crate) async fn review(
                 }
                 Err(error) => {
                     tracing::warn!(%error, "the deployed template cannot be read");
-                    notes.push(format!(
-                        "The template at {} cannot be read, so it was not compared.",
-                        base.commit.short()
-                    ));
+                    notes.push(Note::TemplateNotCompared { base: short() });
                 }
             }
         }
     }
-    let gate = gate(target.deploy_mode, diff.as_ref());
-    let (resources, findings) = diff.map(|diff| (diff.changes, diff.findings)).unwrap_or_default();
-    let review = Review {
+    let findings = findings_of(diff.as_ref());
+    let (resources, found) = diff.map(|diff| (diff.changes, diff.findings)).unwrap_or_default();
+    let review = BackendReview {
         author: source.commit.author.clone(),
         url,
         context,
@@ -60,17 +55,17 @@ pub(crate) async fn review(
         notes,
         files,
         resources: BoundedList::of(resources),
-        findings: BoundedList::of(findings),
+        findings: BoundedList::of(found),
         changes: BoundedList::default(),
     };
-    (review, gate)
+    (review, findings)
 }
 
-/// Whether a human is asked. No comparison, no certainty.
-fn gate(mode: DeployMode, diff: Option<&TemplateDiff>) -> Gate {
-    match (mode, diff) {
-        (DeployMode::AutoAll, _) => Gate::AutoAll,
-        (DeployMode::AutoCode, Some(diff)) if diff.unchanged || diff.findings.is_empty() => Gate::AutoCode,
-        _ => Gate::Ask,
+/// Counts what an approver must see; nothing is known without a comparison.
+fn findings_of(diff: Option<&TemplateDiff>) -> Findings {
+    match diff {
+        None => Findings::Unknown,
+        Some(diff) if diff.unchanged => Findings::Count(0),
+        Some(diff) => Findings::Count(diff.findings.len()),
     }
 }

@@ -1,10 +1,10 @@
-//! Sealing: what the build left is copied to where no build can write, so that what is compared, shown and approved is
-//! what CloudFormation reads later.
+//! Sealing: copies what the build left to where no build can write, so that what is compared, shown and approved is what
+//! CloudFormation reads later.
 
-use super::services::place;
-use super::work::{DeployTask, refused};
 use crate::aws::objects::ObjectError;
+use crate::kinds::stack::task::DeployTask;
 use crate::requests::engine::TaskError;
+use crate::requests::stack_services::place;
 use bytes::Bytes;
 
 /// The name under which the build leaves the packaged template.
@@ -12,34 +12,34 @@ const PACKAGED: &str = "packaged.yaml";
 /// The largest template that CloudFormation takes, in bytes.
 const MAX_TEMPLATE: usize = 1 << 20;
 
-/// Copies the build's folder unless that was done. The template comes last: once it is there, all is there.
-pub(crate) async fn seal(work: &DeployTask<'_>) -> Result<(), TaskError> {
-    let artifacts = &work.backend.artifacts;
-    let template = place::template(&work.deploy_id);
+/// Copies the build's folder, unless that was done. The template comes last: once it is there, everything is.
+pub(crate) async fn seal(task: &DeployTask<'_>) -> Result<(), TaskError> {
+    let artifacts = &task.backend.artifacts;
+    let template = place::template(&task.deploy_id);
     if artifacts.has(&template).await? {
         return Ok(());
     }
-    let from = work.run.artifacts.clone().ok_or_else(|| refused("The record does not say where the build wrote"))?;
-    let to = place::sealed(&work.deploy_id);
+    let from = task.run.artifacts.clone().ok_or_else(|| TaskError::refused("The record of the deploy does not say where the build wrote"))?;
+    let to = place::sealed(&task.deploy_id);
     let keys = artifacts.keys(&format!("{from}/")).await?;
     if !keys.iter().any(|key| *key == format!("{from}/{PACKAGED}")) {
-        return Err(refused(&format!("The build succeeded but left no {PACKAGED}; see its log")));
+        return Err(TaskError::refused(format!("The build succeeded but left no {PACKAGED}; see its log")));
     }
     let is_template = |key: &str| key.ends_with(".template") || key.ends_with(PACKAGED);
     let (templates, others): (Vec<&String>, Vec<&String>) = keys.iter().partition(|key| is_template(key));
     artifacts.copy_all(others.into_iter().map(|key| (key.clone(), moved(key, &from, &to))).collect()).await?;
     for key in templates {
-        let text = rewritten(&read(work, key).await?, &from, &to)?;
+        let text = rewritten(&read(task, key).await?, &from, &to)?;
         let target = if key.ends_with(PACKAGED) { format!("{to}/{PACKAGED}") } else { moved(key, &from, &to) };
         artifacts.put(&target, text.clone().into()).await?;
     }
-    let packaged = read(work, &format!("{to}/{PACKAGED}")).await?;
+    let packaged = read(task, &format!("{to}/{PACKAGED}")).await?;
     Ok(artifacts.put(&template, packaged).await?)
 }
 
-async fn read(work: &DeployTask<'_>, key: &str) -> Result<Bytes, TaskError> {
-    match work.backend.artifacts.read(key, MAX_TEMPLATE).await {
-        Err(ObjectError::WrongBytes { .. }) => Err(refused(&format!(
+async fn read(task: &DeployTask<'_>, key: &str) -> Result<Bytes, TaskError> {
+    match task.backend.artifacts.read(key, MAX_TEMPLATE).await {
+        Err(ObjectError::WrongBytes { .. }) => Err(TaskError::refused(format!(
             "The packaged template {key} has more than 1 MB, which CloudFormation does not take; \
              split it into nested stacks"
         ))),
@@ -51,9 +51,9 @@ fn moved(key: &str, from: &str, to: &str) -> String {
     key.strip_prefix(from).map_or_else(|| key.to_owned(), |rest| format!("{to}{rest}"))
 }
 
-/// A template that refers to the sealed copies. The folder's name is random, so nothing else in it can read the same.
+/// Rewrites a template to refer to the sealed copies. The folder's name is random, so nothing else in it reads the same.
 fn rewritten(template: &[u8], from: &str, to: &str) -> Result<String, TaskError> {
-    let text = std::str::from_utf8(template).map_err(|_| refused("The packaged template is not UTF-8 text"))?;
+    let text = std::str::from_utf8(template).map_err(|_| TaskError::refused("The packaged template is not UTF-8 text"))?;
     Ok(text.replace(from, to))
 }
 

@@ -1,35 +1,42 @@
-//! The task `deploy.fetch_source`: the archive of exactly the approved commit goes to the artifacts bucket. The token
-//! that reads it stays here; the build never sees it.
+//! The task `deploy.fetch_source`: copies the archive of exactly the approved commit to the artifacts bucket. The token that
+//! reads it stays here; the build never sees it.
 
-use super::services::place;
-use super::work::{DeployTask, refused};
-use crate::domain::backend::run::BackendStep;
 use crate::domain::ids::RequestId;
+use crate::kinds::stack::run::BackendStep;
+use crate::kinds::stack::task::{DeployTask, StepAnswer};
 use crate::requests::app::App;
 use crate::requests::engine::TaskError;
+use crate::requests::stack_services::place;
 use futures::StreamExt;
-use serde_json::Value;
+use serde::Serialize;
 use tokio::io::AsyncWriteExt;
 
 /// The largest archive that is built. A function's own disk holds as much.
 const MAX_ARCHIVE: u64 = 400 << 20;
 
-/// Fetches the source unless it is there.
-pub async fn fetch_source(app: &App, id: &RequestId) -> Result<Value, TaskError> {
-    let mut work = DeployTask::load(app, id).await?;
-    work.note(|run, now| run.reach(BackendStep::FetchingSource, now)).await?;
-    let key = place::source(&work.deploy_id);
-    if !work.backend.artifacts.has(&key).await? {
-        let archive = download(&work).await?;
-        work.backend.artifacts.put_file(&key, archive.path()).await?;
-    }
-    Ok(work.answer("fetched"))
+/// What came of fetching.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum FetchOutcome {
+    Fetched,
 }
 
-/// The archive in a file that goes when it is dropped: an archive may be larger than the memory.
-async fn download(work: &DeployTask<'_>) -> Result<tempfile::NamedTempFile, TaskError> {
-    let (github, repo) = work.github().await?;
-    let mut chunks = github.archive(&repo, &work.plan.commit).await?;
+/// Copies the archive, unless it is there.
+pub(crate) async fn fetch_source(app: &App, id: &RequestId) -> Result<StepAnswer<FetchOutcome>, TaskError> {
+    let mut task = DeployTask::load(app, id).await?;
+    task.note(|run, now| run.reach(BackendStep::FetchingSource, now)).await?;
+    let key = place::source(&task.deploy_id);
+    if !task.backend.artifacts.has(&key).await? {
+        let archive = download(&task).await?;
+        task.backend.artifacts.put_file(&key, archive.path()).await?;
+    }
+    Ok(task.answer(FetchOutcome::Fetched))
+}
+
+/// Downloads the archive into a file that is removed when it is dropped: an archive may be larger than the memory.
+async fn download(task: &DeployTask<'_>) -> Result<tempfile::NamedTempFile, TaskError> {
+    let (github, repo) = task.github().await?;
+    let mut chunks = github.archive(&repo, &task.plan.commit).await?;
     let archive = tempfile::NamedTempFile::new().map_err(|error| local(&error))?;
     let mut file = tokio::fs::File::from_std(archive.reopen().map_err(|error| local(&error))?);
     let mut size = 0;
@@ -37,7 +44,7 @@ async fn download(work: &DeployTask<'_>) -> Result<tempfile::NamedTempFile, Task
         let chunk = chunk?;
         size += chunk.len() as u64;
         if size > MAX_ARCHIVE {
-            return Err(refused(&format!("The archive of {repo} has more than {} MB", MAX_ARCHIVE >> 20)));
+            return Err(TaskError::refused(format!("The archive of {repo} has more than {} MB", MAX_ARCHIVE >> 20)));
         }
         file.write_all(&chunk).await.map_err(|error| local(&error))?;
     }
@@ -46,9 +53,6 @@ async fn download(work: &DeployTask<'_>) -> Result<tempfile::NamedTempFile, Task
 }
 
 fn local(error: &std::io::Error) -> TaskError {
-    tracing::error!(%error, "the archive cannot be kept on the way");
-    TaskError {
-        name: crate::requests::errors::UNAVAILABLE,
-        cause: "There is no room for the commit's archive on the server.".to_owned(),
-    }
+    tracing::error!(%error, "the archive cannot be written to a temporary file");
+    TaskError::unavailable("The server has no room for the commit's archive.")
 }

@@ -1,15 +1,15 @@
-//! The task `deploy.check_stack`: counts what the stack's events tell, in the stack and in those nested in it.
+//! The task `deploy.check_stack`: counts resources from the events of the stack and of those nested in it.
 
-use super::work::{DeployTask, refused};
 use crate::analysis::failure::{StackEvent, of_operation};
 use crate::analysis::stack_progress::{StackOutcome, StackProgress};
 use crate::aws::call::CallError;
 use crate::aws::stacks::StackAccount;
-use crate::domain::backend::run::{BackendRun, BackendStep};
 use crate::domain::ids::RequestId;
+use crate::kinds::stack::run::{BackendRun, BackendStep};
+use crate::kinds::stack::task::{DeployTask, StepAnswer};
 use crate::requests::app::App;
 use crate::requests::engine::TaskError;
-use serde_json::Value;
+use serde::Serialize;
 use std::collections::BTreeSet;
 
 /// Nested stacks that are followed.
@@ -17,41 +17,55 @@ const MAX_NESTED: usize = 50;
 /// How far AWS's clock may be behind, in seconds.
 const CLOCK_SKEW: u32 = 5;
 
-/// Looks at the stack, from where the last look ended.
-pub async fn check_stack(app: &App, id: &RequestId) -> Result<Value, TaskError> {
-    let mut work = DeployTask::load(app, id).await?;
-    let account = work.account().await?;
-    let set = work.run.change_set.clone().ok_or_else(|| refused("The record does not name the change set"))?;
-    let known = work.run.stack.clone();
+/// What became of the stack.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum StackCheckOutcome {
+    /// CloudFormation still changes it.
+    Again,
+    /// It is as the template says.
+    Deployed,
+    /// The change failed.
+    Failed,
+}
+
+/// Counts the events since the last check.
+pub(crate) async fn check_stack(app: &App, id: &RequestId) -> Result<StepAnswer<StackCheckOutcome>, TaskError> {
+    let mut task = DeployTask::load(app, id).await?;
+    let account = task.account().await?;
+    let set = task.change_set()?;
+    let known = task.run.stack.clone();
     let mut progress = known.unwrap_or_else(|| StackProgress::new(set.kind.into(), &set.stack_id, set.resources));
-    let mut looked_at = BTreeSet::new();
-    while let Some(stack) = next_stack(&progress, &looked_at) {
+    let mut read = BTreeSet::new();
+    while let Some(stack) = next_stack(&progress, &read) {
         let seen = progress.cursor(&stack).map(str::to_owned);
-        let events = events_of(&account, &work.run, &stack, seen.as_deref()).await?;
+        let events = events_of(&account, &task.run, &stack, seen.as_deref()).await?;
         progress.absorb(&events);
-        looked_at.insert(stack);
+        read.insert(stack);
     }
     let outcome = progress.outcome();
-    work.note(|run, now| {
+    task.note(|run, now| {
         run.stack = Some(progress);
         if outcome == Some(StackOutcome::Succeeded) {
             run.reach(BackendStep::Finishing, now);
         }
     })
     .await?;
-    Ok(work.answer(match outcome {
-        None => "again",
-        Some(StackOutcome::Succeeded) => "deployed",
-        Some(StackOutcome::RolledBack | StackOutcome::Failed | StackOutcome::RollbackFailed) => "failed",
+    Ok(task.answer(match outcome {
+        None => StackCheckOutcome::Again,
+        Some(StackOutcome::Succeeded) => StackCheckOutcome::Deployed,
+        Some(StackOutcome::RolledBack | StackOutcome::Failed | StackOutcome::RollbackFailed) => {
+            StackCheckOutcome::Failed
+        }
     }))
 }
 
-fn next_stack(progress: &StackProgress, looked_at: &BTreeSet<String>) -> Option<String> {
+fn next_stack(progress: &StackProgress, read: &BTreeSet<String>) -> Option<String> {
     let open = progress.open_stacks();
-    open.into_iter().find(|stack| !looked_at.contains(*stack) && looked_at.len() <= MAX_NESTED).map(str::to_owned)
+    open.into_iter().find(|stack| !read.contains(*stack) && read.len() <= MAX_NESTED).map(str::to_owned)
 }
 
-/// Every event that came of this deploy, newest first: the stack's own, and behind them those of nested stacks.
+/// Lists the events of this deploy, newest first: the stack's own, then those of nested stacks.
 pub(crate) async fn operation_events(account: &StackAccount, run: &BackendRun) -> Result<Vec<StackEvent>, CallError> {
     let Some(set) = &run.change_set else { return Ok(vec![]) };
     let mut events = Vec::new();
@@ -69,7 +83,7 @@ pub(crate) async fn operation_events(account: &StackAccount, run: &BackendRun) -
     Ok(events)
 }
 
-/// The events of one stack that came of this deploy and are newer than `seen`, newest first.
+/// Lists the events of one stack that belong to this deploy and are newer than `seen`, newest first.
 async fn events_of(
     account: &StackAccount,
     run: &BackendRun,
@@ -83,13 +97,13 @@ async fn events_of(
             || event.time().is_some_and(|time| since.is_some_and(|since| time < since.timestamp()))
     };
     let mut events = match account.events(stack, |page| page.iter().any(is_older)).await {
-        // A nested stack whose making failed at once may be gone already.
+        // A nested stack whose creation failed at once may be gone already.
         Err(CallError::NotFound(_)) => return Ok(vec![]),
         other => other?,
     };
     if let Some(end) = events.iter().position(is_older) {
         events.truncate(end);
     }
-    // Whoever else takes part, as by cancelling the update, does so with another token; the time bounds it well.
+    // Others take part with other tokens, as by cancelling the update, so only the time bounds the operation.
     Ok(of_operation(&events, None, since))
 }

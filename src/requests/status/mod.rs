@@ -15,7 +15,7 @@ pub use history::{DeployHistory, DeployItem, WhichHistory, history};
 pub use past::{PastRequest, PastRequests, RequestHistory, Stats, WhichStats, count, handled, past, stats};
 pub use pending::{ListPending, PendingItem, PendingList, list_pending, waiting};
 pub use request::{RequestStatus, WhichRequest, status};
-pub(crate) use request::{hint, status_of};
+pub(crate) use request::{POLL_AFTER_SECONDS, hint, status_of};
 
 use crate::domain::error::UserError;
 

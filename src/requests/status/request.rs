@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// Seconds after which a client should ask again while a request is open.
-const POLL_AFTER_SECONDS: u64 = 5;
+pub(crate) const POLL_AFTER_SECONDS: u64 = 5;
 
 const AWAITING_APPROVAL: Phrase = Phrase::new("Waiting for approval", "等待核准");
 const STARTING: Phrase = Phrase::new("Starting: the decision is stored", "開始執行：決定已儲存");

@@ -1,70 +1,83 @@
-//! `bouncer_deploy`: a commit is asked to become the stack.
+//! `bouncer_deploy`: submits the newest commit of a branch to become the stack.
 
 use super::github_status::{GithubStatus, report};
-use super::preflight;
-use super::preflight::Source;
+use super::plan::{BackendFacts, BackendPlan, NAME};
+use super::preflight::{self, Source};
 use super::review::review;
-use super::services::Backend;
 use crate::admin::projects;
-use crate::domain::audit::Actor;
 use crate::domain::backend::commit::{Branch, CommitSha};
-use crate::domain::backend::target::{BackendPlan, BackendTarget, Gate};
+use crate::domain::backend::target::BackendTarget;
 use crate::domain::caller::Caller;
 use crate::domain::digest::Sha256;
 use crate::domain::error::{ErrorCode, UserError};
 use crate::domain::history::{DeployKind, DeployStatus};
 use crate::domain::ids::{ProjectId, RequestId};
-use crate::domain::plan::Plan;
 use crate::domain::project::Project;
-use crate::domain::request::{Action, Lifetime, Request, Status};
+use crate::domain::request::{Lifetime, Request, Status};
 use crate::domain::time::Time;
+use crate::kinds::stack::review::BackendReview;
+use crate::policy::rules::{Effect, Subject};
 use crate::requests::app::{App, Profile};
-use crate::requests::execution::ask_and_start;
 use crate::requests::lease;
-use crate::requests::submit::admitted;
+use crate::requests::prompts::page_url;
+use crate::requests::stack_services::Backend;
+use crate::requests::status::POLL_AFTER_SECONDS;
+use crate::requests::submit::{self, Submission, Submitted};
 use crate::requests::text::RequestText;
 use crate::storage::StoreError;
 use crate::storage::coordination::Lane;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use std::time::Duration;
 
-/// How often a request that others of the same commit get before is tried to be stored.
-const TRIES: usize = 10;
 /// Deploys from which the usual duration is taken.
 const RECENT_DEPLOYS: usize = 25;
 /// The usual duration of a project without history, in seconds.
 const USUAL_SECONDS: u64 = 300;
 
 /// Arguments of `bouncer_deploy`.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct DeployBackend {
     /// The project's id.
     pub project: String,
-    /// Why, for the person who decides.
+    /// Why, for the approver.
     pub reason: String,
-    /// The branch whose newest commit is deployed; the project's own when absent.
+    /// The branch whose newest commit is deployed; the project's default branch when absent.
     pub branch: Option<String>,
     /// Who asks, for people: "Bot name (task)".
     pub source: Option<String>,
     /// A stable id for matching; never an identity.
     pub trust_scope: Option<String>,
-    /// What else the person who decides should know.
+    /// What else the approver should know.
     pub context: Option<String>,
     /// Seconds for which the request waits for a decision, 60 to 3600.
     pub approval_window: Option<u64>,
 }
 
+/// Where a submitted deploy stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SubmittedAs {
+    /// An approver decides.
+    PendingApproval,
+    /// The project's deploy_mode asks nobody.
+    Started,
+}
+
 /// The answer of `bouncer_deploy`.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct DeployAnswer {
-    /// "pending_approval" when a human decides, "started" when nobody has to.
-    pub status: &'static str,
-    /// Ask for it with bouncer_status.
+    /// "pending_approval" when an approver decides, "started" when nobody has to.
+    pub status: SubmittedAs,
+    /// Pass it to bouncer_status.
     pub request_id: String,
-    /// Ask for it with bouncer_deploy_status.
+    /// Pass it to bouncer_deploy_status.
     pub deploy_id: String,
+    /// Address of the request's page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Ask for the status after so many seconds.
+    pub poll_after_seconds: u64,
     /// The project.
     pub project_id: String,
     /// The branch.
@@ -78,34 +91,37 @@ pub struct DeployAnswer {
     /// What happens next.
     pub message: String,
     /// Until when it can be decided.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Time>,
     /// The same as a duration, "600 seconds".
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_in: Option<String>,
-    /// What in the template a human should look at.
+    /// How many things in the template an approver should look at.
     pub findings: usize,
     /// What an approval is bound to.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan_hash: Option<String>,
-    /// Whether this commit was asked for before and still waits.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    /// Whether this commit was submitted before and still waits.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub duplicate: bool,
-    /// Who asked for it before, when it was another key.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Who submitted it before, when it was another key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked_by: Option<String>,
 }
 
-/// Asks for a deploy, or starts it where the project's mode asks nobody.
+/// Submits a deploy, which starts at once where the project's mode asks nobody.
+///
+/// # Errors
+/// Refuses what would certainly fail, a project that is being deployed, and whatever [`submit::submit`] refuses.
 pub async fn deploy(app: &App, caller: &Caller, args: DeployBackend) -> Result<DeployAnswer, UserError> {
-    let wording = RequestText {
+    let text = RequestText {
         reason: args.reason,
         source: args.source,
         trust_scope: args.trust_scope,
         context: args.context,
         approval_window: args.approval_window,
     };
-    wording.check(app)?;
+    text.check(app)?;
     let (project, target) = backend_of(app, caller, &args.project).await?;
     let backend = Backend::of(app)?;
     refuse_while_one_runs(app, &project.project_id).await?;
@@ -114,69 +130,36 @@ pub async fn deploy(app: &App, caller: &Caller, args: DeployBackend) -> Result<D
         .map_err(|error| UserError::invalid("branch", format!("{error}."), "Name a branch of the repository."))?;
 
     let source = preflight::source(backend, &target, &branch).await?;
-    if let Some(waiting) = waiting_for(app, &project.project_id, &source.commit.sha).await? {
+    let commit = source.commit.sha.clone();
+    if let Some(waiting) = submit::waiting_for(app, &project.project_id, &commit).await? {
         return join(app, caller, &waiting).await;
     }
     let request_id = RequestId::random();
     let open = preflight::secrets(backend, &target, &source, &request_id.backend_deploy_id()).await?;
     let base = project.deployed.clone().filter(|deployed| deployed.is_of(&target));
-    let (review, gate) = review(&target, &source, base.as_ref(), wording.context.clone(), &open).await;
-    let plan = plan(&project, target, &branch, &source, base.map(|last| last.commit), gate);
+    let (review, findings) = review(&target, &source, base.as_ref(), text.context.clone(), open).await;
+    let subject = Subject { effect: Effect::Production, mode: target.deploy_mode, findings };
+    let plan = plan(&project, target, &branch, source, base.map(|last| last.commit));
+    let window = text.approval_window.unwrap_or(backend.settings.approval_window);
     let request = Request {
-        review: Some(review),
         approvals_required: project.approvals_required,
-        ..row(backend, caller, request_id, plan, wording)?
-    }
-    .within_budget();
+        ..request(caller, request_id, &plan, text, window)?
+    };
+    let request = review.attach_to(request)?;
 
-    if let Some(waiting) = store(app, caller, &request, &source.commit.sha).await? {
-        return join(app, caller, &waiting).await;
-    }
-    ask_and_start(app, &request).await?;
-    tracing::info!(
-        request_id = %request.request_id, project = %project.project_id, phase = "asked",
-        gate = ?gate, "a backend deploy is asked for"
-    );
-    report(app, &request, GithubStatus::Pending).await;
-    answer(&request, None)
-}
-
-/// Stores the request, or finds the one of the same commit that waits: of many at one instant one is stored.
-async fn store(
-    app: &App,
-    caller: &Caller,
-    request: &Request,
-    commit: &CommitSha,
-) -> Result<Option<Request>, UserError> {
-    let project = request.project.as_ref().ok_or_else(UserError::system)?;
-    for _ in 0..TRIES {
-        let before = app.store.commit_claim(project, commit).await?;
-        if before.as_ref() == Some(&request.request_id) {
-            // The write whose answer was lost.
-            return Ok(None);
-        }
-        if let Some(waiting) = still_waits(app, before.as_ref()).await? {
-            return Ok(Some(waiting));
-        }
-        let asks = admitted(app, caller, request).await?;
-        let by = Actor::from(caller);
-        match app.store.create_request_for(request, (project, commit), before.as_ref(), by, asks.as_ref()).await {
-            Ok(()) => return Ok(None),
-            // Not all whom one was faster than should come back at once.
-            Err(StoreError::Conflict | StoreError::Overtaken) => {
-                tokio::time::sleep(Duration::from_millis(rand::random_range(5..100))).await;
+    let submission = Submission { request, subject, ready: None, commit: Some(commit) };
+    match submit::submit(app, caller, submission).await? {
+        Submitted::Waiting(waiting) => join(app, caller, &waiting).await,
+        Submitted::Stored(request) => {
+            if request.status == Status::PendingApproval {
+                report(app, &request, GithubStatus::Pending).await;
             }
-            Err(error) => return Err(error.into()),
+            answer(app, &request, None)
         }
     }
-    Err(UserError::new(
-        ErrorCode::Conflict,
-        "Many asked for this commit at this moment, and none of them could be stored for good.",
-        "Ask again in a moment.",
-    ))
 }
 
-/// Somebody asks for what waits already, and may look at it from now on, whoever was first.
+/// Answers with the request that waits already, and lets whoever submitted the same commit follow it.
 async fn join(app: &App, caller: &Caller, waiting: &Request) -> Result<DeployAnswer, UserError> {
     if !waiting.is_visible_to(caller) {
         match app.store.add_follower(&waiting.request_id, &caller.id).await {
@@ -187,10 +170,13 @@ async fn join(app: &App, caller: &Caller, waiting: &Request) -> Result<DeployAns
             Err(error) => return Err(error.into()),
         }
     }
-    answer(waiting, Some(caller))
+    answer(app, waiting, Some(caller))
 }
 
-/// The project and its backend, if this caller may deploy it.
+/// Finds the project and its backend.
+///
+/// # Errors
+/// Refuses a project without a backend, and a caller that may not deploy it.
 async fn backend_of(app: &App, caller: &Caller, project: &str) -> Result<(Project, BackendTarget), UserError> {
     let project = projects::enabled(app, project).await?;
     let Some(target) = project.backend.clone() else {
@@ -204,10 +190,10 @@ async fn backend_of(app: &App, caller: &Caller, project: &str) -> Result<(Projec
         return Err(UserError::new(
             ErrorCode::PreflightFailed,
             format!(
-                "The project {} names no role for its stack, and Bouncer's own may change none.",
+                "Project {} has no target role, and Bouncer's own role cannot deploy stacks.",
                 project.project_id
             ),
-            "Make one with infra/target-account.yaml and have an admin set it: bouncer project backend … --role ARN.",
+            "Create one with infra/target-account.yaml and have an admin set it: bouncer project backend … --role ARN.",
         ));
     }
     let allowed = &target.allowed_deployers;
@@ -225,49 +211,44 @@ fn plan(
     project: &Project,
     target: BackendTarget,
     branch: &Branch,
-    source: &Source,
+    source: Source,
     base: Option<CommitSha>,
-    gate: Gate,
 ) -> BackendPlan {
     BackendPlan {
-        version: BackendPlan::VERSION,
         project: project.project_id.clone(),
         target,
         branch: branch.to_string(),
-        commit: source.commit.sha.clone(),
-        commit_message: source.commit.title.clone(),
+        commit: source.commit.sha,
+        commit_message: source.commit.title,
         template: Sha256::of(source.template_text.as_bytes()),
-        parameters: source.parameters.clone(),
+        parameters: source.parameters,
         base,
-        gate,
     }
 }
 
-fn row(
-    backend: &Backend,
+fn request(
     caller: &Caller,
     request_id: RequestId,
-    plan: BackendPlan,
-    wording: RequestText,
+    plan: &BackendPlan,
+    text: RequestText,
+    window: u64,
 ) -> Result<Request, UserError> {
-    let status = if plan.gate == Gate::Ask { Status::PendingApproval } else { Status::Approved };
-    let window = wording.approval_window.unwrap_or(backend.settings.approval_window);
     let lifetime = Lifetime { from: Time::now(), valid: window, kept: Request::KEPT_SECONDS };
     let summary = format!("Deploy {} at {}: {}", plan.project, plan.commit.short(), plan.commit_message);
     let deploy_id = request_id.backend_deploy_id();
-    Ok(Request {
-        source: wording.source,
-        trust_scope: wording.trust_scope,
-        reason: Some(wording.reason),
+    let request = Request {
+        source: text.source,
+        trust_scope: text.trust_scope,
+        reason: Some(text.reason),
         project: Some(plan.project.clone()),
-        plan_hash: Some(plan.hash()?),
-        plan: Some(Plan::Backend(Box::new(plan))),
         deploy_id: Some(deploy_id),
-        ..Request::new(request_id, Action::BackendDeploy, status, caller, &summary, lifetime)
-    })
+        // Policy decides whether it really waits.
+        ..Request::new(request_id, NAME, Status::PendingApproval, caller, &summary, lifetime)
+    };
+    Ok(request.with_plan(plan)?.with_facts(&BackendFacts::from(plan))?)
 }
 
-/// A deploy that runs must end first: two would change one stack.
+/// Refuses a deploy while another one runs: two would change one stack.
 async fn refuse_while_one_runs(app: &App, project: &ProjectId) -> Result<(), UserError> {
     let holder = lease::holder(app, project, Lane::Backend).await.map_err(|error| {
         tracing::error!(%error, "the lease of a project cannot be read");
@@ -292,7 +273,7 @@ async fn refuse_while_one_runs(app: &App, project: &ProjectId) -> Result<(), Use
     .with("hint", json!("Use bouncer_deploy_cancel to cancel the running deploy")))
 }
 
-/// The median duration of the project's successful deploys.
+/// Returns the median duration of the project's successful deploys.
 async fn usual_seconds(app: &App, project: &ProjectId) -> Result<u64, UserError> {
     let deploys = app.store.deploys_of(project, RECENT_DEPLOYS).await?;
     let mut seconds: Vec<u64> = deploys
@@ -304,38 +285,29 @@ async fn usual_seconds(app: &App, project: &ProjectId) -> Result<u64, UserError>
     Ok(seconds.get(seconds.len() / 2).copied().unwrap_or(USUAL_SECONDS))
 }
 
-/// A request of the same project and commit that still waits.
-async fn waiting_for(app: &App, project: &ProjectId, commit: &CommitSha) -> Result<Option<Request>, UserError> {
-    let asked = app.store.commit_claim(project, commit).await?;
-    still_waits(app, asked.as_ref()).await
-}
-
-async fn still_waits(app: &App, id: Option<&RequestId>) -> Result<Option<Request>, UserError> {
-    let Some(id) = id else { return Ok(None) };
-    let request = app.store.request(id).await?;
-    Ok(request.filter(|request| request.status_at(Time::now()) == Status::PendingApproval))
-}
-
-/// `again` is who asks for what waits already.
-fn answer(request: &Request, again: Option<&Caller>) -> Result<DeployAnswer, UserError> {
-    let (Some(plan), Some(deploy_id)) = (request.backend_plan(), &request.deploy_id) else {
+/// Describes a submitted request. `again` is whoever submitted what waits already.
+fn answer(app: &App, request: &Request, again: Option<&Caller>) -> Result<DeployAnswer, UserError> {
+    let (Some(plan), Some(deploy_id)) = (request.plan_as::<BackendPlan>(), &request.deploy_id) else {
         return Err(UserError::system());
     };
-    let asks = plan.gate == Gate::Ask;
+    let asks = request.allowed_by.is_none();
     let asker = request.source.as_ref().unwrap_or(&request.caller_name);
     let asked_by = again.filter(|caller| caller.id != request.caller).map(|_| asker.clone());
     Ok(DeployAnswer {
-        status: if asks { Status::PendingApproval.as_str() } else { "started" },
+        status: if asks { SubmittedAs::PendingApproval } else { SubmittedAs::Started },
         request_id: request.request_id.to_string(),
         deploy_id: deploy_id.to_string(),
+        url: page_url(app, request),
+        poll_after_seconds: POLL_AFTER_SECONDS,
         project_id: plan.project.to_string(),
-        branch: plan.branch.clone(),
-        commit_sha: plan.commit.clone(),
+        branch: plan.branch,
         commit_short: plan.commit.short().to_owned(),
-        commit_message: plan.commit_message.clone(),
+        commit_sha: plan.commit,
+        commit_message: plan.commit_message,
         message: if let Some(asker) = &asked_by {
             format!(
-                "{asker} asked for this commit first, and it waits for an approver; poll bouncer_deploy_status with the deploy_id."
+                "{asker} submitted this commit first, and it waits for an approver; poll bouncer_deploy_status with the \
+                 deploy_id."
             )
         } else if asks {
             "Waiting for an approver; poll bouncer_deploy_status with the deploy_id.".to_owned()
@@ -345,7 +317,7 @@ fn answer(request: &Request, again: Option<&Caller>) -> Result<DeployAnswer, Use
         },
         expires_at: asks.then_some(request.expires_at),
         expires_in: asks.then(|| format!("{} seconds", request.expires_at.seconds_left(Time::now()))),
-        findings: request.review.as_ref().map_or(0, |review| review.findings.total),
+        findings: request.details_as::<BackendReview>().map_or(0, |review| review.findings.total),
         plan_hash: request.plan_hash.map(|hash| hash.to_string()),
         duplicate: again.is_some(),
         asked_by,
