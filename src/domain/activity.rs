@@ -1,6 +1,7 @@
 //! Where a request or deploy is right now: one sentence, which reads the same everywhere. Another language says the same.
 
 use crate::analysis::stack_progress::StackAction;
+use crate::domain::text::{count, number};
 use std::fmt;
 
 /// What is going on, and how far it is.
@@ -142,9 +143,8 @@ impl fmt::Display for Hint {
         match &self.how_far {
             Extent::Unsaid => Ok(()),
             Extent::Phase(phase) => write!(f, ": {phase} phase"),
-            Extent::Files(done, total) => write!(f, ": {done} of {total} files"),
-            Extent::Resources(done, 1) => write!(f, ": {done} of 1 resource"),
-            Extent::Resources(done, total) => write!(f, ": {done} of {total} resources"),
+            Extent::Files(done, total) => write!(f, ": {} of {}", number(*done), count(*total, "file")),
+            Extent::Resources(done, total) => write!(f, ": {} of {}", number(*done), count(*total, "resource")),
         }
     }
 }

@@ -21,4 +21,5 @@ pub mod quota;
 pub mod request;
 pub mod review;
 pub mod site;
+pub mod text;
 pub mod time;

@@ -6,6 +6,7 @@ use super::words::fill;
 use crate::analysis::changeset::{AssessedChange, Replacement, Risk};
 use crate::domain::prompt::{BackendContent, Content, FileLine, InfrastructureContent, SiteContent};
 use crate::domain::review::{BoundedList, ChangedFile};
+use crate::domain::text::{number, size};
 
 /// Items of a list that are shown.
 const SHOWN: usize = 10;
@@ -30,13 +31,13 @@ impl Section {
         }
         let mut label = self.after_label;
         if label.is_empty() {
-            label = self.total.to_string();
+            label = number(self.total);
         }
         let more = self.total.saturating_sub(self.items.len());
         let mut lines = vec![renderer.line(self.label).plain(&label)];
         lines.extend(self.items.into_iter().map(|item| Text::default().plain("\n").and(item)));
         if more > 0 {
-            lines.push(Text::default().plain("\n").plain(&fill(renderer.0.more, &[&more.to_string()])));
+            lines.push(Text::default().plain("\n").plain(&fill(renderer.0.more, &[&number(more)])));
         }
         lines
     }
@@ -95,9 +96,9 @@ pub(super) fn sections(renderer: &Renderer, content: &Content) -> Vec<Section> {
 fn site_sections(renderer: &Renderer, site: &SiteContent) -> Vec<Section> {
     let words = renderer.0;
     let counts = &site.changes;
-    let numbers = [counts.added, counts.changed, counts.removed, counts.unchanged].map(|number| number.to_string());
-    let size = size(counts.bytes);
-    let numbers: Vec<&str> = numbers.iter().map(String::as_str).chain([size.as_str()]).collect();
+    let numbers = [counts.added, counts.changed, counts.removed, counts.unchanged].map(number);
+    let bytes = size(counts.bytes);
+    let numbers: Vec<&str> = numbers.iter().map(String::as_str).chain([bytes.as_str()]).collect();
     let changes = Section { label: words.changes, after_label: fill(words.counts, &numbers), items: vec![], total: 0 };
     let removed = site.removed.iter().map(|path| Text::default().plain("− ").foreign_name(path, PATH));
     let files = site.files.iter().map(file_line);
@@ -135,7 +136,7 @@ fn changed_file(file: &ChangedFile) -> Text {
         "removed" => "− ",
         _ => "~ ",
     };
-    let lines = format!(" +{} −{}", file.additions, file.deletions);
+    let lines = format!(" +{} −{}", number(file.additions), number(file.deletions));
     Text::default().plain(sign).foreign_name(&file.filename, PATH).plain(&lines)
 }
 
@@ -174,19 +175,4 @@ fn changed_resource(renderer: &Renderer, change: &AssessedChange) -> Text {
 fn notes(renderer: &Renderer, notes: &[String]) -> Section {
     let items = notes.iter().map(|note| renderer.quoted(Text::default().plain("• "), note, SENTENCE));
     Section::of(renderer.0.notes, items, notes.len())
-}
-
-/// Bytes in a unit that people read.
-fn size(bytes: u64) -> String {
-    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
-    if bytes < 1024 {
-        return format!("{bytes} B");
-    }
-    let mut tenths = bytes.saturating_mul(10) / 1024;
-    let mut unit = 0;
-    while tenths >= 10_240 && unit + 1 < UNITS.len() {
-        tenths /= 1024;
-        unit += 1;
-    }
-    format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
 }

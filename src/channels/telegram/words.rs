@@ -2,6 +2,7 @@
 
 use crate::analysis::stack_progress::StackAction;
 use crate::domain::activity::{Activity, Extent, Hint};
+use crate::domain::text::{Unit, number, parts};
 
 /// A language of the messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -148,9 +149,15 @@ catalogue! {
     finishing: "Finishing: the stack is up to date", "即將完成：堆疊已是最新狀態";
     and_so_far: "{}: {}", "{}：{}";
     in_phase: "{} phase", "{} 階段";
+    file_so_far: "{} of {} file", "{} / {} 個檔案";
     files_so_far: "{} of {} files", "{} / {} 個檔案";
     resource_so_far: "{} of {} resource", "{} / {} 項資源";
     resources_so_far: "{} of {} resources", "{} / {} 項資源";
+    // Durations.
+    days: "{} d", "{} 天";
+    hours: "{} h", "{} 小時";
+    minutes: "{} min", "{} 分鐘";
+    seconds: "{} s", "{} 秒";
     // Buttons.
     approve: "✅ Approve", "✅ 核准";
     reject: "❌ Reject", "❌ 拒絕";
@@ -174,7 +181,7 @@ catalogue! {
     only_private: "This is answered only in a private chat, or in a chat that is asked for approvals.", "此指令只在私人聊天或指定的核准聊天室回覆。";
     hours_wanted: "Give the hours as a number from 1 to 2160, for example /stats 24.", "請輸入 1 到 2160 之間的小時數，例如 /stats 24。";
     asked_lately: "Requests of the last {} hours: {}", "最近 {} 小時的請求：{}";
-    decided_after: "decided by a human: {}; half within {} s, 95 of 100 within {} s", "由人決定：{}；半數在 {} 秒內，95% 在 {} 秒內";
+    decided_after: "decided by a human: {}; half within {}, 95 of 100 within {}", "由人決定：{}；半數在 {}內，95% 在 {}內";
     // How requests stand, in numbers.
     stands_ready: "waiting for files", "等待檔案";
     stands_pending: "waiting for a decision", "等待決定";
@@ -194,13 +201,29 @@ impl Words {
         let so_far = match &hint.how_far {
             Extent::Unsaid => return self.doing(hint.doing).to_owned(),
             Extent::Phase(phase) => fill(self.in_phase, &[phase]),
-            Extent::Files(done, total) => fill(self.files_so_far, &[&done.to_string(), &total.to_string()]),
+            Extent::Files(done, total) => {
+                let words = if *total == 1 { self.file_so_far } else { self.files_so_far };
+                fill(words, &[&number(*done), &number(*total)])
+            }
             Extent::Resources(done, total) => {
                 let words = if *total == 1 { self.resource_so_far } else { self.resources_so_far };
-                fill(words, &[&done.to_string(), &total.to_string()])
+                fill(words, &[&number(*done), &number(*total)])
             }
         };
         fill(self.and_so_far, &[self.doing(hint.doing), &so_far])
+    }
+
+    /// Renders seconds, as [`crate::domain::text::duration`] does in English.
+    pub fn duration(&self, seconds: u64) -> String {
+        let words = |unit| match unit {
+            Unit::Day => self.days,
+            Unit::Hour => self.hours,
+            Unit::Minute => self.minutes,
+            Unit::Second => self.seconds,
+        };
+        let parts: Vec<String> =
+            parts(seconds).into_iter().map(|(amount, unit)| fill(words(unit), &[&amount.to_string()])).collect();
+        parts.join(" ")
     }
 
     fn doing(&self, doing: Activity) -> &'static str {
@@ -298,7 +321,8 @@ mod tests {
         let how_far = [
             Extent::Unsaid,
             Extent::Phase("PRE_BUILD".to_owned()),
-            Extent::Files(3, 12),
+            Extent::Files(0, 1),
+            Extent::Files(3, 1200),
             Extent::Resources(0, 1),
             Extent::Resources(2, 5),
         ];
@@ -313,6 +337,15 @@ mod tests {
         }
         let assets = Activity::PublishingAssets.at(Extent::Files(3, 12));
         assert_eq!(TRADITIONAL_CHINESE.hint(&assets), "正在發佈資源檔案：3 / 12 個檔案");
+    }
+
+    #[test]
+    fn durations_read_as_everywhere() {
+        for seconds in [0, 45, 60, 90, 600, 3600, 7500, 90_000, 604_800] {
+            assert_eq!(ENGLISH.duration(seconds), crate::domain::text::duration(seconds));
+        }
+        let chinese = [45, 90, 600, 7500, 604_800].map(|seconds| TRADITIONAL_CHINESE.duration(seconds));
+        assert_eq!(chinese, ["45 秒", "1 分鐘 30 秒", "10 分鐘", "2 小時 5 分鐘", "7 天"]);
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! What a site's deploy would change: the files, and the lines of texts.
 
-use super::words::{bytes, count};
 use crate::analysis::text_diff::{Line, Mark};
 use crate::domain::prompt::SiteContent;
 use crate::domain::site::manifest::Entry;
 use crate::domain::site::removal::MassDelete;
+use crate::domain::text::{count, number, size};
 use crate::requests::page::{FILES_A_PAGE, FileDiffers, SiteLook, TextDiffers};
 use maud::{Markup, html};
 
@@ -18,11 +18,11 @@ pub(super) fn site(content: &SiteContent, look: Option<&SiteLook>, path: &str) -
                 a.button href={ (path) "/preview" } target="_blank" rel="noopener" { "Preview the site" }
             }
             ul.counts {
-                (number(changes.added, "added", "good"))
-                (number(changes.changed, "changed", "wait"))
-                (number(changes.removed, "removed", "bad"))
-                (number(changes.unchanged, "unchanged", ""))
-                li { strong { (bytes(changes.bytes)) } " to write" }
+                (counted(changes.added, "added", "good"))
+                (counted(changes.changed, "changed", "wait"))
+                (counted(changes.removed, "removed", "bad"))
+                (counted(changes.unchanged, "unchanged", ""))
+                li { strong { (size(changes.bytes)) } " to write" }
             }
             @if let Some(release) = &content.restores {
                 p.note { "It goes back to the files of release " span.code { (release) } "." }
@@ -34,8 +34,8 @@ pub(super) fn site(content: &SiteContent, look: Option<&SiteLook>, path: &str) -
     }
 }
 
-fn number(number: usize, word: &str, tone: &str) -> Markup {
-    html! { li.(tone) { strong { (number) } " " (word) } }
+fn counted(files: usize, word: &str, tone: &str) -> Markup {
+    html! { li.(tone) { strong { (number(files)) } " " (word) } }
 }
 
 fn list(look: &SiteLook, path: &str) -> Markup {
@@ -63,7 +63,7 @@ fn row(file: &FileDiffers) -> Markup {
         tr {
             td { span class={ "mark-word " (tone) } { (word) } }
             th.path scope="row" { (file.path()) }
-            td.number { (differing(file, |entry| bytes(entry.size))) }
+            td.number { (differing(file, |entry| size(entry.size))) }
             td.served {
                 span { (differing(file, |entry| entry.cache_control.clone())) }
                 span.quiet { (differing(file, |entry| entry.content_type.clone())) }
@@ -86,7 +86,7 @@ fn pager(look: &SiteLook, path: &str) -> Markup {
     html! {
         nav.pager aria-label="Pages of files" {
             @if look.page > 1 { a href=(to(look.page - 1)) rel="prev" { "Previous" } }
-            span { (first) " to " (first + look.files.len() - 1) " of " (count(look.total, "file")) }
+            span { (number(first)) " to " (number(first + look.files.len() - 1)) " of " (count(look.total, "file")) }
             @if look.page < look.pages { a href=(to(look.page + 1)) rel="next" { "Next" } }
         }
     }
@@ -115,7 +115,7 @@ fn text_of(text: &TextDiffers) -> Markup {
         details.diff open {
             summary {
                 span.path { (text.path) }
-                span.good { "+" (difference.added) } " " span.bad { "−" (difference.removed) }
+                span.good { "+" (number(difference.added)) } " " span.bad { "−" (number(difference.removed)) }
             }
             div.scroll tabindex="0" role="region" aria-label={ "Changed lines of " (text.path) } {
                 table {

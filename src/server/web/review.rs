@@ -1,10 +1,10 @@
 //! What a backend's deploy would change: the commit, what to look at first, and the change set.
 
-use super::words::count;
 use crate::analysis::changeset::{AssessedChange, Risk};
 use crate::analysis::template_diff::Change;
 use crate::domain::prompt::{BackendContent, InfrastructureContent};
 use crate::domain::review::{BoundedList, Review};
+use crate::domain::text::{count, number};
 use maud::{Markup, html};
 
 /// Which commit would become which stack.
@@ -67,11 +67,15 @@ fn headline(listed: &BoundedList<AssessedChange>) -> String {
     if lost > 0 {
         text.push_str(&format!(
             ", {}",
-            if lost == 1 { "1 replacement or removal".to_owned() } else { format!("{lost} replacements or removals") }
+            if lost == 1 {
+                "1 replacement or removal".to_owned()
+            } else {
+                format!("{} replacements or removals", number(lost))
+            }
         ));
     }
     if grave > 0 {
-        text.push_str(&format!(", {grave} with high risk"));
+        text.push_str(&format!(", {} with high risk", number(grave)));
     }
     text
 }
@@ -173,7 +177,7 @@ fn changed_files(review: &Review) -> Markup {
                             tr {
                                 td { span class={ "mark-word " (tone) } { (file.status) } }
                                 th.path scope="row" { (file.filename) }
-                                td.number { "+" (file.additions) " −" (file.deletions) }
+                                td.number { "+" (number(file.additions)) " −" (number(file.deletions)) }
                             }
                         }
                     }
@@ -199,7 +203,7 @@ fn more<T>(listed: &BoundedList<T>, where_else: &str) -> Markup {
     let more = listed.total.saturating_sub(listed.items.len());
     html! {
         @if more > 0 {
-            p.quiet { "… and " (more) " more" @if !where_else.is_empty() { "; " (where_else) } "." }
+            p.quiet { "… and " (number(more)) " more" @if !where_else.is_empty() { "; " (where_else) } "." }
         }
     }
 }

@@ -8,6 +8,7 @@ use super::text::{MAX_UNITS, Text, is_longer};
 use super::words::{Words, fill};
 use crate::domain::prompt::{Outcome, Prompt, Stage};
 use crate::domain::request::{Action, Verdict};
+use crate::domain::text::{absolute, number};
 use crate::domain::time::Time;
 use teloxide_core::types::{InlineKeyboardButton, InlineKeyboardMarkup, MessageEntity};
 
@@ -62,7 +63,7 @@ impl Renderer {
             text = text.and(self.field(self.0.project, project.as_str(), NAME));
         }
         text = text.and(self.field(self.0.request, prompt.request_id.as_str(), NAME));
-        Message::of(text.and(self.line(self.0.expires).plain(&when(prompt.expires_at))))
+        Message::of(text.and(self.line(self.0.expires).plain(&absolute(prompt.expires_at))))
     }
 
     /// A new line that begins with a label.
@@ -95,7 +96,7 @@ impl Renderer {
 
     /// Until when something can be decided.
     pub fn expiry(&self, time: Time) -> String {
-        format!("{}: {}", self.0.expires, when(time))
+        format!("{}: {}", self.0.expires, absolute(time))
     }
 
     fn title(&self, words: &str, prompt: &Prompt) -> Text {
@@ -161,7 +162,7 @@ impl Renderer {
             text = text.and(self.field(words.deploy, deploy.as_str(), NAME));
         }
         if matches!(prompt.stage, Stage::Asking { .. }) {
-            text = text.and(self.line(words.expires).plain(&when(prompt.expires_at)));
+            text = text.and(self.line(words.expires).plain(&absolute(prompt.expires_at)));
         }
         match &prompt.page {
             // The address is ours, so it may be a link.
@@ -185,7 +186,7 @@ impl Renderer {
     }
 
     fn line_left_out(&self, lines: usize) -> Text {
-        Text::default().plain("\n").bold(&fill(self.0.left_out, &[&lines.to_string()]))
+        Text::default().plain("\n").bold(&fill(self.0.left_out, &[&number(lines)]))
     }
 
     fn buttons(&self, prompt: &Prompt) -> Option<InlineKeyboardMarkup> {
@@ -199,11 +200,6 @@ impl Renderer {
         });
         Some(InlineKeyboardMarkup::new([buttons.collect::<Vec<_>>()]))
     }
-}
-
-/// A time as people in all places read it; a part of a second is left out, so a window is never shown too long.
-pub(super) fn when(time: Time) -> String {
-    time.timestamp().strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
 #[cfg(test)]
