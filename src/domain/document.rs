@@ -83,7 +83,8 @@ mod tests {
         let sealed = Sealed::of(&Note { text: "a".into() }).unwrap();
         assert_eq!(sealed.open::<Note>(), Some(Note { text: "a".into() }));
         assert_eq!(sealed.open::<Letter>(), None, "same fields, another type");
-        let older: Sealed = serde_json::from_value(serde_json::json!({"type": "note", "version": 1, "text": "a"})).unwrap();
+        let older: Sealed =
+            serde_json::from_value(serde_json::json!({"type": "note", "version": 1, "text": "a"})).unwrap();
         assert_eq!(older.open::<Note>(), None, "same type, another version");
     }
 

@@ -140,8 +140,8 @@ pub fn objection(
 mod tests {
     use super::*;
     use crate::domain::caller::{Caller, Role};
-    use crate::domain::ids::{ApproverId, KeyId, RequestId};
     use crate::domain::channel::ChannelName;
+    use crate::domain::ids::{ApproverId, KeyId, RequestId};
     use crate::domain::kind::KindName;
     use crate::domain::request::{Decision, Lifetime};
 
@@ -213,7 +213,9 @@ mod tests {
         let now = Time::now();
         let anna = holder('a');
         let half = Request { approvals_required: 2, first_approval: Some(first(&anna, now)), ..request(now) };
-        let told = |approver: &Approver, verdict| objection(approver, &half, &Context::default(), Press::informed(verdict), now);
+        let told = |approver: &Approver, verdict| {
+            objection(approver, &half, &Context::default(), Press::informed(verdict), now)
+        };
         for anna in [anna.clone(), on_telegram(7, Some('a'))] {
             assert_eq!(told(&anna, Verdict::Approve), Some(Objection::SamePerson));
             // Whoever has approved may think better of it.
@@ -229,7 +231,11 @@ mod tests {
         let now = Time::now();
         let open = Request { plan_hash: Some(Sha256::of(b"plan")), ..request(now) };
         let risky = Context { has_risks: true, ..Context::default() };
-        let press = |verdict, plan: Option<&[u8]>, acknowledged| Press { verdict, plan_hash: plan.map(Sha256::of), acknowledged };
+        let press = |verdict, plan: Option<&[u8]>, acknowledged| Press {
+            verdict,
+            plan_hash: plan.map(Sha256::of),
+            acknowledged,
+        };
         for (context, press, expected) in [
             (&risky, press(Verdict::Approve, Some(b"plan"), true), None),
             (&risky, press(Verdict::Approve, None, true), None),

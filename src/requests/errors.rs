@@ -91,10 +91,14 @@ impl From<TransitionError> for TaskError {
 impl From<ObjectError> for TaskError {
     fn from(error: ObjectError) -> Self {
         match &error {
-            ObjectError::Expired { bucket } => {
-                task_error(ErrorName::Unavailable, &format!("The credentials for the bucket '{bucket}' have expired."), &error)
+            ObjectError::Expired { bucket } => task_error(
+                ErrorName::Unavailable,
+                &format!("The credentials for the bucket '{bucket}' have expired."),
+                &error,
+            ),
+            _ if error.is_transient() => {
+                task_error(ErrorName::Unavailable, "The object storage cannot be reached.", &error)
             }
-            _ if error.is_transient() => task_error(ErrorName::Unavailable, "The object storage cannot be reached.", &error),
             _ => task_error(ErrorName::Storage, "A document in the staging bucket cannot be used.", &error),
         }
     }

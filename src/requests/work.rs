@@ -49,9 +49,10 @@ pub async fn run(app: &App, id: &RequestId) -> Result<Value, TaskError> {
         _ => return Ok(json!({})),
     };
     check_approved(&request)?;
-    let kind = app.kinds.named(&request.action).ok_or_else(|| {
-        TaskError::refused(format!("This version knows no requests of the kind {}", request.action))
-    })?;
+    let kind = app
+        .kinds
+        .named(&request.action)
+        .ok_or_else(|| TaskError::refused(format!("This version knows no requests of the kind {}", request.action)))?;
     let outcome = kind.run(app, &request).await?;
     let closed = complete::close(app, &request, Event::Complete, outcome).await?;
     complete::announce(app, &closed).await;

@@ -37,8 +37,7 @@ struct Projection {
 }
 
 static PROJECTION: LazyLock<Projection> = LazyLock::new(|| {
-    let names: Vec<&str> =
-        fields_of::<Request>().iter().copied().filter(|name| !OMITTED.contains(name)).collect();
+    let names: Vec<&str> = fields_of::<Request>().iter().copied().filter(|name| !OMITTED.contains(name)).collect();
     // Many names are words that DynamoDB reserves.
     Projection {
         expression: names.iter().map(|name| format!("#{name}")).collect::<Vec<_>>().join(", "),

@@ -1,6 +1,7 @@
 //! Which file names a site may hold. A name becomes an object key, a URL path and a line an approver reads, so it
 //! must mean the same thing in all three, in any encoding.
 
+use crate::domain::text::{Class, classify};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -113,10 +114,7 @@ fn check_structure(text: &str) -> Result<(), PathProblem> {
     if text.chars().any(|c| c.is_control()) {
         return Err(PathProblem::ControlCharacter);
     }
-    if text
-        .chars()
-        .any(|c| matches!(c, '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}'))
-    {
+    if text.chars().any(|c| classify(c) == Class::Bidi) {
         return Err(PathProblem::BidiControl);
     }
     if text.contains('\\') {

@@ -40,10 +40,8 @@ const NOT_COMPARED: Phrase = Phrase::new(
     "有 {} 個變更的文字檔因過大或過多而未逐行比對。",
 );
 /// What to know of a deploy that removes most of a site.
-pub(super) const MASS_DELETE: Phrase = Phrase::new(
-    "This removes more than half of the site's files.",
-    "這會移除網站超過一半的檔案。",
-);
+pub(super) const MASS_DELETE: Phrase =
+    Phrase::new("This removes more than half of the site's files.", "這會移除網站超過一半的檔案。");
 
 /// A file that differs between the live and the submitted site. One of both is there.
 #[derive(Debug, Clone)]
@@ -211,7 +209,11 @@ fn is_text(content_type: &str) -> bool {
     kind.starts_with("text/") || OTHERS.contains(&kind.as_str())
 }
 
-async fn compare_texts(app: &App, project: &ProjectId, files: Vec<FileDiffers>) -> Result<Vec<(String, Difference)>, UserError> {
+async fn compare_texts(
+    app: &App,
+    project: &ProjectId,
+    files: Vec<FileDiffers>,
+) -> Result<Vec<(String, Difference)>, UserError> {
     let mut texts = Vec::new();
     for file in files {
         let (Some(before), Some(after)) = (&file.before, &file.after) else { continue };

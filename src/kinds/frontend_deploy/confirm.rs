@@ -2,8 +2,8 @@
 
 use super::files;
 use super::files::{CheckedFile, FileToUpload};
-use super::submit::{PendingAnswer, Proposal, pending_answer, submit};
 use super::presigned::{hash_of, must_be_issued, must_be_ready, own_request};
+use super::submit::{PendingAnswer, Proposal, pending_answer, submit};
 use crate::admin::projects::deployable;
 use crate::aws::objects::ObjectError;
 use crate::domain::caller::Caller;

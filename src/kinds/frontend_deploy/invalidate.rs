@@ -66,11 +66,10 @@ fn done() -> Result<Checked, TaskError> {
 
 async fn running(app: &App, id: &RequestId) -> Result<(Request, FrontendPlan), TaskError> {
     let request = load(app, id).await?;
-    let plan =
-        request.plan_as().filter(|_| request.status == Status::Running).ok_or_else(|| TaskError {
-            name: ErrorName::IllegalState,
-            cause: format!("the request {id} is {} and has nothing to invalidate.", request.status),
-        })?;
+    let plan = request.plan_as().filter(|_| request.status == Status::Running).ok_or_else(|| TaskError {
+        name: ErrorName::IllegalState,
+        cause: format!("the request {id} is {} and has nothing to invalidate.", request.status),
+    })?;
     Ok((request, plan))
 }
 

@@ -20,8 +20,8 @@ pub use files::FileToDiff;
 pub use outcome::FrontendResult;
 pub use submit::PendingAnswer;
 
-use crate::domain::card::Card;
 use crate::domain::caller::Caller;
+use crate::domain::card::Card;
 use crate::domain::error::{ErrorCode, UserError};
 use crate::domain::hint::Hint;
 use crate::domain::history::{Deploy, DeployStatus};

@@ -274,8 +274,7 @@ pub(crate) async fn own_request(app: &App, caller: &Caller, text: &str) -> Resul
     };
     let id = RequestId::parse(text).map_err(|_| unknown())?;
     let request = app.store.request(&id).await?.ok_or_else(unknown)?;
-    let issued_to_caller =
-        request.caller == caller.id && request.action == NAME && issued_of(&request).is_some();
+    let issued_to_caller = request.caller == caller.id && request.action == NAME && issued_of(&request).is_some();
     if issued_to_caller { Ok(request) } else { Err(unknown()) }
 }
 

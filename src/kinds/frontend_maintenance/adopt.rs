@@ -6,8 +6,8 @@
 //! beside the blobs, so another slice goes on with the rest. After all is read the bucket is listed again: what looks
 //! otherwise by then is read anew, until one listing shows nothing but what was read.
 
-use super::reader::Reader;
 use super::outcome::{AdoptionResult, forget, has_adopted};
+use super::reader::Reader;
 use crate::aws::objects::{ObjectError, Objects};
 use crate::domain::ids::{ReleaseId, RequestId};
 use crate::domain::project::Project;
@@ -26,8 +26,8 @@ use crate::kinds::site::work::{TICK, hold, keep_lease, note_progress, role_error
 use crate::requests::app::App;
 use crate::requests::documents::Release;
 use crate::requests::engine::TaskError;
-use crate::requests::work::approved_plan;
 use crate::requests::find::load;
+use crate::requests::work::approved_plan;
 use crate::storage::StoreError;
 use futures::StreamExt as _;
 use serde::{Deserialize, Serialize};
@@ -64,7 +64,12 @@ struct Known {
 }
 
 /// Reads for one slice.
-pub(super) async fn adopt(app: &App, id: &RequestId, cursor: Value, deadline: Instant) -> Result<Slice<Cursor>, TaskError> {
+pub(super) async fn adopt(
+    app: &App,
+    id: &RequestId,
+    cursor: Value,
+    deadline: Instant,
+) -> Result<Slice<Cursor>, TaskError> {
     let cursor = serde_json::from_value::<Option<Cursor>>(cursor)?.unwrap_or_default();
     let request = load(app, id).await?;
     let plan: MaintenancePlan = approved_plan(&request)?;
@@ -90,12 +95,14 @@ fn still_as_planned(project: &Project, plan: &MaintenancePlan) -> Result<(), Tas
         return Err(TaskError::refused("The project was disabled after this was asked for."));
     }
     if project.frontend.as_ref() != Some(&plan.target) {
-        return Err(TaskError::refused("The project's bucket, distribution, region or role changed after this was asked for."));
+        return Err(TaskError::refused(
+            "The project's bucket, distribution, region or role changed after this was asked for.",
+        ));
     }
     match &project.current_release {
-        Some(current) => {
-            Err(TaskError::refused(format!("The project has a release by now, {current}, so there is nothing to adopt.")))
-        }
+        Some(current) => Err(TaskError::refused(format!(
+            "The project has a release by now, {current}, so there is nothing to adopt."
+        ))),
         None => Ok(()),
     }
 }
@@ -331,7 +338,9 @@ impl Adoption<'_> {
             // A repeated slice finds its own pointer.
             Err(StoreError::Conflict) => match store.project(project).await? {
                 Some(now) if now.current_release.as_ref() == Some(&release_id) => {}
-                _ => return Err(TaskError::refused("A release went live, or the bucket was changed, at the same time.")),
+                _ => {
+                    return Err(TaskError::refused("A release went live, or the bucket was changed, at the same time."));
+                }
             },
             Err(error) => return Err(error.into()),
         }
@@ -370,10 +379,14 @@ impl Adoption<'_> {
         }
         let (bucket, role) = (&self.plan.target.bucket, &self.plan.target.deploy_role_arn);
         match (&error, role, path) {
-            (ObjectError::AccessDenied { bucket: denied, .. }, Some(role), _) if denied == bucket => TaskError::refused(format!(
-                "The role {role} may not list and read the bucket '{bucket}'; update it from infra/deploy-role.yaml."
-            )),
-            (_, _, Some(path)) => TaskError::refused(format!("The file '{path}' could not be read: {}.", reason(&error))),
+            (ObjectError::AccessDenied { bucket: denied, .. }, Some(role), _) if denied == bucket => {
+                TaskError::refused(format!(
+                    "The role {role} may not list and read the bucket '{bucket}'; update it from infra/deploy-role.yaml."
+                ))
+            }
+            (_, _, Some(path)) => {
+                TaskError::refused(format!("The file '{path}' could not be read: {}.", reason(&error)))
+            }
             (_, _, None) => TaskError::refused(format!("The bucket could not be listed: {}.", reason(&error))),
         }
     }

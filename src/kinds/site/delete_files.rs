@@ -67,7 +67,10 @@ impl Deletion<'_> {
         let site = match self.app.sites.open(self.target, id).await {
             Ok(site) => site.objects,
             Err(RoleError::Unavailable { role, .. }) => {
-                return Err(TaskError { name: ErrorName::Unavailable, cause: format!("The role {role} cannot be assumed yet.") });
+                return Err(TaskError {
+                    name: ErrorName::Unavailable,
+                    cause: format!("The role {role} cannot be assumed yet."),
+                });
             }
             Err(RoleError::Denied { role, code }) => {
                 report.removed.stopped = Some(format!("The role {role} could not be assumed ({code})."));

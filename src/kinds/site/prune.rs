@@ -93,8 +93,7 @@ impl Live {
     }
 
     async fn of_maintenance(app: &App, request: Request, plan: MaintenancePlan) -> Result<Option<Self>, TaskError> {
-        let (Some(request), Some(release)) = (take_up(app, request, Step::Pruning).await?, plan.release)
-        else {
+        let (Some(request), Some(release)) = (take_up(app, request, Step::Pruning).await?, plan.release) else {
             return Ok(None);
         };
         // All the while visitors get the whole site.
@@ -125,11 +124,17 @@ impl Live {
 }
 
 /// Removes the pages that the site before had and this one has not.
-pub(crate) async fn withdraw(app: &App, id: &RequestId, cursor: Value, deadline: Instant) -> Result<Slice<Cursor>, TaskError> {
+pub(crate) async fn withdraw(
+    app: &App,
+    id: &RequestId,
+    cursor: Value,
+    deadline: Instant,
+) -> Result<Slice<Cursor>, TaskError> {
     let cursor = serde_json::from_value::<Option<Cursor>>(cursor)?.unwrap_or_default();
     let Some(mut live) = Live::of(app, id).await? else { return Ok(Slice::done()) };
     let Some(plan) = live.request.plan_as::<FrontendPlan>() else { return Ok(Slice::done()) };
-    let loses_files = live.request.facts_as::<SiteFacts>().and_then(|facts| facts.changes).is_none_or(|changes| changes.removed > 0);
+    let loses_files =
+        live.request.facts_as::<SiteFacts>().and_then(|facts| facts.changes).is_none_or(|changes| changes.removed > 0);
     let Some(base) = plan.base_release.filter(|_| loses_files) else { return Ok(Slice::done()) };
     if live.project(app).await?.is_none() {
         return Ok(Slice::done());
@@ -146,7 +151,12 @@ pub(crate) async fn withdraw(app: &App, id: &RequestId, cursor: Value, deadline:
 }
 
 /// Removes what no release needs that is kept or in its grace.
-pub(crate) async fn prune(app: &App, id: &RequestId, cursor: Value, deadline: Instant) -> Result<Slice<Cursor>, TaskError> {
+pub(crate) async fn prune(
+    app: &App,
+    id: &RequestId,
+    cursor: Value,
+    deadline: Instant,
+) -> Result<Slice<Cursor>, TaskError> {
     let mut cursor = serde_json::from_value::<Option<Cursor>>(cursor)?.unwrap_or_default();
     let Some(mut live) = Live::of(app, id).await? else { return Ok(Slice::done()) };
     let mut pages_are_gone = false;

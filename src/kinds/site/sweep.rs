@@ -4,8 +4,8 @@
 //! that holds the project's lease removes, and whoever publishes has left a release document.
 
 use super::prune::{Live, Slice};
-use super::work::keep_lease;
 use super::report::reason;
+use super::work::keep_lease;
 use crate::aws::objects::ObjectError;
 use crate::domain::digest::{PartsDigest, Sha256};
 use crate::domain::ids::{ProjectId, RequestId};
@@ -54,7 +54,12 @@ pub(crate) struct Cursor {
 }
 
 /// Removes what nothing needs; begins nothing after `deadline`.
-pub(crate) async fn sweep(app: &App, id: &RequestId, cursor: Value, deadline: Instant) -> Result<Slice<Cursor>, TaskError> {
+pub(crate) async fn sweep(
+    app: &App,
+    id: &RequestId,
+    cursor: Value,
+    deadline: Instant,
+) -> Result<Slice<Cursor>, TaskError> {
     let cursor = serde_json::from_value::<Option<Cursor>>(cursor)?.unwrap_or_default();
     let Some(mut live) = Live::of(app, id).await? else { return Ok(Slice::done()) };
     let Some(project) = live.project(app).await? else { return Ok(Slice::done()) };

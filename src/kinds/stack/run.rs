@@ -20,8 +20,7 @@ const FETCHING_SOURCE: Phrase = Phrase::new("Fetching the source of the commit",
 const STARTING_BUILD: Phrase = Phrase::new("Starting the build", "正在啟動建置");
 const BUILDING: Phrase = Phrase::new("Building", "正在建置");
 const COMPARING_STACK: Phrase = Phrase::new("Comparing the stack with the template", "正在比對堆疊與範本");
-const AWAITING_INFRASTRUCTURE: Phrase =
-    Phrase::new("Waiting for infrastructure approval", "等待基礎設施變更的核准");
+const AWAITING_INFRASTRUCTURE: Phrase = Phrase::new("Waiting for infrastructure approval", "等待基礎設施變更的核准");
 const FINISHING: Phrase = Phrase::new("Finishing: the stack is up to date", "即將完成：堆疊已是最新狀態");
 
 /// What a backend deploy is doing.

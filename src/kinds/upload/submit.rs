@@ -9,6 +9,7 @@ use crate::domain::ids::RequestId;
 use crate::domain::request::{Lifetime, Request, Status};
 use crate::domain::site::headers;
 use crate::domain::site::paths::{MAX_PATH_BYTES, SitePath, is_traversal};
+use crate::domain::text::visible;
 use crate::domain::time::Time;
 use crate::requests::app::App;
 use crate::requests::submit;
@@ -341,7 +342,7 @@ fn checked_window(seconds: Option<u64>) -> Result<u64, UserError> {
 
 /// A name without what would lead out of its folder. What is left must be a name that a site could hold.
 fn cleaned(name: &str) -> Result<SitePath, UserError> {
-    let shown: String = name.chars().take(120).flat_map(char::escape_debug).collect();
+    let shown = visible(&name.chars().take(120).collect::<String>());
     let parts: Vec<&str> = name.split(['/', '\\']).filter(|part| !is_traversal(part)).collect();
     if parts.is_empty() {
         return Err(UserError::validation(format!("The filename '{shown}' names no file."), "Give it a name."));

@@ -57,7 +57,10 @@ fn files(paths: &[&str]) -> Prompt {
     };
     prompt(
         card.fact(Phrase::new("Bucket", "儲存桶"), FactValue::Code("shop-site".into()))
-            .fact(Phrase::new("Role", "角色"), FactValue::Code(format!("arn:aws:iam::123456789012:role/{}", "r".repeat(90))))
+            .fact(
+                Phrase::new("Role", "角色"),
+                FactValue::Code(format!("arn:aws:iam::123456789012:role/{}", "r".repeat(90))),
+            )
             .section(Section::Files(Files {
                 added: 12,
                 changed: 1,
@@ -82,7 +85,9 @@ fn table(words: &str) -> Prompt {
         .fact(Phrase::new("Message", "訊息"), FactValue::Text(words.into()))
         .fact(Phrase::new("Size", "大小"), FactValue::Bytes(2_048))
         .fact(Phrase::new("Resources", "資源數"), FactValue::Count(3))
-        .section(Section::Table(Table { title: title("Resources of the stack", "堆疊資源"), columns, rows, total: 5 }))
+        .section(Section::Table(Table {
+            title: title("Resources of the stack", "堆疊資源"), columns, rows, total: 5
+        }))
         .section(Section::Steps { title: title("Steps", "步驟"), steps: vec![Phrase::same(words)] })
         .section(Section::Code { title: title("Policy", "政策"), text: words.into() })
         .section(Section::Notes { title: title("Notes", "備註"), notes: vec![Phrase::same(words)] });
@@ -165,10 +170,8 @@ fn stages_in_both_languages() {
     for (language, name) in Language::ALL {
         let renderer = Renderer::new(language);
         for stage in &stages {
-            let prompt = Prompt {
-                stage: stage.clone(),
-                ..prompt(Card::titled(Phrase::new("Upload files", "上傳檔案")))
-            };
+            let prompt =
+                Prompt { stage: stage.clone(), ..prompt(Card::titled(Phrase::new("Upload files", "上傳檔案"))) };
             shown.push(format!("== {name}\n{}", seen(&renderer.prompt(&prompt))));
         }
     }
@@ -188,7 +191,7 @@ fn a_long_message_is_cut_where_all_can_see_it() {
     assert!(
         message.text.contains("Reason: because") && message.text.contains("(shortened)\nRequest: req-0123456789abcdef")
     );
-    assert!(message.text.contains("\nExpires: 2026-01-02 03:14:05 UTC\n"));
+    assert!(message.text.contains("\nExpires: 2026-01-02 03:14 UTC\n"));
     assert_eq!(message.buttons.unwrap().inline_keyboard[0].len(), 2);
     assert!(message.text.encode_utf16().count() <= MAX_UNITS);
 }
