@@ -2,6 +2,7 @@
 
 pub mod changeset;
 pub mod failure;
+mod null_as_default;
 pub mod stack_progress;
 pub mod template;
 pub mod template_diff;

@@ -1,6 +1,6 @@
 //! Where a request or deploy is right now: one sentence, which reads the same everywhere. Another language says the same.
 
-use crate::analysis::stack_progress::StackAction;
+use super::backend::stack_action::StackAction;
 use std::fmt;
 
 /// What is going on, and how far it is.

@@ -1,7 +1,7 @@
 //! The judgement of a whole change set: code only, or infrastructure that a human must see.
 
+use super::description::{ChangeSet, ResourceChange};
 use super::verdict::{AssessedChange, Replacement, Risk, Surroundings, is_code, judge, unknown_kind};
-use super::{ChangeSet, ResourceChange};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;

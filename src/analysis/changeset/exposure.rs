@@ -1,7 +1,7 @@
 //! What a change opens up: rights with a wildcard, and things the public can reach. Found by comparing the resource as
 //! it is with the resource as it will be, as far as the change set tells. It only ever raises a risk.
 
-use super::{Detail, ResourceChange};
+use super::description::{Detail, ResourceChange};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 

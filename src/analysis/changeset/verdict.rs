@@ -1,6 +1,7 @@
 //! The judgement of one change: whether a human must see it, how risky it is, and why.
 
-use super::{Detail, ResourceChange, exposure, resources};
+use super::description::{Detail, ResourceChange};
+use super::{exposure, resources};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -1,7 +1,8 @@
 //! The cause of a failed build, from CodeBuild's phases and the end of its log.
 
+use crate::analysis::null_as_default::null_as_default;
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 /// How many lines of a log are kept.
 const ERROR_LINES: usize = 5;
@@ -214,10 +215,6 @@ fn is_error(line: &str) -> bool {
 
 fn text(value: &Option<String>) -> String {
     value.clone().unwrap_or_default()
-}
-
-fn null_as_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(input: D) -> Result<T, D::Error> {
-    Ok(Option::deserialize(input)?.unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -88,6 +88,11 @@ impl StackEvent {
         self.status().ends_with("_FAILED")
     }
 
+    /// Tells whether the status ends an operation on the resource.
+    pub(in crate::analysis) fn is_final(&self) -> bool {
+        self.has_failed() || self.status().ends_with("_COMPLETE")
+    }
+
     /// Whether this row starts an operation on the stack. The deletion that follows a failed creation does not.
     fn starts_operation(&self) -> bool {
         let after_failure =

@@ -77,7 +77,7 @@ impl Cursors {
     /// Whether this own row of the root is not older than the one heard of before; at the same instant a last status
     /// counts, for it is the later one.
     pub fn is_latest_of_root(&self, event: &StackEvent) -> bool {
-        self.0.first().is_some_and(|root| is_later(root, event, super::is_terminal(event.status())))
+        self.0.first().is_some_and(|root| is_later(root, event, event.is_final()))
     }
 
     /// Remembers a stack's own status.

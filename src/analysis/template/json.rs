@@ -1,6 +1,7 @@
 //! JSON templates: serde_json's own values, but a key that stands twice in one object is refused.
 
-use super::{TemplateError, settle};
+use super::error::TemplateError;
+use super::functions::settle;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use std::fmt;

@@ -1,7 +1,7 @@
 //! The secrets that a template lets CloudFormation read from Secrets Manager: its dynamic references.
 //! Form: `{{resolve:secretsmanager:ID:SecretString:JSON_KEY:STAGE:VERSION}}`, where all but the id may be left out.
 
-use super::Template;
+use super::document::Template;
 use super::substitution::text_of;
 use crate::domain::backend::parameters::StackParameters;
 use serde::{Deserialize, Serialize};
@@ -114,21 +114,6 @@ fn fields(body: &str) -> Vec<&str> {
     }
     fields.push(&body[start..]);
     fields
-}
-
-impl Template {
-    /// What each parameter is worth when a stack gets these values: the given value or the default. Left out are those
-    /// that must not be shown and those that only name the place of their value.
-    pub fn known_values(&self, given: &StackParameters) -> BTreeMap<String, String> {
-        let values = self.parameters().into_iter().filter_map(|(name, declaration)| {
-            if declaration.no_echo || declaration.kind.starts_with("AWS::SSM::Parameter::Value") {
-                return None;
-            }
-            let value = given.get(&name).map(str::to_owned).or(declaration.default)?;
-            Some((name, value))
-        });
-        values.collect()
-    }
 }
 
 #[cfg(test)]

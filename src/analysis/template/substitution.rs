@@ -1,6 +1,6 @@
 //! The text form of functions that make text: `Fn::Sub` and `Fn::Join` with what is known put in its place.
 
-use super::scalar_text;
+use crate::domain::backend::parameters::scalar_text;
 use serde_json::Value;
 use std::collections::BTreeMap;
 

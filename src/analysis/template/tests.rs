@@ -1,8 +1,10 @@
 //! Tables and properties of the reader.
 
+use super::functions::settle;
 use super::*;
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// The resource part of a template whose one property is this YAML.
@@ -229,7 +231,7 @@ proptest! {
     #[test]
     fn every_way_of_writing_reads_the_same(value in values()) {
         let document = json!({"Resources": {"A": value}});
-        let read = |text: &str| Template::parse(text).map(|template| Value::Object(template.sections));
+        let read = |text: &str| Template::parse(text).map(|template| Value::Object(template.sections().clone()));
         let resource = &document["Resources"]["A"];
         prop_assert_eq!(read(&document.to_string()), Ok(document.clone()));
         prop_assert_eq!(read(&serde_json::to_string_pretty(&document).unwrap()), Ok(document.clone()));

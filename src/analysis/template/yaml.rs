@@ -1,6 +1,9 @@
 //! YAML templates: the parser's events become values in one pass, so that every limit holds while reading.
 
-use super::{MAX_DEPTH, MAX_EXPANDED_BYTES, MAX_VALUES, TemplateError, scalar, scalar_text, settle};
+use super::error::{MAX_DEPTH, MAX_EXPANDED_BYTES, MAX_VALUES, TemplateError};
+use super::functions::settle;
+use super::scalar;
+use crate::domain::backend::parameters::scalar_text;
 use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 use serde_json::{Map, Value};
 use std::borrow::Cow;

@@ -1,7 +1,7 @@
 //! The plain list of what differs, for people.
 
-use super::effective::Effective;
-use super::{Change, Deployed, ResourceDiff, SectionDiff};
+use super::effective::{Deployed, Effective};
+use super::report::{Change, ResourceDiff, SectionDiff};
 use crate::analysis::template::Template;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;

@@ -1,9 +1,9 @@
 //! A template by its effect: values in the place of parameters and mappings, conditions by what they say, SAM's globals
 //! in the resources that inherit them, JSON texts as what they hold.
 
-use super::Deployed;
 use crate::analysis::template::substitution::text_of;
 use crate::analysis::template::{Template, json};
+use crate::domain::backend::parameters::StackParameters;
 use crate::domain::canonical;
 use serde_json::{Map, Value, json};
 use std::cell::Cell;
@@ -21,6 +21,15 @@ const MAP_COST: usize = 512;
 const MAX_EMBEDDED: usize = 3;
 /// How deep values in such a text may be nested.
 const MAX_EMBEDDED_DEPTH: usize = 32;
+
+/// A template with the parameters it is deployed with.
+#[derive(Debug, Clone, Copy)]
+pub struct Deployed<'a> {
+    /// The template.
+    pub template: &'a Template,
+    /// What the project gives; other parameters have their defaults.
+    pub parameters: &'a StackParameters,
+}
 
 /// A resource by its effect.
 #[derive(Debug)]

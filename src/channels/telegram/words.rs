@@ -1,7 +1,7 @@
 //! The catalogue: everything Telegram's users read, in every language. A message exists in all of them or does not compile.
 
-use crate::analysis::stack_progress::StackAction;
 use crate::domain::activity::{Activity, Extent, Hint};
+use crate::domain::backend::stack_action::StackAction;
 
 /// A language of the messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -3,4 +3,5 @@
 pub mod commit;
 pub mod parameters;
 pub mod run;
+pub mod stack_action;
 pub mod target;

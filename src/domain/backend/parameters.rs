@@ -1,6 +1,5 @@
 //! The values a project gives to the parameters of its stack: `sam_params` of its row.
 
-use crate::analysis::template::{Template, scalar_text};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -15,8 +14,6 @@ pub const MAX_VALUE_BYTES: usize = 4096;
 const MAX_TEXT_BYTES: usize = 256 * 1024;
 /// Bytes of all names and values: a request's row holds them three times.
 const MAX_BYTES: usize = 64 * 1024;
-/// What stands for a value that must not be shown.
-const HIDDEN: &str = "****";
 
 /// Why a text or value is not a set of parameters. Each sentence names the key and never shows a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -103,15 +100,6 @@ impl StackParameters {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
-
-    /// What may be shown: the value of a parameter that the template declares without `NoEcho`, and `****` for every
-    /// other, since an unknown parameter may hold anything.
-    pub fn redacted(&self, template: &Template) -> BTreeMap<String, String> {
-        let declared = template.parameters();
-        let is_open = |name: &str| declared.get(name).is_some_and(|declaration| !declaration.no_echo);
-        let shown = |name: &str, value: &str| if is_open(name) { value.to_owned() } else { HIDDEN.to_owned() };
-        self.iter().map(|(name, value)| (name.to_owned(), shown(name, value))).collect()
-    }
 }
 
 impl fmt::Debug for StackParameters {
@@ -157,6 +145,15 @@ fn collect(
         }
     }
     Ok(StackParameters(map))
+}
+
+/// A scalar as CloudFormation passes it on: as text. `None` for null, lists and objects.
+pub fn scalar_text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Bool(_) | Value::Number(_) => Some(value.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
 }
 
 /// A key as a sentence may show it.
@@ -306,18 +303,6 @@ mod tests {
         };
         assert_eq!(of(16), Ok(()));
         assert_eq!(of(17), Err(ParameterProblem::TooLarge(17 * 4096)));
-    }
-
-    #[test]
-    fn hidden_values_are_not_shown() {
-        let template = Template::parse(
-            "Parameters:\n  Open: {Type: String}\n  Shut: {Type: String, NoEcho: 'true'}\n  Odd: {Type: String, NoEcho: !Ref Open}\nResources: {}",
-        )
-        .unwrap();
-        let parameters = StackParameters::parse_text("Open=a Shut=b Odd=c Unknown=d").unwrap();
-        let shown = json!(parameters.redacted(&template));
-        assert_eq!(shown, json!({"Open": "a", "Shut": "****", "Odd": "****", "Unknown": "****"}));
-        assert_eq!(format!("{parameters:?}"), r#"{"Odd", "Open", "Shut", "Unknown"}"#);
     }
 
     proptest! {

@@ -1,8 +1,9 @@
 //! What a running backend deploy has done so far. Kept in the request's row, so that a task that is repeated finds what
 //! an earlier attempt did, and so that looking needs nothing but records.
 
+use super::stack_action::StackAction;
 use crate::analysis::changeset::ChangeClass;
-use crate::analysis::stack_progress::{StackAction, StackProgress};
+use crate::analysis::stack_progress::StackProgress;
 use crate::domain::activity::{Activity, Extent, Hint};
 use crate::domain::digest::Sha256;
 use crate::domain::ids::RequestId;

@@ -6,7 +6,8 @@ use super::stop::{OrphanState, change_set_of, inspect_orphan};
 use super::watch::operation_events;
 use super::work::load;
 use crate::analysis::failure::{
-    CommonCause, FailedResource, StackEvent, build_failure, build_summary, error_summary, hint, readable, stack_failure,
+    CommonCause, FailedResource, StackEvent, build_failure, build_summary, error_lines, error_summary, hint,
+    stack_failure,
 };
 use crate::domain::audit::Actor;
 use crate::domain::backend::run::{BackendRun, BackendStep, BuildRun};
@@ -266,18 +267,11 @@ async fn explain_stack(app: &App, request: &Request) -> Result<BackendResult, Ta
     let account = backend.account(&plan.target, deploy_id).await?;
     let events = operation_events(&account, run).await?;
     let Some(failure) = stack_failure(&events) else { return Ok(BackendResult::default()) };
-    let mut lines: Vec<String> = Vec::new();
-    for resource in &failure.failed_resources {
-        let line = format!("{}: {}", resource.resource, readable(&resource.reason));
-        if lines.len() < 5 && !lines.contains(&line) {
-            lines.push(line);
-        }
-    }
     let told = events.into_iter().filter(|event| event.status().ends_with("_FAILED")).take(MAX_RESOURCES);
     Ok(BackendResult {
         error_summary: Some(error_summary(&failure)),
         hint: hint(&failure.root_cause).map(str::to_owned),
-        error_lines: lines,
+        error_lines: error_lines(&failure),
         failed_resources: failure.failed_resources.into_iter().take(MAX_RESOURCES).collect(),
         cfn_failure_events: told.map(FailureEvent::from).collect(),
         ..BackendResult::default()

@@ -1,8 +1,9 @@
 //! Passwords, tokens and keys that stand in a template where anybody with access to it reads them.
 
-use super::values::{is_off, leaves, text};
-use super::{Rule, Spot, Step, Walker, Watch, hash};
+use super::values::{any_text, call, is_off, leaves, text};
+use super::walker::{Object, Step, Walker, Watch, hash};
 use crate::analysis::template::substitution::{Piece, pieces};
+use crate::analysis::template_diff::report::Rule;
 use serde_json::Value;
 
 /// Words in a name that promise a secret. Names are compared in lower case without `-`, `_`, `.` and spaces.
@@ -72,44 +73,41 @@ const HARMLESS: [&str; 12] = [
     "tokenissuer",
 ];
 
-pub fn look(walker: &mut Walker<'_>, spot: &Spot<'_>) {
-    let named = pair_name(spot);
-    for (name, value) in spot.map {
+pub fn check(walker: &mut Walker<'_>, object: &Object<'_>) {
+    let named = pair_name(object);
+    for (name, value) in object.map {
         let is_value = matches!(name.as_str(), "Value" | "ParameterValue" | "value" | "Default");
         let promised = if is_value { named.unwrap_or(name) } else { name };
-        check(walker, name, promised, value);
+        check_value(walker, name, promised, value);
     }
 }
 
 /// What a pair like `{Name, Value}` names.
-fn pair_name<'a>(spot: &Spot<'a>) -> Option<&'a str> {
-    ["Name", "Key", "ParameterKey", "name", "key"].iter().find_map(|key| spot.map.get(*key).and_then(Value::as_str))
+fn pair_name<'a>(object: &Object<'a>) -> Option<&'a str> {
+    ["Name", "Key", "ParameterKey", "name", "key"].iter().find_map(|key| object.map.get(*key).and_then(Value::as_str))
 }
 
-/// Looks at the sections whose texts reach a stack: defaults, mappings, outputs.
-pub fn look_at_section(walker: &mut Walker<'_>, name: &str, section: &Value) {
-    if matches!(name, "Mappings" | "Outputs" | "Parameters" | "Metadata" | "Globals")
-        && let Value::Object(members) = section
-    {
-        for (member, body) in members {
-            walker.below(Step::Name(member), |walker| match (name, body.get("Default")) {
-                ("Parameters", Some(default)) => {
-                    // The default of a parameter that is read from elsewhere is only the place.
-                    let is_place =
-                        body.get("Type").and_then(Value::as_str).is_some_and(|kind| kind.starts_with("AWS::"));
-                    let is_hidden =
-                        body.get("NoEcho").is_some_and(|flag| leaves(flag).into_iter().any(|leaf| !is_off(leaf)));
-                    let promised = match (is_place, is_hidden) {
-                        (true, _) => "Default",
-                        (_, true) => "NoEcho: secret",
-                        _ => member,
-                    };
-                    check(walker, "Default", promised, default);
-                }
-                _ => every_member(walker, member, body),
-            });
-        }
+/// Checks the literals of a section.
+pub fn check_section(walker: &mut Walker<'_>, name: &str, section: &Value) {
+    let Value::Object(members) = section else { return check_value(walker, "", name, section) };
+    for (member, body) in members {
+        walker.below(Step::Name(member), |walker| match (name, body.get("Default")) {
+            ("Parameters", Some(default)) => check_default(walker, member, body, default),
+            _ => every_member(walker, member, body),
+        });
     }
+}
+
+fn check_default(walker: &mut Walker<'_>, parameter: &str, body: &Value, default: &Value) {
+    // A parameter that is resolved elsewhere has only the place as its default.
+    let is_place = body.get("Type").and_then(Value::as_str).is_some_and(|kind| kind.starts_with("AWS::"));
+    let is_hidden = body.get("NoEcho").is_some_and(|flag| leaves(flag).into_iter().any(|leaf| !is_off(leaf)));
+    let promised = match (is_place, is_hidden) {
+        (true, _) => "Default",
+        (_, true) => "NoEcho: secret",
+        _ => parameter,
+    };
+    check_value(walker, "Default", promised, default);
 }
 
 fn every_member(walker: &mut Walker<'_>, name: &str, value: &Value) {
@@ -117,7 +115,7 @@ fn every_member(walker: &mut Walker<'_>, name: &str, value: &Value) {
         Value::Object(map) => {
             for (inner, item) in map {
                 // An output's value belongs to the output's name.
-                check(walker, inner, if inner == "Value" { name } else { inner }, item);
+                check_value(walker, inner, if inner == "Value" { name } else { inner }, item);
                 walker.below(Step::Name(inner), |walker| every_member(walker, inner, item));
             }
         }
@@ -130,13 +128,13 @@ fn every_member(walker: &mut Walker<'_>, name: &str, value: &Value) {
     }
 }
 
-fn check(walker: &mut Walker<'_>, name: &str, promised: &str, value: &Value) {
+fn check_value(walker: &mut Walker<'_>, name: &str, promised: &str, value: &Value) {
     let is_promised = promises_secret(promised);
     let is_limit = ["max", "min"].iter().any(|start| promised.to_ascii_lowercase().starts_with(start));
     let is_number = |leaf: &Value| leaf.is_number() || text(leaf).is_some_and(|text| text.parse::<f64>().is_ok());
     let stands_there = leaves(value).into_iter().any(|leaf| {
         let is_literal = text(leaf).is_some_and(is_literal) || leaf.is_number();
-        (is_promised && is_literal && !(is_limit && is_number(leaf))) || text(leaf).is_some_and(looks_secret)
+        (is_promised && is_literal && !(is_limit && is_number(leaf))) || holds_secret(leaf)
     });
     if stands_there {
         let shown: String = promised.chars().filter(|c| !c.is_control()).take(80).collect();
@@ -149,7 +147,7 @@ fn check(walker: &mut Walker<'_>, name: &str, promised: &str, value: &Value) {
 }
 
 /// Whether a name promises that its value is a secret.
-pub fn promises_secret(name: &str) -> bool {
+fn promises_secret(name: &str) -> bool {
     let plain: String = name.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase();
     let is_about = ABOUT.iter().any(|ending| plain.ends_with(ending)) || plain.ends_with("validity");
     WORDS.iter().any(|word| plain.contains(word)) && !is_about && !HARMLESS.contains(&plain.as_str())
@@ -161,8 +159,17 @@ fn is_literal(text: &str) -> bool {
     !text.trim().is_empty() && !text.contains("{{resolve:") && !pieces(text).iter().any(is_filled_in)
 }
 
+/// Tells whether a leaf, or any text in the argument of a function, has the form of a secret.
+fn holds_secret(leaf: &Value) -> bool {
+    match (leaf, call(leaf)) {
+        (Value::String(text), _) => looks_secret(text),
+        (_, Some((_, argument))) => any_text(argument, &looks_secret),
+        _ => false,
+    }
+}
+
 /// Whether a text has the form of a well-known kind of secret, wherever it stands.
-pub fn looks_secret(text: &str) -> bool {
+fn looks_secret(text: &str) -> bool {
     const STARTS: [(&str, usize); 10] = [
         ("AKIA", 20),
         ("ASIA", 20),

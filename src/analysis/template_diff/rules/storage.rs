@@ -1,7 +1,8 @@
 //! What keeps data in and alive: public access of buckets, deletion policies, names, keys.
 
 use super::values::{call, is_off, is_on, leaves, text};
-use super::{Rule, Spot, Walker, Watch, hash};
+use super::walker::{Object, Walker, Watch, hash};
+use crate::analysis::template_diff::report::Rule;
 use serde_json::Value;
 
 /// The four switches that keep a bucket private.
@@ -20,15 +21,15 @@ const ENCRYPTION: [&str; 7] = [
 const PROTECTION: [&str; 4] =
     ["DeletionProtection", "DeletionProtectionEnabled", "EnableTerminationProtection", "DisableApiTermination"];
 
-pub fn look(walker: &mut Walker<'_>, spot: &Spot<'_>) {
-    for (name, value) in spot.map {
+pub fn check(walker: &mut Walker<'_>, object: &Object<'_>) {
+    for (name, value) in object.map {
         if name == "PublicAccessBlockConfiguration" {
             for configuration in leaves(value) {
                 missing_switches(walker, configuration);
             }
         }
         if SWITCHES.contains(&name.as_str()) {
-            switch(walker, spot, name, value);
+            switch(walker, object, name, value);
         }
         if matches!(name.as_str(), "AccessControl" | "Acl" | "ACL") {
             let is_public = |leaf: &Value| {
@@ -57,7 +58,7 @@ pub fn look(walker: &mut Walker<'_>, spot: &Spot<'_>) {
     }
 }
 
-fn switch(walker: &mut Walker<'_>, spot: &Spot<'_>, name: &str, value: &Value) {
+fn switch(walker: &mut Walker<'_>, object: &Object<'_>, name: &str, value: &Value) {
     let leaves = leaves(value);
     if leaves.iter().any(|leaf| is_off(leaf)) {
         let says = format!("{} may become public: {name} is off", walker.subject());
@@ -66,7 +67,7 @@ fn switch(walker: &mut Walker<'_>, spot: &Spot<'_>, name: &str, value: &Value) {
         let says = format!("The public-access switch {name} of {}", walker.subject());
         walker.note(Rule::PublicBucket, Watch::Loss, name, "on", says);
     } else {
-        walker.note_unknown(name, spot.unit());
+        walker.note_unknown(name, object.unit());
     }
 }
 

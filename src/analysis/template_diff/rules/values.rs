@@ -1,6 +1,6 @@
 //! What a value may turn out to be when the stack runs.
 
-use super::Walker;
+use super::walker::Walker;
 use crate::analysis::template::substitution::{Piece, pieces};
 use crate::analysis::template_diff::effective::{ANY_OF, is_function};
 use serde_json::{Map, Value};
@@ -69,8 +69,18 @@ pub fn text(leaf: &Value) -> Option<&str> {
     }
 }
 
+/// Tells whether any text in a value has a property.
+pub fn any_text(value: &Value, has: &impl Fn(&str) -> bool) -> bool {
+    match value {
+        Value::String(text) => has(text),
+        Value::Array(items) => items.iter().any(|item| any_text(item, has)),
+        Value::Object(map) => map.values().any(|item| any_text(item, has)),
+        _ => false,
+    }
+}
+
 /// Whether a leaf says one of these words, in any case.
-pub fn says(leaf: &Value, words: &[&str]) -> bool {
+pub fn is_word(leaf: &Value, words: &[&str]) -> bool {
     let is = |text: &str| words.iter().any(|word| word.eq_ignore_ascii_case(text.trim()));
     match leaf {
         Value::String(text) => is(text),
@@ -81,12 +91,12 @@ pub fn says(leaf: &Value, words: &[&str]) -> bool {
 
 /// Whether a leaf is a switch that is on.
 pub fn is_on(leaf: &Value) -> bool {
-    says(leaf, &["true", "yes", "on", "1", "enabled", "enable", "active"])
+    is_word(leaf, &["true", "yes", "on", "1", "enabled", "enable", "active"])
 }
 
 /// Whether a leaf is a switch that is off.
 pub fn is_off(leaf: &Value) -> bool {
-    says(leaf, &["false", "no", "off", "0", "disabled", "disable", "inactive"])
+    is_word(leaf, &["false", "no", "off", "0", "disabled", "disable", "inactive"])
 }
 
 /// A member by its name in any case: policies do not mind.

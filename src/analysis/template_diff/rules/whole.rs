@@ -1,7 +1,9 @@
 //! What a resource or section is as a whole: types that always need a person, types that hold data.
 
-use super::values::{call, leaves, says};
-use super::{Resource, Rule, Step, Walker, Watch, hash};
+use super::values::{call, is_word, leaves};
+use super::walker::{Step, Walker, Watch, hash};
+use crate::analysis::template_diff::effective::Resource;
+use crate::analysis::template_diff::report::Rule;
 use serde_json::Value;
 
 /// Types that hold data, by how they start.
@@ -81,13 +83,13 @@ const MAKES_ROLE: [&str; 2] = ["AWS::Serverless::Function", "AWS::Serverless::St
 /// What widens the role that SAM makes.
 const WIDENS_ROLE: [&str; 5] = ["DeadLetterQueue", "EventInvokeConfig", "FileSystemConfigs", "Tracing", "VpcConfig"];
 
-pub fn look(walker: &mut Walker<'_>, resource: &Resource) {
+pub fn check(walker: &mut Walker<'_>, resource: &Resource) {
     let unit = hash(&resource.body);
     if let Some((rule, what)) = always(&resource.kind, &resource.body) {
         let says = format!("{what} {}", walker.subject());
         walker.note(rule, Watch::AnyChange, "", &unit, says);
     }
-    let is_internal = |leaf: &Value| says(leaf, &["internal"]);
+    let is_internal = |leaf: &Value| is_word(leaf, &["internal"]);
     let is_balancer =
         resource.kind.starts_with("AWS::ElasticLoadBalancing") && resource.kind.ends_with("::LoadBalancer");
     let scheme = resource.body.get("Properties").and_then(|properties| properties.get("Scheme"));
@@ -190,7 +192,7 @@ fn made_by_sam(walker: &mut Walker<'_>, resource: &Resource) {
 }
 
 /// Sections that may rewrite resources, or that are not known.
-pub fn look_at_section(walker: &mut Walker<'_>, name: &str, section: &Value) {
+pub fn check_section(walker: &mut Walker<'_>, name: &str, section: &Value) {
     let (rule, what) = match name {
         "Transform" => (Rule::Macro, "The transform of the template"),
         "Hooks" => (Rule::NotUnderstood, "The section Hooks"),
@@ -201,15 +203,15 @@ pub fn look_at_section(walker: &mut Walker<'_>, name: &str, section: &Value) {
         | "Metadata"
         | "Outputs"
         | "Parameters"
-        | "Rules" => return look_for_macros(walker, section),
-        "Globals" => return look_for_unknown_globals(walker, section),
+        | "Rules" => return check_for_macros(walker, section),
+        "Globals" => return check_globals(walker, section),
         _ => (Rule::NotUnderstood, "A section that is not known here"),
     };
     walker.note(rule, Watch::AnyChange, "", &hash(section), what.to_owned());
 }
 
 /// Globals that are not written out into resources.
-fn look_for_unknown_globals(walker: &mut Walker<'_>, globals: &Value) {
+fn check_globals(walker: &mut Walker<'_>, globals: &Value) {
     const KNOWN: [&str; 8] = [
         "Api",
         "CapacityProvider",
@@ -234,7 +236,7 @@ fn look_for_unknown_globals(walker: &mut Walker<'_>, globals: &Value) {
     }
 }
 
-fn look_for_macros(walker: &mut Walker<'_>, value: &Value) {
+fn check_for_macros(walker: &mut Walker<'_>, value: &Value) {
     match value {
         Value::Object(map) => {
             for (name, item) in map {
@@ -242,12 +244,12 @@ fn look_for_macros(walker: &mut Walker<'_>, value: &Value) {
                     let says = "A macro outside the resources".to_owned();
                     walker.note(Rule::Macro, Watch::AnyChange, name, &hash(item), says);
                 }
-                walker.below(Step::Name(name), |walker| look_for_macros(walker, item));
+                walker.below(Step::Name(name), |walker| check_for_macros(walker, item));
             }
         }
         Value::Array(items) => {
             for (at, item) in items.iter().enumerate() {
-                walker.below(Step::Item(at), |walker| look_for_macros(walker, item));
+                walker.below(Step::Item(at), |walker| check_for_macros(walker, item));
             }
         }
         _ => {}
