@@ -1,4 +1,4 @@
-//! Pure analysis of what AWS and repositories say: failures, templates, change sets, stack progress. No I/O.
+//! Analyzes failures, templates, change sets and stack progress. Pure: no I/O.
 
 pub mod changeset;
 pub mod failure;

@@ -5,55 +5,55 @@
 use crate::analysis::null_as_default::null_as_default;
 use serde::{Deserialize, Serialize};
 
-/// The answers of `DescribeChangeSet`, all pages of one change set joined.
+/// A change set with all pages of `DescribeChangeSet` joined.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct ChangeSet {
-    /// The change set's ARN.
+    /// The ARN of the change set.
     pub change_set_id: Option<String>,
-    /// Its name.
+    /// The name of the change set.
     pub change_set_name: Option<String>,
-    /// The ARN of the stack it changes.
+    /// The ARN of the stack.
     pub stack_id: Option<String>,
-    /// The name of that stack.
+    /// The name of the stack.
     pub stack_name: Option<String>,
-    /// `CREATE_COMPLETE` when it can be shown; `FAILED` with a reason otherwise.
+    /// `CREATE_COMPLETE` when the description is ready; `FAILED` with a reason otherwise.
     pub status: Option<String>,
-    /// Why it has this status.
+    /// The reason for the status.
     pub status_reason: Option<String>,
-    /// Whether it can be executed: `AVAILABLE`, or for a nested one `UNAVAILABLE`.
+    /// Whether it can be executed: `AVAILABLE`, or `UNAVAILABLE` for a nested change set.
     pub execution_status: Option<String>,
-    /// Whether CloudFormation made change sets for nested stacks too.
+    /// Whether CloudFormation also created change sets for nested stacks.
     pub include_nested_stacks: Option<bool>,
-    /// What is left of a description that was not read to its end.
+    /// The token of the next page if the description was not read to its end.
     pub next_token: Option<String>,
-    /// The changes, in CloudFormation's order.
+    /// The changes in CloudFormation's order.
     #[serde(deserialize_with = "null_as_default")]
     pub changes: Vec<Change>,
-    /// The described change sets of nested stacks. Not a field of AWS: whoever describes a change set follows the ids in
-    /// its changes and puts the answers here, nested or in one list.
+    /// The change sets of nested stacks. Not part of AWS's answer: the caller follows the ids in the changes and adds
+    /// the descriptions here, nested or flat.
     #[serde(deserialize_with = "null_as_default")]
     pub nested: Vec<ChangeSet>,
 }
 
-/// One change of a change set.
+/// A change in a change set.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct Change {
-    /// `Resource` is the only kind that is known.
+    /// `Resource`, the only known kind.
     #[serde(rename = "Type")]
     pub type_: Option<String>,
-    /// How many hooks look at the change.
+    /// How many hooks the change invokes.
     pub hook_invocation_count: Option<u64>,
-    /// The resource and what happens to it.
+    /// The change to the resource.
     pub resource_change: Option<ResourceChange>,
 }
 
-/// What happens to one resource.
+/// A change to a resource.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct ResourceChange {
-    /// What becomes of the physical resource: `Delete`, `Retain`, `Snapshot`, `ReplaceAndDelete`, …
+    /// What happens to the physical resource: `Delete`, `Retain`, `Snapshot`, `ReplaceAndDelete`, …
     pub policy_action: Option<String>,
     /// `Add`, `Modify`, `Remove`, `Import`, `Dynamic`, `SyncWithActual`.
     pub action: Option<String>,
@@ -61,74 +61,74 @@ pub struct ResourceChange {
     pub logical_resource_id: Option<String>,
     /// The name in the account; absent before it exists.
     pub physical_resource_id: Option<String>,
-    /// Such as `AWS::Lambda::Function`.
+    /// A type such as `AWS::Lambda::Function`.
     pub resource_type: Option<String>,
     /// `True`, `False` or `Conditional`, for `Modify`.
     pub replacement: Option<String>,
     /// The attributes that change: `Properties`, `Metadata`, `Tags`, `DeletionPolicy`, …
     #[serde(deserialize_with = "null_as_default")]
     pub scope: Vec<String>,
-    /// Each attribute or property that changes, sometimes named twice.
+    /// Each changed attribute or property; one may be listed several times.
     #[serde(deserialize_with = "null_as_default")]
     pub details: Vec<Detail>,
-    /// The change set of this nested stack.
+    /// The nested stack's change set.
     pub change_set_id: Option<String>,
-    /// The resource as it is, a JSON text; only when property values were asked for.
+    /// The current resource as JSON text; only when property values were requested.
     pub before_context: Option<String>,
-    /// The resource as it will be, a JSON text.
+    /// The future resource as JSON text.
     pub after_context: Option<String>,
-    /// The module the resource comes from.
+    /// The module that the resource comes from.
     pub module_info: Option<ModuleInfo>,
 }
 
-/// The module a resource comes from.
+/// A module that a resource comes from.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct ModuleInfo {
-    /// Types of the modules, outermost first.
+    /// The module types, outermost first.
     pub type_hierarchy: Option<String>,
-    /// Logical ids of the modules, outermost first.
+    /// The modules' logical ids, outermost first.
     pub logical_id_hierarchy: Option<String>,
 }
 
-/// One attribute or property that changes, and why.
+/// A changed attribute or property, and why it changes.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct Detail {
-    /// What changes.
+    /// The attribute or property.
     #[serde(deserialize_with = "null_as_default")]
     pub target: Target,
-    /// `Static` when the new value is known before it runs, `Dynamic` otherwise.
+    /// `Static` when the new value is known in advance, `Dynamic` otherwise.
     pub evaluation: Option<String>,
     /// `DirectModification`, `ParameterReference`, `ResourceReference`, `ResourceAttribute`, `Automatic`.
     pub change_source: Option<String>,
-    /// What the change follows from, such as `Function.Arn`.
+    /// What causes the change, such as `Function.Arn`.
     pub causing_entity: Option<String>,
 }
 
-/// What a [`Detail`] changes.
+/// The target of a [`Detail`].
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct Target {
     /// `Properties`, `Metadata`, `Tags`, …
     pub attribute: Option<String>,
-    /// The property, when the attribute is `Properties`.
+    /// The property, if the attribute is `Properties`.
     pub name: Option<String>,
     /// `Never`, `Conditionally` or `Always`.
     pub requires_recreation: Option<String>,
-    /// Where in the resource, such as `/Properties/Code/S3Key`.
+    /// The JSON pointer, such as `/Properties/Code/S3Key`.
     pub path: Option<String>,
-    /// The value as it is.
+    /// The current value.
     pub before_value: Option<String>,
-    /// The value as it will be.
+    /// The future value.
     pub after_value: Option<String>,
     /// `Add`, `Remove`, `Modify`, `SyncWithActual`.
     pub attribute_change_type: Option<String>,
 }
 
 impl ChangeSet {
-    /// CloudFormation's way of saying that the template and its parameters change nothing: a failed change set with one
-    /// of two sentences.
+    /// Tells whether CloudFormation found nothing to change. It reports that as a failed change set with one of two
+    /// messages.
     pub fn says_no_changes(&self) -> bool {
         let reason = self.status_reason.as_deref().unwrap_or_default().replace('\u{2019}', "'").to_ascii_lowercase();
         self.status.as_deref() == Some("FAILED")
@@ -136,13 +136,13 @@ impl ChangeSet {
             && (reason.contains("didn't contain changes") || reason.contains("no updates are to be performed"))
     }
 
-    /// How this change set's stack is called in sentences: its name, or its ARN where the name is missing.
+    /// Returns the stack's name, or its ARN where the name is missing.
     pub fn stack_label(&self) -> &str {
         self.stack_name.as_deref().or(self.stack_id.as_deref()).unwrap_or("the stack")
     }
 }
 
-/// How many resources a change set touches, those of nested stacks included: the total of the progress that follows.
+/// Counts the resources that a change set touches, including nested stacks: the total for progress.
 pub fn resource_count(change_set: &ChangeSet) -> u64 {
     let own = change_set.changes.iter().filter(|change| change.resource_change.is_some()).count();
     own as u64 + change_set.nested.iter().map(resource_count).sum::<u64>()

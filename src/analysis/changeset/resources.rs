@@ -1,6 +1,6 @@
-//! What is known about types of resources: which keep data, which decide who may do what.
+//! Knows which resource types hold data, and which control access.
 
-/// Types that keep data which is gone when the resource is.
+/// Types whose data is lost with the resource.
 const STATEFUL: &[&str] = &[
     "AWS::AmazonMQ::Broker",
     "AWS::Backup::BackupVault",
@@ -61,12 +61,12 @@ const STATEFUL: &[&str] = &[
     "AWS::Timestream::Table",
 ];
 
-/// A resource that keeps data.
+/// Tells whether a resource type holds data.
 pub(super) fn is_stateful(resource_type: &str) -> bool {
     STATEFUL.contains(&resource_type)
 }
 
-/// Why every change of such a resource is for a human: the end of a sentence that begins with the change.
+/// Says why every change of this type needs a human, as the end of a sentence that begins with the change.
 pub(super) fn guarded(resource_type: &str) -> Option<&'static str> {
     Some(match resource_type {
         kind if kind.starts_with("AWS::IAM::") => "it decides who may do what",

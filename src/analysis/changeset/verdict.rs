@@ -1,4 +1,4 @@
-//! The judgement of one change: whether a human must see it, how risky it is, and why.
+//! Assesses one change: whether a human must approve it, how risky it is, and why.
 
 use super::description::{Detail, ResourceChange};
 use super::{exposure, resources};
@@ -7,66 +7,66 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// The tags that Bouncer itself puts on a stack, and CloudFormation on its resources.
+/// The prefix of the tags that Bouncer sets on a stack and CloudFormation copies to its resources.
 const OWN_TAGS: &str = "bouncer:";
 
-/// How bad a change can turn out.
+/// The risk of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Risk {
     /// Known to be safe.
     Low,
-    /// To be looked at.
+    /// Needs a review.
     Review,
-    /// Data may be lost, rights widen, or something opens to the public.
+    /// May lose data, widen permissions, or expose something to the public.
     High,
 }
 
-/// Whether a resource is made anew in place of the old one.
+/// Whether a resource is replaced by a new one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Replacement {
-    /// It stays.
+    /// Not replaced.
     None,
-    /// It may be replaced; CloudFormation decides while it runs, or did not say.
+    /// May be replaced; CloudFormation decides during execution, or did not say.
     Conditional,
-    /// It is replaced.
+    /// Replaced.
     True,
 }
 
-/// One change as an approver is shown it.
+/// A change as shown to an approver.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AssessedChange {
-    /// The stack it belongs to.
+    /// The name of the stack.
     pub stack: String,
     /// The name in the template.
     pub logical_id: String,
     /// The name in the account; absent before it exists.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub physical_id: Option<String>,
-    /// Such as `AWS::Lambda::Function`.
+    /// A type such as `AWS::Lambda::Function`.
     pub resource_type: String,
-    /// CloudFormation's word: `Add`, `Modify`, `Remove`, `Import`, …
+    /// The CloudFormation action: `Add`, `Modify`, `Remove`, `Import`, …
     pub action: String,
-    /// Whether it is made anew.
+    /// Whether it is replaced.
     pub replacement: Replacement,
-    /// What changes, each once: names of properties, and attributes such as `Tags`.
+    /// What changes, without repetition: names of properties, and attributes such as `Tags`.
     pub properties: Vec<String>,
-    /// How bad it can turn out.
+    /// The risk of the change.
     pub risk: Risk,
     /// Whether a human must approve it.
     pub needs_human: bool,
-    /// One sentence: why it needs a human, or why it does not.
+    /// Why it needs a human, or why it does not, in one sentence.
     pub why: String,
 }
 
 impl AssessedChange {
-    /// Whether the resource goes, perhaps to be made anew.
+    /// Tells whether the existing resource is or may be removed, including by replacement.
     pub fn loses(&self) -> bool {
         self.action == "Remove" || self.replacement != Replacement::None
     }
 
-    /// What happens to the resource, as the end of a sentence that begins with its name.
+    /// Says what happens to the resource, as the end of a sentence that begins with its name.
     pub fn happening(&self) -> String {
         match (self.action.as_str(), self.replacement) {
             ("Remove", _) => "is removed".into(),
@@ -79,7 +79,7 @@ impl AssessedChange {
     }
 }
 
-/// What a rule says of a change.
+/// The verdict of a rule on a change.
 struct Verdict {
     needs_human: bool,
     risk: Risk,
@@ -96,17 +96,17 @@ impl Verdict {
     }
 }
 
-/// A view of the change set around one change.
+/// The context of a change within its change set.
 pub(super) struct Surroundings<'a> {
-    /// The stack's name.
+    /// The name of the stack.
     pub stack: &'a str,
-    /// Logical ids of resources whose change is code only.
+    /// The logical ids of resources whose change is code only.
     pub code_only: &'a BTreeSet<&'a str>,
-    /// For a nested stack: why its own change set needs a human; nothing when it is code only.
+    /// For a nested stack, why its own change set needs a human; `Ok` when it is code only.
     pub nested: Result<(), String>,
 }
 
-/// Judges one change. What no rule knows to be safe is for a human.
+/// Assesses one change. What no rule knows to be safe needs a human.
 pub(super) fn judge(change: &ResourceChange, around: &Surroundings<'_>) -> AssessedChange {
     let replacement = replacement(change);
     let mut verdict = by_rule(change, replacement, around);
@@ -130,7 +130,7 @@ pub(super) fn judge(change: &ResourceChange, around: &Surroundings<'_>) -> Asses
     }
 }
 
-/// A change that names no resource: of a kind that is not known.
+/// Assesses a change of an unknown kind, which names no resource.
 pub(super) fn unknown_kind(stack: &str, kind: Option<&str>) -> AssessedChange {
     AssessedChange {
         stack: stack.to_owned(),
@@ -182,7 +182,7 @@ fn by_rule(change: &ResourceChange, replacement: Replacement, around: &Surroundi
     }
 }
 
-/// The rules of what is code. Everything else is not.
+/// Recognizes code changes. Everything else is infrastructure.
 fn code_only(change: &ResourceChange, code: &BTreeSet<&str>) -> Option<Verdict> {
     let plain = matches!(text(&change.action), "Add" | "Modify" | "Remove") && has_plain_scope(change);
     match (text(&change.resource_type), text(&change.action)) {
@@ -203,7 +203,7 @@ fn code_only(change: &ResourceChange, code: &BTreeSet<&str>) -> Option<Verdict> 
     }
 }
 
-/// Whether a change is code only for sure, whatever surrounds it; what others may follow from.
+/// Tells whether a change is certainly code only, so that other changes may follow from it.
 pub(super) fn is_code(change: &ResourceChange, code: &BTreeSet<&str>) -> bool {
     replacement(change) == Replacement::None && code_only(change, code).is_some()
 }
@@ -217,7 +217,7 @@ fn nested_stack(action: &str, nested: &Result<(), String>) -> Verdict {
     }
 }
 
-/// Whether the resource is replaced. Only a clear "no" counts as one.
+/// Tells whether the resource is replaced. Only an explicit "no" counts as one.
 fn replacement(change: &ResourceChange) -> Replacement {
     if change.policy_action.as_deref().is_some_and(|action| action.starts_with("Replace")) {
         return Replacement::True;
@@ -237,14 +237,15 @@ fn every_detail(change: &ResourceChange, rule: impl Fn(&Detail) -> bool) -> bool
     has_plain_scope(change) && !change.details.is_empty() && change.details.iter().all(rule)
 }
 
-/// Nothing but properties and metadata; policies of update and deletion decide what CloudFormation does to a resource.
+/// Tells whether only properties and metadata change. Update and deletion policies decide what CloudFormation does to
+/// a resource.
 fn has_plain_scope(change: &ResourceChange) -> bool {
     let plain = |attribute: &str| matches!(attribute, "Properties" | "Metadata");
     change.scope.iter().all(|attribute| plain(attribute))
         && change.details.iter().all(|detail| detail.target.attribute.as_deref().is_some_and(plain))
 }
 
-/// The function's code, its hash, its description, and the template's notes beside it.
+/// Tells whether a detail is about the function's code, its hash, its description, or metadata.
 fn is_function_code(detail: &Detail) -> bool {
     let target = &detail.target;
     if target.attribute_change_type.as_deref().is_some_and(|kind| !matches!(kind, "Add" | "Modify" | "Remove")) {
@@ -266,14 +267,14 @@ fn is_function_code(detail: &Detail) -> bool {
     }
 }
 
-/// A property that changes because of a resource whose change is code only.
+/// Tells whether a property changes because of a resource whose change is code only.
 fn follows_from(detail: &Detail, code: &BTreeSet<&str>) -> bool {
     let cause = detail.causing_entity.as_deref().and_then(|entity| entity.split('.').next());
     matches!(detail.change_source.as_deref(), Some("ResourceReference" | "ResourceAttribute"))
         && cause.is_some_and(|cause| code.contains(cause))
 }
 
-/// The contexts show that nothing differs but tags that Bouncer puts there. Without contexts it is not known.
+/// Tells whether only Bouncer's own tags differ. Without both contexts that is unknown.
 fn changes_only_own_tags(change: &ResourceChange) -> bool {
     let read = |context: &Option<String>| context.as_deref().and_then(|text| serde_json::from_str::<Value>(text).ok());
     let (Some(before), Some(after)) = (read(&change.before_context), read(&change.after_context)) else {
@@ -301,7 +302,7 @@ fn without_own_tags(mut resource: Value) -> Value {
     resource
 }
 
-/// The names of what changes, each once: CloudFormation lists one property several times when it has several causes.
+/// Lists the names of what changes, without repetition: CloudFormation lists a property once for each cause.
 fn changed_properties(change: &ResourceChange) -> Vec<String> {
     let mut names = Vec::new();
     for detail in &change.details {

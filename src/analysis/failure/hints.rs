@@ -1,42 +1,42 @@
-//! What to do about the causes that come up most.
+//! Suggests fixes for the most common causes of failed deploys.
 
 use super::stack::FailedResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The twelve commonest causes of failed deploys.
+/// A common cause of failed deploys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CommonCause {
-    /// The name is taken.
+    /// The name is already taken.
     AlreadyExists,
-    /// The role may not do it.
+    /// The role lacks a permission.
     NoPermission,
-    /// A quota of the account is used up.
+    /// An account quota is exhausted.
     LimitExceeded,
-    /// A property has a value that the service refuses.
+    /// The service rejects the value of a property.
     InvalidParameter,
-    /// The function's code has no such handler.
+    /// The function's package does not contain its handler.
     HandlerNotFound,
-    /// A bucket with objects cannot be deleted.
+    /// The bucket cannot be deleted because it contains objects.
     BucketNotEmpty,
-    /// Resources need each other.
+    /// Resources depend on each other.
     CircularDependency,
-    /// A custom resource or a wait condition never answered.
+    /// A custom resource or wait condition never responded.
     CustomResourceTimeout,
     /// A service or CloudFormation cannot assume the role.
     RoleNotAssumable,
-    /// The template, or its number of resources, is over the limit.
+    /// The template, or its number of resources, exceeds a limit.
     TemplateTooLarge,
-    /// The stack is in a state from which it cannot be updated.
+    /// The stack is in a state that does not allow updates.
     StackNotUpdatable,
-    /// Something was changed or deleted outside CloudFormation.
+    /// A resource was changed or deleted outside CloudFormation.
     DriftedOrDeleted,
 }
 
 impl CommonCause {
-    /// The cause that a reason names, if it is a common one. The order matters: a refused `sts:AssumeRole` is about the
-    /// role, not about a permission to be added.
+    /// Classifies a reason. The order of the rules matters: a refused `sts:AssumeRole` is about the role, not about a
+    /// missing permission.
     pub fn of(reason: &str) -> Option<Self> {
         let words = reason.to_lowercase().replace('\u{2019}', "'");
         let has = |signs: &[&str]| signs.iter().any(|sign| words.contains(sign));
@@ -64,7 +64,7 @@ impl CommonCause {
             .map(|(cause, _)| cause)
     }
 
-    /// What to do about it, one sentence.
+    /// Returns a sentence that says what to do.
     pub fn hint(self) -> &'static str {
         match self {
             Self::AlreadyExists => {
@@ -107,7 +107,7 @@ impl CommonCause {
     }
 }
 
-/// What to do about a failed resource, if its cause is a common one.
+/// Suggests a fix for a failed resource if its cause is a common one.
 pub fn hint(resource: &FailedResource) -> Option<&'static str> {
     CommonCause::of(&resource.reason).map(CommonCause::hint)
 }

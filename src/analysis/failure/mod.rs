@@ -1,4 +1,4 @@
-//! Why a deploy failed: the one cause behind all the rows, phases and events that report it.
+//! Finds why a deploy failed: the root cause behind all the rows, phases and events that report it.
 
 mod build;
 mod events;

@@ -1,20 +1,20 @@
-//! One sentence a person can act on.
+//! Words a failure for a person who has to act on it.
 
 use super::build::BuildFailure;
 use super::reasons;
 use super::stack::{FailedResource, StackFailure};
 
-/// How long a sentence may be, in characters.
+/// The longest summary, in characters.
 const LENGTH: usize = 400;
 
-/// How many lines explain a failure.
+/// The most lines that explain a failure.
 const ERROR_LINES: usize = 5;
 
-/// What marks a remark in brackets as meant for AWS's support.
+/// Marks of a parenthesis that only helps AWS Support.
 const NOISE: &[&str] =
     &["Request ID:", "RequestId:", "RequestToken:", "SDK Attempt Count", "Proxy: null", "Service: ", "Status Code:"];
 
-/// The cause of a failed stack operation in one sentence, such as "Orders (AWS::DynamoDB::Table) failed to create: the
+/// Summarizes a failed stack operation in one sentence, such as "Orders (AWS::DynamoDB::Table) failed to create: the
 /// table already exists."
 pub fn error_summary(failure: &StackFailure) -> String {
     let cause = &failure.root_cause;
@@ -32,7 +32,7 @@ pub fn error_summary(failure: &StackFailure) -> String {
     }
 }
 
-/// The cause of a failed build in one sentence.
+/// Summarizes a failed build in one sentence.
 pub fn build_summary(failure: &BuildFailure) -> String {
     let message = readable(&failure.message);
     match failure.failed_phase.as_str() {
@@ -41,8 +41,8 @@ pub fn build_summary(failure: &BuildFailure) -> String {
     }
 }
 
-/// Lists the lines that explain a failed stack operation, the root cause first: its reason, what the resource reported
-/// before it failed, and the log stream that says more.
+/// Lists the lines that explain a failed stack operation, the root cause first: its reason, what the resource
+/// reported before it failed, and the log stream to read.
 pub fn error_lines(failure: &StackFailure) -> Vec<String> {
     let line = |resource: &FailedResource, text: &str| format!("{}: {}", resource.resource, readable(text));
     let cause = &failure.root_cause;
@@ -58,7 +58,7 @@ pub fn error_lines(failure: &StackFailure) -> Vec<String> {
     lines
 }
 
-/// A reason without request ids and the like, on one line, of bounded length.
+/// Strips request ids and the like from a reason and puts it on one line of bounded length.
 pub fn readable(reason: &str) -> String {
     let unwrapped = unwrap_handler(&without_noise(reason));
     let text = unwrapped.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -93,7 +93,7 @@ fn list(names: &[String]) -> String {
     }
 }
 
-/// Takes out remarks in brackets that hold request ids; what is inside quotes or brackets of its own goes with them.
+/// Removes parentheses with request ids. Quotes and parentheses inside go with them.
 fn without_noise(reason: &str) -> String {
     let mut text = reason.to_owned();
     let mut from = 0;
@@ -127,7 +127,7 @@ fn closing(text: &str, open: usize) -> Option<usize> {
     None
 }
 
-/// `Resource handler returned message: "…"` is how a type's own code speaks; what it says is enough.
+/// Unwraps `Resource handler returned message: "…"`, which adds nothing to the message.
 fn unwrap_handler(reason: &str) -> String {
     let Some(said) = reason.trim().strip_prefix("Resource handler returned message:") else {
         return reason.to_owned();

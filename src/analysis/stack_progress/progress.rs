@@ -1,5 +1,5 @@
-//! How far a running stack operation is, counted from its events. The counts are kept in a record between two looks, so
-//! they stay small, and counting the same events again changes nothing.
+//! Counts how far a running stack operation is. The counts are stored between polls, so they stay small, and counting
+//! the same events again changes nothing.
 
 use super::cursors::{Cursors, Position};
 use super::marks::{Marks, State};
@@ -10,59 +10,59 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// How many resources are named in each list; the others are only counted.
+/// The most resources named in each list; the others are only counted.
 pub(super) const NAMED: usize = 10;
 
-/// How many letters of a reason are kept.
+/// The longest reason kept, in characters.
 pub(super) const REASON: usize = 200;
 
-/// How a stack operation ended.
+/// The outcome of a stack operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StackOutcome {
-    /// The stack is as the template says.
+    /// The stack matches the template.
     Succeeded,
-    /// It failed, and the stack is as it was; one that was being created is empty or gone.
+    /// The operation failed and was rolled back. A stack under creation is empty or deleted.
     RolledBack,
-    /// It failed and was left as it is, with rollback switched off.
+    /// The operation failed without a rollback.
     Failed,
-    /// It failed, and so did the way back.
+    /// The operation failed, and so did its rollback.
     RollbackFailed,
 }
 
-/// A resource that is worked on, or that failed.
+/// A resource in progress or failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ResourceLine {
     /// The name in the template.
     pub resource: String,
-    /// Such as `AWS::S3::Bucket`.
+    /// The resource type, such as `AWS::S3::Bucket`.
     #[serde(rename = "type")]
     pub resource_type: String,
-    /// The stack it belongs to.
+    /// The name of the stack.
     pub stack: String,
-    /// CloudFormation's status.
+    /// The CloudFormation status.
     pub status: String,
-    /// CloudFormation's words, shortened.
+    /// CloudFormation's reason, shortened.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reason: String,
 }
 
-/// The counts of one operation on one stack and the stacks nested in it.
+/// The progress of an operation on a stack and its nested stacks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StackProgress {
-    /// What is being done.
+    /// The operation.
     pub action: StackAction,
-    /// Resources to work on: those of the change set, or more when more appear.
+    /// The number of resources to process: those of the change set, or more when more appear.
     pub total: u64,
-    /// Resources that are finished; while the stack is rolled back, those that are undone.
+    /// The number of finished resources; during a rollback, of undone resources.
     pub done: u64,
-    /// Resources that are worked on, a few of them.
+    /// Some of the resources in progress.
     pub in_progress: Vec<ResourceLine>,
-    /// Resources that failed for a reason of their own, the first few.
+    /// The first resources that failed for a reason of their own.
     pub failed: Vec<ResourceLine>,
     /// Whether the stack is being rolled back.
     pub rolling_back: bool,
-    /// The stack's own status, as its latest row says.
+    /// The stack's latest status.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
     planned: u64,
@@ -72,8 +72,8 @@ pub struct StackProgress {
 }
 
 impl StackProgress {
-    /// An operation that begins. `stack_id` is the stack's ARN, or its name; `planned` is the number of resources its
-    /// change set touches.
+    /// Starts counting an operation. `stack_id` is the stack's ARN or name; `planned` is the number of resources in
+    /// its change set.
     pub fn new(action: StackAction, stack_id: &str, planned: u64) -> Self {
         Self {
             action,
@@ -89,17 +89,18 @@ impl StackProgress {
         }
     }
 
-    /// The stacks whose events are still to be read, the root first: it, and each nested stack that has not ended.
+    /// Lists the stacks whose events are still to be read, the root first: the root, and nested stacks that have not
+    /// finished.
     pub fn open_stacks(&self) -> Vec<&str> {
         self.cursors.open()
     }
 
-    /// The newest event of a stack that was counted: reading newest first may stop at it.
+    /// Returns the newest counted event of a stack. Reading newest first may stop there.
     pub fn cursor(&self, stack: &str) -> Option<&str> {
         self.cursors.newest(stack)
     }
 
-    /// How the operation ended; nothing while it runs.
+    /// Returns the outcome; `None` while the operation runs.
     pub fn outcome(&self) -> Option<StackOutcome> {
         let status = self.status.as_deref()?;
         match status {
@@ -114,13 +115,13 @@ impl StackProgress {
         }
     }
 
-    /// Whether the stack is as its template says and only what was replaced is still to be removed.
+    /// Tells whether the stack already matches its template and only replaced resources remain to be removed.
     pub fn only_cleans_up(&self) -> bool {
         !self.rolling_back && self.status.as_deref().is_some_and(|status| status.contains("COMPLETE_CLEANUP"))
     }
 
-    /// Counts events of this operation, newest first; those of several stacks may follow one another. What was counted
-    /// before is not counted again.
+    /// Counts events of this operation, newest first; those of several stacks may follow one another. An event counts
+    /// once.
     pub fn absorb(&mut self, events_newest_first: &[StackEvent]) {
         self.cursors.advance(events_newest_first);
         let mut passed = BTreeSet::new();
@@ -139,7 +140,7 @@ impl StackProgress {
         self.recount();
     }
 
-    /// The sentence of `progress_hint`.
+    /// Returns the sentence of `progress_hint`.
     pub fn hint(&self) -> Hint {
         let counts = Extent::Resources(self.done, self.total);
         match self.outcome() {
@@ -206,13 +207,13 @@ impl StackProgress {
     }
 }
 
-/// The stacks whose rollback begins in these rows.
+/// Finds the stacks whose rollback begins in these rows.
 fn rollback_rows(events: &[StackEvent], action: StackAction) -> BTreeSet<String> {
     let starts = events.iter().filter(|event| event.is_own_row() && begins_rollback(event, action));
     starts.map(|event| event.stack_key().to_owned()).collect()
 }
 
-/// A stack that deletes itself after its creation failed rolls back too.
+/// Tells whether a row begins a rollback. A stack that deletes itself after a failed creation rolls back, too.
 fn begins_rollback(event: &StackEvent, action: StackAction) -> bool {
     let reason = event.resource_status_reason.as_deref().unwrap_or_default();
     let deletes_itself = event.status() == "DELETE_IN_PROGRESS" && action != StackAction::Delete;

@@ -1,4 +1,4 @@
-//! A template in the long form of every function.
+//! Holds a template in the long form of every function.
 
 use super::error::{MAX_BYTES, MAX_DEPTH, TemplateError};
 use super::{json, yaml};
@@ -6,7 +6,7 @@ use crate::domain::backend::parameters::{StackParameters, scalar_text};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-/// Stands for a value that must not be shown.
+/// Replaces a value that must not be shown.
 const HIDDEN: &str = "****";
 
 /// A template in the long form.
@@ -15,19 +15,23 @@ pub struct Template {
     sections: Map<String, Value>,
 }
 
-/// A parameter that a template declares.
+/// A declared parameter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParameterDeclaration {
-    /// `String`, `Number`, `List<…>`, `AWS::SSM::Parameter::Value<…>` and so on.
+    /// A type such as `String`, `Number`, `List<…>` or `AWS::SSM::Parameter::Value<…>`.
     pub kind: String,
-    /// The value when a stack is given none, as CloudFormation writes it.
+    /// The default value as CloudFormation writes it.
     pub default: Option<String>,
-    /// Whether the value must never be shown.
+    /// Whether the value must not be shown.
     pub no_echo: bool,
 }
 
 impl Template {
-    /// Reads a template. What starts with `{` is tried as JSON first, as the packaging tools do.
+    /// Parses a template. A text that starts with `{` is tried as JSON first, as the packaging tools do.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the text is too large, malformed, or has no `Resources`.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
         if text.len() > MAX_BYTES {
             return Err(TemplateError::TooLarge(text.len()));
@@ -51,30 +55,30 @@ impl Template {
         Ok(Self { sections })
     }
 
-    /// The sections by name.
+    /// Returns the sections by name.
     pub fn sections(&self) -> &Map<String, Value> {
         &self.sections
     }
 
-    /// A member of a section.
+    /// Returns a member of a section.
     pub fn member(&self, section: &str, name: &str) -> Option<&Value> {
         self.sections.get(section)?.get(name)
     }
 
-    /// What stands in the section `Resources`, by logical id.
+    /// Iterates over the resources by logical id.
     pub fn resources(&self) -> impl Iterator<Item = (&str, &Value)> {
         let resources = self.sections.get("Resources").and_then(Value::as_object);
         resources.into_iter().flatten().map(|(logical_id, body)| (logical_id.as_str(), body))
     }
 
-    /// The declared parameters by name.
+    /// Returns the declared parameters by name.
     pub fn parameters(&self) -> BTreeMap<String, ParameterDeclaration> {
         let declared = self.sections.get("Parameters").and_then(Value::as_object);
         declared.into_iter().flatten().map(|(name, body)| (name.clone(), declaration(body))).collect()
     }
 
-    /// What each parameter is worth when a stack gets these values: the given value or the default. Left out are those
-    /// that must not be shown and those that only name the place of their value.
+    /// Returns the value of each parameter: the given value or the default. Leaves out values that must not be shown
+    /// and values that CloudFormation looks up elsewhere.
     pub fn known_values(&self, given: &StackParameters) -> BTreeMap<String, String> {
         let values = self.parameters().into_iter().filter_map(|(name, declaration)| {
             if declaration.no_echo || declaration.kind.starts_with("AWS::SSM::Parameter::Value") {
@@ -86,8 +90,8 @@ impl Template {
         values.collect()
     }
 
-    /// Shows the given values by name: `****` for each that the template does not declare without `NoEcho`, since an
-    /// undeclared parameter may hold anything.
+    /// Returns the given values by name, with `****` for each one that the template does not declare without
+    /// `NoEcho`, since an undeclared parameter may hold anything.
     pub fn redacted(&self, given: &StackParameters) -> BTreeMap<String, String> {
         let declared = self.parameters();
         let is_open = |name: &str| declared.get(name).is_some_and(|declaration| !declaration.no_echo);

@@ -1,15 +1,15 @@
-//! Limits of a template, and the reasons to refuse one.
+//! Defines the limits of a template and the reasons to refuse one.
 
-/// The largest accepted template in bytes: CloudFormation's own limit for one that is read from S3.
+/// The largest template in bytes: CloudFormation's limit for one in S3.
 pub const MAX_BYTES: usize = 1 << 20;
-/// How deep values may be nested.
+/// The deepest nesting.
 pub const MAX_DEPTH: usize = 64;
-/// How many values a template may have once its aliases are written out.
+/// The most values, with aliases expanded.
 pub const MAX_VALUES: usize = 100_000;
-/// How much text a template may have once its aliases are written out, in bytes.
+/// The most text in bytes, with aliases expanded.
 pub const MAX_EXPANDED_BYTES: usize = 4 << 20;
 
-/// Why a text is not a template. Each is one sentence that names the place.
+/// The reason why a text is not a template, as a sentence that names the place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs)] // Each message says what its name means.
 pub enum TemplateError {

@@ -1,8 +1,8 @@
-//! One spelling for each function.
+//! Gives each function one spelling.
 
 use serde_json::{Map, Value};
 
-/// Gives the one function that has two long forms a single one: `A.B` becomes `["A", "B"]`.
+/// Normalizes `Fn::GetAtt`, the only function with two long forms: `A.B` becomes `["A", "B"]`.
 pub(super) fn settle(map: Map<String, Value>) -> Value {
     let attribute = match map.get("Fn::GetAtt") {
         Some(Value::String(text)) if map.len() == 1 => {

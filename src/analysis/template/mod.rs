@@ -1,10 +1,9 @@
-//! A CloudFormation or SAM template, read from YAML or JSON into one form: the long form of every function, so that
-//! two ways of writing the same thing compare equal.
+//! Reads a CloudFormation or SAM template from YAML or JSON into one form: the long form of every function, so that
+//! two spellings of the same thing compare equal.
 //!
-//! Scalars mean what they mean to CloudFormation and to the tools that package a template, which read YAML 1.1:
-//! `yes`, `no`, `on` and `off` are booleans (`y` and `n` are not), a leading zero makes an octal number, dates stay text.
-//! Aliases and merge keys are followed, as those tools follow them. A key that stands twice in one mapping is refused,
-//! because readers differ on which one counts.
+//! Scalars follow YAML 1.1, as CloudFormation and the packaging tools read them: `yes`, `no`, `on` and `off` are
+//! booleans (`y` and `n` are not), a leading zero makes an octal number, dates stay text. Aliases and merge keys are
+//! followed. A duplicate key in a mapping is refused, because readers differ on which one counts.
 
 mod document;
 mod error;

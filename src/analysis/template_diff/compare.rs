@@ -24,7 +24,7 @@ pub fn diff_deployed(old: Deployed<'_>, new: Deployed<'_>) -> TemplateDiff {
     }
 }
 
-/// The first findings, and one about the rest: no change set is so large, but a record must hold them.
+/// Keeps the first findings and one that counts the rest, so that a record has room for them.
 fn listed(findings: BTreeSet<Finding>) -> Vec<Finding> {
     let rest = findings.len().saturating_sub(MAX_FINDINGS);
     let mut listed: Vec<Finding> = findings.into_iter().take(MAX_FINDINGS).collect();
@@ -35,8 +35,7 @@ fn listed(findings: BTreeSet<Finding>) -> Vec<Finding> {
     listed
 }
 
-/// Compares two template texts with the text rules as a second net: a rule that only they see broken counts, too. A
-/// text that cannot be read is a finding.
+/// Compares two template texts. A text that cannot be parsed is a finding.
 pub fn diff_texts(old: (&str, &StackParameters), new: (&str, &StackParameters)) -> TemplateDiff {
     match (Template::parse(old.0), Template::parse(new.0)) {
         (Ok(before), Ok(after)) => diff_deployed(
@@ -74,14 +73,14 @@ fn too_large() -> Finding {
     }
 }
 
-/// What makes two hits the same thing: its rule, resource, type, place and content.
+/// Identifies equal hits: rule, resource, type, place and content.
 type Identity<'a> = (Rule, Option<&'a str>, &'a str, &'a str, &'a str);
 
 fn identity(hit: &Hit) -> Identity<'_> {
     (hit.rule, hit.logical_id.as_deref(), &hit.kind, &hit.shape, &hit.unit)
 }
 
-/// The hits that one side has more often than the other.
+/// Returns the hits that occur more often in `hits` than in `others`.
 fn surplus<'a>(hits: &'a [Hit], others: &'a [Hit]) -> Vec<&'a Hit> {
     let mut counts: BTreeMap<Identity<'_>, usize> = BTreeMap::new();
     for hit in others {

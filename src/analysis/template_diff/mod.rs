@@ -1,9 +1,9 @@
-//! What a template changes against another, and which of the changes a person must see first. Pure and cautious: what
-//! cannot be understood is a finding.
+//! Compares two templates, and finds the changes that an approver must see first. Pure and conservative: what cannot
+//! be understood is a finding.
 //!
-//! Templates are compared by effect: parameters count with their values, conditions with their expressions, SAM's
-//! globals with the resources that inherit them, policies in JSON texts as policies. A finding is about what is new or
-//! changed; what the old template had already is none, unless it moved to another resource.
+//! Templates are compared by effect: parameters by their values, conditions by their expressions, SAM globals as part
+//! of the resources that inherit them, policies in JSON texts as policies. A finding is about something new or
+//! changed; what the old template already had is none, unless it moved to another resource.
 
 mod changes;
 mod compare;

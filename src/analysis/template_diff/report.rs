@@ -1,25 +1,25 @@
-//! The result of a comparison: what differs, and what an approver must see first.
+//! Describes the result of a comparison: what differs, and what an approver must see first.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How many findings are listed; a last one counts the rest.
+/// The most findings listed; one more counts the rest.
 pub const MAX_FINDINGS: usize = 200;
 
-/// What differs between two templates.
+/// The difference between two templates.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TemplateDiff {
-    /// Whether both mean the same and are deployed with the same parameters.
+    /// Whether templates and parameters are equal.
     pub unchanged: bool,
     /// The resources that differ, by logical id.
     pub changes: Vec<ResourceDiff>,
-    /// The members of other sections that differ, and the parameters' values.
+    /// The members of other sections that differ, and the parameter values that differ.
     pub sections: Vec<SectionDiff>,
-    /// What a person must see first.
+    /// What an approver must see first.
     pub findings: Vec<Finding>,
 }
 
-/// How something differs.
+/// The kind of a difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)] // The names say it.
@@ -32,78 +32,78 @@ pub enum Change {
 /// A resource that differs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ResourceDiff {
-    /// Its name in the template.
+    /// The name in the template.
     pub logical_id: String,
-    /// Its type, such as `AWS::Lambda::Function`; the new one when that differs.
+    /// The resource type, such as `AWS::Lambda::Function`; the new one if it changed.
     #[serde(rename = "type")]
     pub kind: String,
-    /// How it differs.
+    /// The kind of the difference.
     pub change: Change,
-    /// The paths of what differs in a changed resource, at most 50.
+    /// The paths that differ in a changed resource, at most 50.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub properties: Vec<String>,
 }
 
-/// A member of a section other than `Resources`.
+/// A member of a section other than `Resources` that differs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SectionDiff {
-    /// The section; `sam_params` for the values that the project gives.
+    /// The section; `sam_params` for the values from the project.
     pub section: String,
-    /// The member, where the section is a mapping.
+    /// The member, if the section is a mapping.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub member: Option<String>,
-    /// How it differs.
+    /// The kind of the difference.
     pub change: Change,
 }
 
-/// The rules a change can break.
+/// The rules of the comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Rule {
-    /// A policy or permission lets anybody in.
+    /// A policy or permission allows anyone.
     WildcardPrincipal,
-    /// A Lambda function URL takes calls without credentials.
+    /// A Lambda function URL accepts unauthenticated calls.
     OpenFunctionUrl,
-    /// A bucket gives up one of the four public-access switches or has a public ACL.
+    /// A bucket loses a public-access block or has a public ACL.
     PublicBucket,
-    /// An IAM resource, a role in use, a trust policy, or what SAM makes into one.
+    /// An IAM resource, a role, a trust policy, or input to a role that SAM generates.
     Iam,
-    /// A policy at a resource, or a permission to call it.
+    /// A resource-based policy or permission.
     ResourcePolicy,
-    /// What checks callers of an API differs.
+    /// The authorization of an API.
     Authorization,
-    /// Traffic from anywhere is let in.
+    /// Ingress from anywhere.
     OpenIngress,
-    /// A KMS key, its policy or its use; encryption that ends.
+    /// A KMS key, its policy or its use, or disabled encryption.
     Kms,
-    /// A password, token or key stands in the template.
+    /// A password, token or key in the template.
     LiteralSecret,
-    /// A public address or endpoint is switched on.
+    /// A public address or endpoint.
     PublicIp,
-    /// What keeps a resource's data when it is deleted or replaced is weaker.
+    /// Weaker protection of data on deletion or replacement.
     RetainRemoved,
-    /// The physical name of a resource with data differs, which replaces it.
+    /// A changed physical name of a resource with data, which replaces it.
     NameRemoved,
-    /// A resource with data is removed, or its condition differs.
+    /// A removed resource with data, or a change of its condition.
     StatefulRemoved,
-    /// A template within the template, which is not seen here.
+    /// A nested template, which is not examined.
     NestedStack,
     /// A transform or macro, which may rewrite everything.
     Macro,
-    /// Something whose effect is not known.
+    /// Something whose effect is unknown.
     NotUnderstood,
 }
 
-/// One thing a person must see first.
+/// A change that an approver must see first.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
-    /// The rule.
+    /// The rule that applies.
     pub rule: Rule,
-    /// The resource, where it is about one.
+    /// The resource, if the finding is about one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logical_id: Option<String>,
-    /// Where in the resource or template, such as `Properties.Policies[0]`; a line for a finding in text.
+    /// The place in the resource or template, such as `Properties.Policies[0]`.
     pub path: String,
-    /// What it means. Never shows a secret.
+    /// The sentence for the approver. Never contains a secret.
     pub sentence: String,
 }

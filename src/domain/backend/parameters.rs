@@ -1,4 +1,4 @@
-//! The values a project gives to the parameters of its stack: `sam_params` of its row.
+//! Holds the values that a project gives to the parameters of its stack: `sam_params` of its row.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -6,16 +6,16 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// How many parameters CloudFormation takes.
+/// The most parameters that CloudFormation accepts.
 pub const MAX_PARAMETERS: usize = 200;
-/// The longest value CloudFormation takes, in bytes.
+/// The longest value that CloudFormation accepts, in bytes.
 pub const MAX_VALUE_BYTES: usize = 4096;
-/// The longest accepted text form, in bytes: every parameter at its longest would not fit a change set anyway.
+/// The longest text form, in bytes.
 const MAX_TEXT_BYTES: usize = 256 * 1024;
-/// Bytes of all names and values: a request's row holds them three times.
+/// The most bytes of all names and values: a request's row stores them three times.
 const MAX_BYTES: usize = 64 * 1024;
 
-/// Why a text or value is not a set of parameters. Each sentence names the key and never shows a value.
+/// The reason why `sam_params` is refused. Each sentence names the key and never shows a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs)] // Each message says what its name means.
 pub enum ParameterProblem {
@@ -47,15 +47,19 @@ pub enum ParameterProblem {
     Kind,
 }
 
-/// Checked parameters by name. Its debug form shows the names only.
+/// Checked parameters by name. The debug form shows only names.
 #[derive(Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "Value", into = "BTreeMap<String, String>")]
 #[schemars(with = "BTreeMap<String, String>")]
 pub struct StackParameters(BTreeMap<String, String>);
 
 impl StackParameters {
-    /// Reads an object `{"Key": "Value"}`, a list of `Key=Value` texts or of `{"ParameterKey", "ParameterValue"}`, or a
-    /// text as [`Self::parse_text`] does; null is no parameters.
+    /// Parses an object `{"Key": "Value"}`, a list of `Key=Value` texts or of `{"ParameterKey", "ParameterValue"}`,
+    /// or a text as [`Self::parse_text`] does. Null means no parameters.
+    ///
+    /// # Errors
+    ///
+    /// Fails on the first parameter that CloudFormation would not accept.
     pub fn parse(value: &Value) -> Result<Self, ParameterProblem> {
         match value {
             Value::Null => Ok(Self::default()),
@@ -69,8 +73,12 @@ impl StackParameters {
         }
     }
 
-    /// Reads the form of `sam deploy --parameter-overrides`: parts with white space between them, each `Key=Value` or
-    /// `ParameterKey=Key,ParameterValue=Value`; quotes and backslashes as a shell reads them.
+    /// Parses the form of `sam deploy --parameter-overrides`: parts separated by white space, each `Key=Value` or
+    /// `ParameterKey=Key,ParameterValue=Value`, with quotes and backslashes as in a shell.
+    ///
+    /// # Errors
+    ///
+    /// Fails on the first part that is malformed.
     pub fn parse_text(text: &str) -> Result<Self, ParameterProblem> {
         if text.len() > MAX_TEXT_BYTES {
             return Err(ParameterProblem::TooLong);
@@ -78,7 +86,11 @@ impl StackParameters {
         collect(split(text)?.into_iter().enumerate().map(|(at, part)| pair(at + 1, &part)))
     }
 
-    /// Whether they fit into a record. Rows that hold more already stay readable.
+    /// Checks that the parameters fit into a record. Existing rows that hold more stay readable.
+    ///
+    /// # Errors
+    ///
+    /// Fails when names and values are too large together.
     pub fn check_size(&self) -> Result<(), ParameterProblem> {
         match self.iter().map(|(name, value)| name.len() + value.len()).sum() {
             bytes if bytes > MAX_BYTES => Err(ParameterProblem::TooLarge(bytes)),
@@ -86,17 +98,17 @@ impl StackParameters {
         }
     }
 
-    /// The value of one parameter.
+    /// Returns the value of a parameter.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
 
-    /// Names and values, by name.
+    /// Iterates over names and values, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// Whether there is none.
+    /// Tells whether there are no parameters.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -147,7 +159,7 @@ fn collect(
     Ok(StackParameters(map))
 }
 
-/// A scalar as CloudFormation passes it on: as text. `None` for null, lists and objects.
+/// Converts a scalar to text as CloudFormation does. Returns `None` for null, lists and objects.
 pub fn scalar_text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
@@ -156,7 +168,7 @@ pub fn scalar_text(value: &Value) -> Option<String> {
     }
 }
 
-/// A key as a sentence may show it.
+/// Makes a key safe for a sentence.
 fn shown(key: &str) -> String {
     key.chars().filter(|c| !c.is_control()).take(80).collect()
 }
@@ -183,7 +195,7 @@ fn pair(at: usize, part: &str) -> Result<(String, String), ParameterProblem> {
     Ok((key.to_owned(), value.to_owned()))
 }
 
-/// Splits at white space outside quotes and takes quotes and backslashes away.
+/// Splits at white space outside quotes, and removes quotes and backslashes.
 fn split(text: &str) -> Result<Vec<String>, ParameterProblem> {
     let mut parts = Vec::new();
     let mut part: Option<String> = None;

@@ -1,13 +1,13 @@
-//! Who may do what: principals, policies, roles, and the checks before an API.
+//! Checks who may do what: principals, policies, roles, and the authorization of APIs.
 
 use super::values::{any_text, call, is_word, leaves, member, text};
 use super::walker::{Object, Walker, Watch, hash};
 use crate::analysis::template_diff::report::Rule;
 use serde_json::Value;
 
-/// Members that name who is let in.
+/// Members that name principals.
 const PRINCIPALS: [&str; 4] = ["Principal", "NotPrincipal", "Principals", "AllowedPrincipals"];
-/// Members that decide how an API checks its callers.
+/// Members that configure the authorization of an API.
 const AUTHORIZATION: [&str; 10] = [
     "Auth",
     "AuthorizationScopes",
@@ -40,7 +40,7 @@ pub fn check(walker: &mut Walker<'_>, object: &Object<'_>) {
     }
 }
 
-/// A statement or resource that lets in anybody, or whoever a parameter says.
+/// Checks for principals that are wildcards or unknown.
 fn principals(walker: &mut Walker<'_>, object: &Object<'_>) {
     let denies = member(object.map, "Effect")
         .is_some_and(|(_, effect)| leaves(effect).into_iter().all(|leaf| is_word(leaf, &["Deny"])));
@@ -61,7 +61,7 @@ fn principals(walker: &mut Walker<'_>, object: &Object<'_>) {
     }
 }
 
-/// Whether any text in a value has a `*`.
+/// Tells whether any text in a value contains a `*`.
 fn has_wildcard(value: &Value) -> bool {
     leaves(value).into_iter().any(|leaf| match (text(leaf), call(leaf), leaf) {
         (Some(text), _, _) => text.contains('*'),
@@ -71,7 +71,7 @@ fn has_wildcard(value: &Value) -> bool {
     })
 }
 
-/// A policy at a resource. Those of IAM's own resources count with the resource.
+/// Notes resource-based policies. Policies of IAM resources are noted with the resource.
 fn policy_document(walker: &mut Walker<'_>, object: &Object<'_>) {
     let is_policy = member(object.map, "Statement").is_some_and(|(_, statements)| {
         leaves(statements).into_iter().any(|statement| {
@@ -84,7 +84,7 @@ fn policy_document(walker: &mut Walker<'_>, object: &Object<'_>) {
     }
 }
 
-/// A text that would be a policy, but is put together from parts of which some are not known.
+/// Notes texts that look like policies but are assembled from unknown parts.
 fn unread_policies(walker: &mut Walker<'_>, object: &Object<'_>) {
     for (name, value) in object.map {
         let is_unread = |leaf: &Value| match (text(leaf), call(leaf)) {
@@ -104,7 +104,7 @@ fn speaks_of_policy(text: &str) -> bool {
     ["\"statement\"", "\"principal\"", "\"notprincipal\""].iter().any(|word| text.contains(word))
 }
 
-/// Whether a member hands out a role, or holds what SAM makes into one.
+/// Tells whether a member assigns a role, or feeds a role that SAM generates.
 fn is_role_member(kind: &str, name: &str) -> bool {
     const ENDINGS: [&str; 9] = [
         "Role",

@@ -7,7 +7,7 @@ use crate::analysis::template_diff::effective::Effective;
 use crate::analysis::template_diff::report::Rule;
 use serde_json::Value;
 
-/// Every hit in a template.
+/// Returns every hit in a template.
 pub fn hits(effective: &Effective) -> Vec<Hit> {
     let mut hits = Vec::new();
     for (id, resource) in &effective.resources {

@@ -1,4 +1,4 @@
-//! Passwords, tokens and keys that stand in a template where anybody with access to it reads them.
+//! Finds passwords, tokens and keys in plain text.
 
 use super::values::{any_text, call, is_off, leaves, text};
 use super::walker::{Object, Step, Walker, Watch, hash};
@@ -6,7 +6,7 @@ use crate::analysis::template::substitution::{Piece, pieces};
 use crate::analysis::template_diff::report::Rule;
 use serde_json::Value;
 
-/// Words in a name that promise a secret. Names are compared in lower case without `-`, `_`, `.` and spaces.
+/// Words that mark a name as that of a secret. Names are compared in lower case, without punctuation.
 const WORDS: [&str; 11] = [
     "password",
     "passwd",
@@ -20,7 +20,7 @@ const WORDS: [&str; 11] = [
     "signingkey",
     "encryptionkey",
 ];
-/// Endings of names that speak about a secret without holding it.
+/// Endings of names that describe a secret without containing it.
 const ABOUT: [&str; 34] = [
     "algorithm",
     "alias",
@@ -57,7 +57,7 @@ const ABOUT: [&str; 34] = [
     "uri",
     "url",
 ];
-/// Whole names of AWS properties that only sound like one.
+/// Names of AWS properties that only sound like secrets.
 const HARMLESS: [&str; 12] = [
     "accesskeylastrotated",
     "accesstokenvalidity",
@@ -82,7 +82,7 @@ pub fn check(walker: &mut Walker<'_>, object: &Object<'_>) {
     }
 }
 
-/// What a pair like `{Name, Value}` names.
+/// Returns the name in a pair such as `{Name, Value}`.
 fn pair_name<'a>(object: &Object<'a>) -> Option<&'a str> {
     ["Name", "Key", "ParameterKey", "name", "key"].iter().find_map(|key| object.map.get(*key).and_then(Value::as_str))
 }
@@ -146,14 +146,14 @@ fn check_value(walker: &mut Walker<'_>, name: &str, promised: &str, value: &Valu
     }
 }
 
-/// Whether a name promises that its value is a secret.
+/// Tells whether a name indicates that its value is a secret.
 fn promises_secret(name: &str) -> bool {
     let plain: String = name.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase();
     let is_about = ABOUT.iter().any(|ending| plain.ends_with(ending)) || plain.ends_with("validity");
     WORDS.iter().any(|word| plain.contains(word)) && !is_about && !HARMLESS.contains(&plain.as_str())
 }
 
-/// Whether a text is there to be read: not blank, no dynamic reference, no variable of a parameter or resource.
+/// Tells whether a text is a literal: not blank, no dynamic reference, no variable of a parameter or resource.
 fn is_literal(text: &str) -> bool {
     let is_filled_in = |piece: &Piece<'_>| matches!(piece, Piece::Variable(name) if !name.starts_with("AWS::"));
     !text.trim().is_empty() && !text.contains("{{resolve:") && !pieces(text).iter().any(is_filled_in)
@@ -168,7 +168,7 @@ fn holds_secret(leaf: &Value) -> bool {
     }
 }
 
-/// Whether a text has the form of a well-known kind of secret, wherever it stands.
+/// Tells whether a text has the form of a well-known kind of secret.
 fn looks_secret(text: &str) -> bool {
     const STARTS: [(&str, usize); 10] = [
         ("AKIA", 20),
@@ -193,7 +193,7 @@ fn looks_secret(text: &str) -> bool {
     has_known_start || has_private_key || has_password_in_url(text)
 }
 
-/// `scheme://user:password@host` with a password that is no variable.
+/// Finds `scheme://user:password@host`, unless the password is a variable.
 fn has_password_in_url(text: &str) -> bool {
     text.split("://").skip(1).any(|rest| {
         let authority = rest.split(['/', '?', '#', ' ', '"', '\'']).next().unwrap_or_default();

@@ -1,4 +1,5 @@
-//! The rules of a diff: each checks one object at a time and notes what it hits, in the old template and in the new.
+//! Defines the rules of a comparison. Each checks one object at a time, in both templates; what only one of them has
+//! becomes a finding.
 
 mod access;
 mod check;

@@ -1,4 +1,4 @@
-//! Ways in from the internet: open ingress and public addresses.
+//! Checks exposure to the internet: open ingress and public addresses.
 
 use super::values::{call, is_on, is_word, leaves, text};
 use super::walker::{Object, Walker, Watch};
@@ -6,10 +6,10 @@ use crate::analysis::template_diff::report::Rule;
 use serde_json::Value;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// Members that say where traffic may come from.
+/// Members that name the source of traffic.
 const SOURCES: [&str; 6] =
     ["CidrIp", "CidrIpv6", "CIDRIP", "SourcePrefixListId", "PublicAccessCidrs", "IpRangeWhitelist"];
-/// Members that say where traffic goes to.
+/// Members that name the destination of traffic.
 const DESTINATIONS: [&str; 4] =
     ["DestinationCidrBlock", "DestinationIpv6CidrBlock", "DestinationCidr", "SecurityGroupEgress"];
 
@@ -43,7 +43,7 @@ fn ingress(walker: &mut Walker<'_>, object: &Object<'_>, name: &str, value: &Val
     }
 }
 
-/// Whether an object is about traffic that leaves.
+/// Tells whether an object is about egress, or denies traffic.
 fn is_egress(walker: &Walker<'_>, object: &Object<'_>) -> bool {
     let leaves_the_network = object.map.get("Egress").is_some_and(|value| leaves(value).into_iter().all(is_on));
     let denies = object
@@ -56,8 +56,8 @@ fn is_egress(walker: &Walker<'_>, object: &Object<'_>) -> bool {
         || denies
 }
 
-/// Whether a text is an address range that takes in a great part of the internet: everything, or halves and the like
-/// that make up everything.
+/// Tells whether a text is an address range that covers much of the internet: everything, or one of the halves and
+/// quarters that add up to it.
 fn is_open_range(text: &str) -> bool {
     let Some((address, length)) = text.trim().split_once('/') else { return false };
     let Ok(length) = length.trim().parse::<u8>() else { return false };
@@ -71,7 +71,7 @@ fn is_open_range(text: &str) -> bool {
     length == 0 && (address.contains("${") || address.starts_with(|c: char| c.is_ascii_digit()))
 }
 
-/// A switch whose name speaks of the public, but not one that keeps it out.
+/// Recognizes settings that make something public, but not those that prevent it.
 fn is_public_switch(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let keeps_out = ["block", "ignore", "restrict", "deny", "disable"].iter().any(|word| name.starts_with(word));

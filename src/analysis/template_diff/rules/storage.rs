@@ -1,13 +1,13 @@
-//! What keeps data in and alive: public access of buckets, deletion policies, names, keys.
+//! Checks what protects data: public access of buckets, encryption, deletion protection.
 
 use super::values::{call, is_off, is_on, leaves, text};
 use super::walker::{Object, Walker, Watch, hash};
 use crate::analysis::template_diff::report::Rule;
 use serde_json::Value;
 
-/// The four switches that keep a bucket private.
+/// The four settings that block public access to a bucket.
 const SWITCHES: [&str; 4] = ["BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"];
-/// Members that encrypt.
+/// Members that configure encryption.
 const ENCRYPTION: [&str; 7] = [
     "BucketEncryption",
     "Encrypted",
@@ -17,7 +17,7 @@ const ENCRYPTION: [&str; 7] = [
     "SSESpecification",
     "StorageEncrypted",
 ];
-/// Members that keep a resource from being deleted.
+/// Members that protect a resource from deletion.
 const PROTECTION: [&str; 4] =
     ["DeletionProtection", "DeletionProtectionEnabled", "EnableTerminationProtection", "DisableApiTermination"];
 
@@ -71,7 +71,7 @@ fn switch(walker: &mut Walker<'_>, object: &Object<'_>, name: &str, value: &Valu
     }
 }
 
-/// A switch that is left out of a configuration is off.
+/// Checks for missing settings: one that is left out is off.
 fn missing_switches(walker: &mut Walker<'_>, configuration: &Value) {
     let Some(map) = configuration.as_object().filter(|_| call(configuration).is_none()) else {
         if !configuration.is_null() {

@@ -1,4 +1,4 @@
-//! Walks through a template, tells each rule where it is, and collects what the rules hit.
+//! Walks through a template, tells each rule where it is, and collects the hits.
 
 use crate::analysis::template_diff::effective::{Effective, Resource, is_function};
 use crate::analysis::template_diff::report::{Change, Finding, Rule};
@@ -6,40 +6,40 @@ use crate::domain::canonical;
 use serde_json::{Map, Value};
 use std::cell::OnceCell;
 
-/// How much of a path a finding shows, in characters.
+/// The longest path shown in a finding, in characters.
 const MAX_PATH: usize = 300;
 
-/// When a hit becomes a finding.
+/// Decides when a hit becomes a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Watch {
-    /// When the new template has it and the old has not.
+    /// Only the new template has it.
     Presence,
-    /// When one of both has it and the other has not.
+    /// Only one of the templates has it.
     AnyChange,
-    /// When the old template has it and the new has not.
+    /// Only the old template has it.
     Loss,
 }
 
-/// Something a rule looks at.
+/// Something that a rule matched.
 #[derive(Debug)]
 pub struct Hit {
     pub rule: Rule,
     pub logical_id: Option<String>,
     /// The type of the resource.
     pub kind: String,
-    /// The place for people.
+    /// The place as shown to people.
     pub path: String,
-    /// The place for comparing: without positions in lists, with the conditions it depends on.
+    /// The place for comparison: without list positions, but with the conditions it depends on.
     pub shape: String,
-    /// The hash of all that gives the hit its meaning.
+    /// The hash of everything that gives the hit its meaning.
     pub unit: String,
     pub watch: Watch,
-    /// A sentence without its end, or for a watched change its subject.
+    /// The sentence without its end; for [`Watch::AnyChange`] and [`Watch::Loss`], its subject.
     pub says: String,
 }
 
 impl Hit {
-    /// The finding that this hit becomes.
+    /// Turns the hit into a finding.
     pub fn finding(&self, change: Option<Change>) -> Finding {
         let verb = match change {
             None => "",
@@ -56,7 +56,7 @@ impl Hit {
     }
 }
 
-/// Where a rule is, and what it needs to judge.
+/// The current position, and the context that rules need.
 pub struct Walker<'a> {
     pub effective: &'a Effective,
     /// The resource; `None` in another section.
@@ -66,7 +66,7 @@ pub struct Walker<'a> {
     hits: &'a mut Vec<Hit>,
 }
 
-/// An object on the way, with its hash once a rule wants it.
+/// An object under examination. Its hash is computed on demand.
 pub struct Object<'a> {
     pub map: &'a Map<String, Value>,
     unit: OnceCell<String>,
@@ -83,10 +83,10 @@ impl Object<'_> {
     }
 }
 
-/// Checks one object on the way.
+/// A check of one object.
 pub type Check = fn(&mut Walker<'_>, &Object<'_>);
 
-/// The hash of a value.
+/// Hashes a value.
 pub fn hash(value: &impl serde::Serialize) -> String {
     canonical::hash(value).map(|hash| hash.to_string()).unwrap_or_default()
 }
@@ -100,7 +100,7 @@ impl<'a> Walker<'a> {
         self.resource.map(|(_, resource)| resource.kind.as_str()).unwrap_or_default()
     }
 
-    /// The resource or section as a sentence names it.
+    /// Names the resource or template for a sentence.
     pub fn subject(&self) -> String {
         match self.resource {
             Some((id, _)) => format!("'{id}'"),
@@ -108,7 +108,7 @@ impl<'a> Walker<'a> {
         }
     }
 
-    /// Goes on below a name or a position.
+    /// Descends to a member or item.
     pub fn below(&mut self, step: Step<'_>, go: impl FnOnce(&mut Self)) {
         let (path, shape) = (self.path.len(), self.shape.len());
         step.write(&mut self.path, &mut self.shape);
@@ -117,7 +117,7 @@ impl<'a> Walker<'a> {
         self.shape.truncate(shape);
     }
 
-    /// Notes a hit at the member of an object, or at the place itself.
+    /// Notes a hit at a member of the current object, or at the object itself.
     pub fn note(&mut self, rule: Rule, watch: Watch, member: &str, unit: &str, says: String) {
         let (mut path, mut shape) = (self.path.clone(), self.shape.clone());
         if !member.is_empty() {
@@ -144,13 +144,13 @@ impl<'a> Walker<'a> {
         });
     }
 
-    /// Notes a value of weight that nobody can tell before the stack runs.
+    /// Notes a relevant value that is unknown until the stack runs.
     pub fn note_unknown(&mut self, member: &str, unit: &str) {
         let says = format!("{}: the value of {member} cannot be told from the template", self.subject());
         self.note(Rule::NotUnderstood, Watch::Presence, member, unit, says);
     }
 
-    /// Looks at a value and all below it.
+    /// Checks a value and everything below it.
     pub fn walk(&mut self, value: &Value, check: Check) {
         match value {
             Value::Array(items) => {
@@ -176,13 +176,13 @@ impl<'a> Walker<'a> {
         }
     }
 
-    /// Whether the place is below a member of this name.
+    /// Tells whether the position is below a member of this name.
     pub fn is_below(&self, name: &str) -> bool {
         self.path.split('.').any(|part| part.split('[').next() == Some(name))
     }
 }
 
-/// One step down.
+/// A step downwards.
 pub enum Step<'a> {
     Name(&'a str),
     Item(usize),
@@ -219,7 +219,7 @@ fn separate(text: &mut String) {
     }
 }
 
-/// A place that is short enough to be kept for every hit.
+/// Shortens a path so that every hit can keep one.
 fn shortened(path: String) -> String {
     match path.char_indices().nth(MAX_PATH) {
         Some((end, _)) => format!("{}…", &path[..end]),

@@ -1,4 +1,4 @@
-//! What a resource or section is as a whole: types that always need a person, types that hold data.
+//! Checks resources and sections as a whole: types that always need an approver, and types that hold data.
 
 use super::values::{call, is_word, leaves};
 use super::walker::{Step, Walker, Watch, hash};
@@ -6,7 +6,7 @@ use crate::analysis::template_diff::effective::Resource;
 use crate::analysis::template_diff::report::Rule;
 use serde_json::Value;
 
-/// Types that hold data, by how they start.
+/// Prefixes of types that hold data.
 const STATEFUL: [&str; 22] = [
     "AWS::Backup::BackupVault",
     "AWS::Cognito::IdentityPool",
@@ -31,7 +31,7 @@ const STATEFUL: [&str; 22] = [
     "AWS::SecretsManager::Secret",
     "AWS::Timestream::",
 ];
-/// Members that give a resource its physical name; another name makes another resource.
+/// Members that set a physical name; changing one replaces the resource.
 const NAMES: [&str; 8] = [
     "BucketName",
     "TableName",
@@ -42,7 +42,7 @@ const NAMES: [&str; 8] = [
     "DomainName",
     "FileSystemName",
 ];
-/// Types of which every change needs a person, by how they start; the first that matches counts.
+/// Prefixes of types whose every change needs an approver; the first match applies.
 const ALWAYS: [(&str, Rule, &str); 20] = [
     ("AWS::CloudFormation::Macro", Rule::Macro, "The macro"),
     ("AWS::CloudFormation::Stack", Rule::NestedStack, "The nested stack"),
@@ -65,7 +65,7 @@ const ALWAYS: [(&str, Rule, &str); 20] = [
     ("AWS::VerifiedPermissions::", Rule::Iam, "The permission"),
     ("Custom::", Rule::NotUnderstood, "The custom resource"),
 ];
-/// Types that the list above or their endings would hit, and that grant nothing.
+/// Types that the list above or the name endings would match, although they grant nothing.
 const HARMLESS: [&str; 10] = [
     "AWS::ApplicationAutoScaling::ScalingPolicy",
     "AWS::AutoScaling::ScalingPolicy",
@@ -78,9 +78,9 @@ const HARMLESS: [&str; 10] = [
     "AWS::DLM::LifecyclePolicy",
     "AWS::ElasticLoadBalancing::LoadBalancerPolicy",
 ];
-/// SAM resources for which SAM makes a role unless they name one.
+/// SAM types for which SAM generates a role unless they name one.
 const MAKES_ROLE: [&str; 2] = ["AWS::Serverless::Function", "AWS::Serverless::StateMachine"];
-/// What widens the role that SAM makes.
+/// Properties that widen the generated role.
 const WIDENS_ROLE: [&str; 5] = ["DeadLetterQueue", "EventInvokeConfig", "FileSystemConfigs", "Tracing", "VpcConfig"];
 
 pub fn check(walker: &mut Walker<'_>, resource: &Resource) {
@@ -101,7 +101,7 @@ pub fn check(walker: &mut Walker<'_>, resource: &Resource) {
     made_by_sam(walker, resource);
 }
 
-/// The rule for types of which every change needs a person.
+/// Returns the rule for types whose every change needs an approver.
 fn always(kind: &str, body: &Value) -> Option<(Rule, &'static str)> {
     if !body.is_object() {
         return Some((Rule::NotUnderstood, "What is not a resource,"));
@@ -145,7 +145,7 @@ fn keeps_data(walker: &mut Walker<'_>, resource: &Resource) {
     }
 }
 
-/// How much of a resource a deletion leaves: 0 nothing, 1 a snapshot, 2 and 3 the resource itself.
+/// Rates what a deletion leaves: 0 nothing, 1 a snapshot, 2 or 3 the resource.
 fn safety(kind: &str, policy: Option<&Value>) -> u8 {
     let Some(policy) = policy else {
         return u8::from(matches!(kind, "AWS::RDS::DBCluster" | "AWS::RDS::DBInstance"));
@@ -159,7 +159,7 @@ fn safety(kind: &str, policy: Option<&Value>) -> u8 {
     leaves(policy).into_iter().map(degree).min().unwrap_or(0)
 }
 
-/// Roles and permissions that stand in no template, because SAM makes them.
+/// Notes roles and permissions that SAM generates, which appear in no template.
 fn made_by_sam(walker: &mut Walker<'_>, resource: &Resource) {
     let none = serde_json::Map::new();
     let properties = resource.body.get("Properties").and_then(Value::as_object).unwrap_or(&none);
@@ -191,7 +191,7 @@ fn made_by_sam(walker: &mut Walker<'_>, resource: &Resource) {
     }
 }
 
-/// Sections that may rewrite resources, or that are not known.
+/// Checks for sections that may rewrite resources or are unknown.
 pub fn check_section(walker: &mut Walker<'_>, name: &str, section: &Value) {
     let (rule, what) = match name {
         "Transform" => (Rule::Macro, "The transform of the template"),
@@ -210,7 +210,7 @@ pub fn check_section(walker: &mut Walker<'_>, name: &str, section: &Value) {
     walker.note(rule, Watch::AnyChange, "", &hash(section), what.to_owned());
 }
 
-/// Globals that are not written out into resources.
+/// Checks for globals that are not merged into resources.
 fn check_globals(walker: &mut Walker<'_>, globals: &Value) {
     const KNOWN: [&str; 8] = [
         "Api",
