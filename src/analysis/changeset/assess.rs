@@ -127,7 +127,7 @@ fn collect<'a>(
                 let humans = into[first..].iter().filter(|change| change.needs_human).count();
                 match humans {
                     0 => trusted,
-                    _ => Err(format!("Its own change set has {humans} changes that need a human.")
+                    _ => Err(format!("Its nested change set has {humans} changes that need a human.")
                         .replace("has 1 changes that need", "has 1 change that needs")),
                 }
             }
@@ -145,7 +145,7 @@ fn trustworthy(change_set: &ChangeSet) -> Result<(), String> {
         return Ok(());
     }
     if change_set.next_token.as_deref().is_some_and(|token| !token.is_empty()) {
-        return Err(format!("The change set {name} was not read to its end."));
+        return Err(format!("The change set {name} was not read completely."));
     }
     match change_set.status.as_deref() {
         None | Some("CREATE_COMPLETE") => Ok(()),
@@ -153,7 +153,7 @@ fn trustworthy(change_set: &ChangeSet) -> Result<(), String> {
             "The change set {name} failed: {}",
             change_set.status_reason.as_deref().unwrap_or("CloudFormation gave no reason.")
         )),
-        Some(status) => Err(format!("The change set {name} is {status}, not ready to be executed.")),
+        Some(status) => Err(format!("The change set {name} cannot be executed: its status is {status}.")),
     }
 }
 
@@ -187,11 +187,11 @@ fn nested_of<'a>(
         return Ok(None);
     }
     let Some(id) = resource.change_set_id.as_deref().filter(|id| !id.is_empty()) else {
-        return Err("It has no change set of its own, so what changes inside it is not known.".into());
+        return Err("It has no nested change set, so its changes are unknown.".into());
     };
     let found = find(parent, id).or_else(|| find(root, id));
     let Some(nested) = found.filter(|nested| !open.iter().any(|outer| std::ptr::eq(*outer, *nested))) else {
-        return Err("Its own change set was not described, so what changes inside it is not known.".into());
+        return Err("Its nested change set was not described, so its changes are unknown.".into());
     };
     match (resource.physical_resource_id.as_deref(), nested.stack_id.as_deref()) {
         (Some(physical), Some(stack)) if !physical.is_empty() && physical != stack => {

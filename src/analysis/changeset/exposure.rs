@@ -26,7 +26,7 @@ pub(super) fn opened(change: &ResourceChange) -> Vec<String> {
     let open_today = findings(resource_type, &before);
     let mut open_then = findings(resource_type, &after);
     if closes_bucket(&before) && !after.is_null() && !closes_bucket(&after) {
-        open_then.insert("drops the block on public access".into());
+        open_then.insert("removes the block on public access".into());
     }
     open_then.difference(&open_today).cloned().collect()
 }
@@ -71,10 +71,10 @@ fn findings(resource_type: &str, document: &Value) -> BTreeSet<String> {
             }
         }
         if lambda_permission && key == "Principal" && is_anyone(value) {
-            found.insert("lets anyone call it".into());
+            found.insert("allows anyone to invoke it".into());
         }
         if key == "AuthType" && value == "NONE" && resource_type == "AWS::Lambda::Url" {
-            found.insert("lets anyone call it from the internet".into());
+            found.insert("allows anyone on the internet to invoke it".into());
         }
         judge_switches(key, value, &mut found);
         judge_network(resource_type, key, value, &mut found);
@@ -88,7 +88,7 @@ fn judge_statement(resource_type: &str, statement: &Value, found: &mut BTreeSet<
         return;
     }
     if statement.get("Principal").is_some_and(is_anyone) || statement.get("NotPrincipal").is_some() {
-        found.insert("lets anyone in".into());
+        found.insert("grants access to anyone".into());
     }
     if !resource_type.starts_with("AWS::IAM::") {
         return;
@@ -111,14 +111,14 @@ fn judge_statement(resource_type: &str, statement: &Value, found: &mut BTreeSet<
 
 fn judge_switches(key: &str, value: &Value, found: &mut BTreeSet<String>) {
     if CLOSING_SWITCHES.contains(&key) && is_bool(value, false) {
-        found.insert(format!("switches {key} off"));
+        found.insert(format!("turns off {key}"));
     }
     if OPENING_SWITCHES.contains(&key) && is_bool(value, true) {
-        found.insert(format!("switches {key} on"));
+        found.insert(format!("turns on {key}"));
     }
     let open_acl = value.as_str().filter(|acl| acl.starts_with("Public") || *acl == "AuthenticatedRead");
     if let Some(acl) = open_acl.filter(|_| matches!(key, "AccessControl" | "CannedACL")) {
-        found.insert(format!("sets the access list {acl}"));
+        found.insert(format!("sets the ACL {acl}"));
     }
     if matches!(key, "ManagedPolicyArns" | "ManagedPolicyArn" | "PolicyArn") {
         for arn in one_or_many(value).filter_map(Value::as_str) {
@@ -134,7 +134,7 @@ fn judge_network(resource_type: &str, key: &str, value: &Value, found: &mut BTre
     let everywhere = matches!(value.as_str(), Some("0.0.0.0/0" | "::/0"));
     let ingress = resource_type.contains("SecurityGroup") && resource_type != "AWS::EC2::SecurityGroupEgress";
     if everywhere && ingress && matches!(key, "CidrIp" | "CidrIpv6" | "CIDRIP") {
-        found.insert(format!("lets every address in ({})", value.as_str().unwrap_or_default()));
+        found.insert(format!("allows ingress from any address ({})", value.as_str().unwrap_or_default()));
     }
 }
 

@@ -142,7 +142,7 @@ pub(super) fn unknown_kind(stack: &str, kind: Option<&str>) -> AssessedChange {
         properties: vec![],
         risk: Risk::Review,
         needs_human: true,
-        why: "This kind of change is not known, so a human must look at it.".into(),
+        why: "This kind of change is unknown, so it needs a human.".into(),
     }
 }
 
@@ -153,7 +153,7 @@ fn by_rule(change: &ResourceChange, replacement: Replacement, around: &Surroundi
     match replacement {
         Replacement::True => return Verdict::human(risk, replaced(change, stateful)),
         Replacement::Conditional => {
-            return Verdict::human(risk, "It may be replaced: CloudFormation cannot say before it runs.");
+            return Verdict::human(risk, "It may be replaced; CloudFormation decides that during execution.");
         }
         Replacement::None => {}
     }
@@ -162,7 +162,7 @@ fn by_rule(change: &ResourceChange, replacement: Replacement, around: &Surroundi
         return Verdict::human(Risk::High, removed(change));
     }
     if changes_only_own_tags(change) {
-        return Verdict::safe("Only Bouncer's own tags change on it.");
+        return Verdict::safe("Only Bouncer's own tags change.");
     }
     if kind == "AWS::CloudFormation::Stack" {
         return nested_stack(action, &around.nested);
@@ -171,12 +171,12 @@ fn by_rule(change: &ResourceChange, replacement: Replacement, around: &Surroundi
         return safe;
     }
     if let Some(reason) = resources::guarded(kind) {
-        return Verdict::human(Risk::Review, format!("{} and {reason}.", what_happens(action)));
+        return Verdict::human(Risk::Review, format!("{}, and {reason}.", what_happens(action)));
     }
     match action {
-        "Modify" => Verdict::human(Risk::Review, format!("{} in place.", modified(change))),
+        "Modify" => Verdict::human(Risk::Review, modified(change)),
         "Add" | "Remove" | "Import" => {
-            Verdict::human(Risk::Review, format!("{}, which is not a change of code.", what_happens(action)))
+            Verdict::human(Risk::Review, format!("{}, which is not a code change.", what_happens(action)))
         }
         _ => Verdict::human(Risk::Review, format!("{}.", what_happens(action))),
     }
@@ -190,15 +190,15 @@ fn code_only(change: &ResourceChange, code: &BTreeSet<&str>) -> Option<Verdict> 
             Some(Verdict::safe("Only the function's code changes."))
         }
         ("AWS::Lambda::Version" | "AWS::Lambda::Alias" | "AWS::Lambda::LayerVersion", _) if plain => {
-            Some(Verdict::safe("It is a version of code or points to one."))
+            Some(Verdict::safe("It is a code version, or points to one."))
         }
-        ("AWS::Lambda::Permission", "Remove") => Some(Verdict::safe("It takes a right away.")),
+        ("AWS::Lambda::Permission", "Remove") => Some(Verdict::safe("It removes a permission.")),
         ("AWS::ApiGateway::Deployment" | "AWS::ApiGateway::Stage", "Modify")
             if every_detail(change, |detail| follows_from(detail, code)) =>
         {
-            Some(Verdict::safe("It follows from the change of code."))
+            Some(Verdict::safe("It follows from the code change."))
         }
-        ("AWS::Logs::LogGroup", "Add") => Some(Verdict::safe("A new log group holds nothing yet.")),
+        ("AWS::Logs::LogGroup", "Add") => Some(Verdict::safe("A new log group is empty.")),
         _ => None,
     }
 }
@@ -210,7 +210,7 @@ pub(super) fn is_code(change: &ResourceChange, code: &BTreeSet<&str>) -> bool {
 
 fn nested_stack(action: &str, nested: &Result<(), String>) -> Verdict {
     match (action, nested) {
-        ("Modify", Ok(())) => Verdict::safe("Its own change set changes only code."),
+        ("Modify", Ok(())) => Verdict::safe("Its nested change set changes only code."),
         ("Modify", Err(why)) => Verdict::human(Risk::Review, why.clone()),
         ("Add", _) => Verdict::human(Risk::Review, "It is a new nested stack."),
         _ => Verdict::human(Risk::Review, format!("{}.", what_happens(action))),
@@ -317,10 +317,10 @@ fn changed_properties(change: &ResourceChange) -> Vec<String> {
 fn modified(change: &ResourceChange) -> String {
     let properties = changed_properties(change);
     match properties.as_slice() {
-        [] => "It changes in a way CloudFormation does not describe,".into(),
-        [one] => format!("{one} changes"),
-        [one, two] => format!("{one} and {two} change"),
-        [one, two, rest @ ..] => format!("{one}, {two} and {} more change", rest.len()),
+        [] => "It changes in place in a way that CloudFormation does not describe.".into(),
+        [one] => format!("{one} changes in place."),
+        [one, two] => format!("{one} and {two} change in place."),
+        [one, two, rest @ ..] => format!("{one}, {two} and {} more change in place.", rest.len()),
     }
 }
 
@@ -331,14 +331,14 @@ fn replaced(change: &ResourceChange, stateful: bool) -> String {
         Some("ReplaceAndSnapshot") => "is deleted after a snapshot",
         _ => "is deleted",
     };
-    format!("It is replaced: a new one is made and {old} {then}.")
+    format!("It is replaced: a new one is created, and {old} {then}.")
 }
 
 fn removed(change: &ResourceChange) -> String {
     match change.policy_action.as_deref() {
-        Some("Retain") => "It leaves the stack; the resource itself is kept.".into(),
+        Some("Retain") => "It is removed from the stack, but the resource is kept.".into(),
         Some("Snapshot") => "It is removed after a snapshot of its data.".into(),
-        _ => "It is removed, with all it holds.".into(),
+        _ => "It is deleted with all its data.".into(),
     }
 }
 
@@ -347,10 +347,10 @@ fn what_happens(action: &str) -> String {
         "Add" => "It is added".into(),
         "Modify" => "It changes".into(),
         "Remove" => "It is removed".into(),
-        "Import" => "It is taken into the stack as it is".into(),
-        "Dynamic" => "What happens to it is decided while it runs".into(),
-        "SyncWithActual" => "The stack takes over what differs in the account".into(),
-        other => format!("The action '{other}' is not known"),
+        "Import" => "It is imported into the stack".into(),
+        "Dynamic" => "CloudFormation decides during execution what happens to it".into(),
+        "SyncWithActual" => "The stack takes over the differences found in the account".into(),
+        other => format!("The action '{other}' is unknown"),
     }
 }
 

@@ -121,8 +121,8 @@ fn or_default_message(message: String, status: &str) -> String {
     }
     match status {
         "STOPPED" => "The build was stopped.",
-        "TIMED_OUT" => "The build ran out of time.",
-        "FAULT" => "CodeBuild itself had a fault.",
+        "TIMED_OUT" => "The build timed out.",
+        "FAULT" => "CodeBuild had an internal fault.",
         _ => "CodeBuild gave no reason.",
     }
     .into()
@@ -232,14 +232,14 @@ mod tests {
     fn the_first_failed_phase_is_the_cause() {
         let phase = |name: &str, status: &str, code: &str, message: &str| json!({"phaseType": name, "phaseStatus": status, "contexts": [{"statusCode": code, "message": message}]});
         let cases = [
-            (json!([phase("QUEUED", "TIMED_OUT", "", "")]), "QUEUED", "", "The build ran out of time."),
+            (json!([phase("QUEUED", "TIMED_OUT", "", "")]), "QUEUED", "", "The build timed out."),
             (
                 json!([phase("PROVISIONING", "FAILED", "VPC_CLIENT_ERROR", "no route")]),
                 "PROVISIONING",
                 "VPC_CLIENT_ERROR",
                 "no route",
             ),
-            (json!([phase("SUBMITTED", "FAULT", "", "")]), "SUBMITTED", "", "CodeBuild itself had a fault."),
+            (json!([phase("SUBMITTED", "FAULT", "", "")]), "SUBMITTED", "", "CodeBuild had an internal fault."),
             (
                 json!([phase("BUILD", "TIMED_OUT", "BUILD_TIMED_OUT", "Build has timed out. ")]),
                 "BUILD",

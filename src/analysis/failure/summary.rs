@@ -27,7 +27,9 @@ pub fn error_summary(failure: &StackFailure) -> String {
         readable(reasons::own_words(&cause.reason))
     };
     match why.as_str() {
-        "" | "User Initiated" => sentence(&format!("{what} {verb}: it was cancelled or CloudFormation gave no reason")),
+        "" | "User Initiated" => {
+            sentence(&format!("{what} {verb}: it was cancelled, or CloudFormation gave no reason"))
+        }
         why => sentence(&format!("{what} {verb}: {why}")),
     }
 }

@@ -13,32 +13,32 @@ pub const MAX_EXPANDED_BYTES: usize = 4 << 20;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs)] // Each message says what its name means.
 pub enum TemplateError {
-    #[error("The template has {0} bytes; CloudFormation takes at most {MAX_BYTES}.")]
+    #[error("The template has {0} bytes; CloudFormation accepts at most {MAX_BYTES}.")]
     TooLarge(usize),
     #[error("The template is nested more than {MAX_DEPTH} levels deep at line {0}.")]
     TooDeep(usize),
     #[error(
-        "The template has more than {MAX_VALUES} values or {MAX_EXPANDED_BYTES} bytes of text with its aliases at line {0}."
+        "With its aliases expanded, the template exceeds {MAX_VALUES} values or {MAX_EXPANDED_BYTES} bytes of text at line {0}."
     )]
     QuotaExceeded(usize),
-    #[error("The template cannot be read at line {line}: {reason}.")]
+    #[error("The template cannot be parsed at line {line}: {reason}.")]
     Syntax { line: usize, reason: String },
-    #[error("The key '{key}' stands twice in one mapping of the template, the second time at line {line}.")]
+    #[error("The template has a duplicate key '{key}' at line {line}.")]
     DuplicateKey { line: usize, key: String },
-    #[error("A key of the template is not text at line {0}.")]
+    #[error("The template has a key that is not text at line {0}.")]
     Key(usize),
-    #[error("The template has the tag '{tag}' at line {line}, which CloudFormation does not know.")]
+    #[error("The template has the unknown tag '{tag}' at line {line}.")]
     Tag { line: usize, tag: String },
-    #[error("The template has an alias inside the very value it stands for at line {0}.")]
+    #[error("The template has an alias that contains itself at line {0}.")]
     EndlessAlias(usize),
-    #[error("The template merges ('<<') something that is not a mapping at line {0}.")]
+    #[error("The template merges ('<<') a value that is not a mapping at line {0}.")]
     Merge(usize),
     #[error("The template has more than one YAML document; the second starts at line {0}.")]
     Documents(usize),
-    #[error("The template is blank.")]
+    #[error("The template is empty.")]
     Blank,
     #[error("The template is not a mapping of sections such as 'Resources'.")]
     NotAMapping,
-    #[error("The template has no section 'Resources', or it is not a mapping.")]
+    #[error("The template has no 'Resources' section, or it is not a mapping.")]
     NoResources,
 }

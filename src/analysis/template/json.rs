@@ -105,7 +105,7 @@ impl<'de> Visitor<'de> for Seed<'_> {
         while let Some(key) = access.next_key::<String>()? {
             if map.contains_key(&key) {
                 self.fault.replace(Some(Fault::Duplicate(key)));
-                return Err(A::Error::custom("a key stands twice"));
+                return Err(A::Error::custom("duplicate key"));
             }
             let value = access.next_value_seed(inner)?;
             map.insert(key, value);

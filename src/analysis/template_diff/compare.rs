@@ -68,8 +68,7 @@ fn too_large() -> Finding {
         rule: Rule::NotUnderstood,
         logical_id: None,
         path: "Resources".to_owned(),
-        sentence: "The template is too large to be checked once its parameters and mappings are put in their places."
-            .to_owned(),
+        sentence: "The template is too large to check once its parameters and mappings are expanded.".to_owned(),
     }
 }
 

@@ -198,7 +198,7 @@ fn removed_resources() {
         &template(&resource("AWS::S3::Bucket", "{}").replace("X:", "Z:")),
     );
     assert_eq!(renamed.findings.len(), 1);
-    assert_eq!(renamed.findings[0].sentence, "'X', which holds data, is removed.");
+    assert_eq!(renamed.findings[0].sentence, "The data store 'X' is removed.");
 }
 
 #[test]

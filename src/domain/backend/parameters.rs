@@ -19,31 +19,31 @@ const MAX_BYTES: usize = 64 * 1024;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs)] // Each message says what its name means.
 pub enum ParameterProblem {
-    #[error("sam_params has more than {MAX_PARAMETERS} parameters; CloudFormation takes no more.")]
+    #[error("sam_params has more than {MAX_PARAMETERS} parameters; CloudFormation accepts no more.")]
     TooMany,
     #[error("sam_params is longer than {MAX_TEXT_BYTES} bytes.")]
     TooLong,
-    #[error("The names and values of sam_params have {0} bytes in all; a deploy's record has room for {MAX_BYTES}.")]
+    #[error("The names and values of sam_params have {0} bytes in total; a deploy's record has room for {MAX_BYTES}.")]
     TooLarge(usize),
     #[error("'{0}' in sam_params is not a parameter name: expected 1 to 255 letters and digits.")]
     Key(String),
     #[error("The value of the parameter '{0}' in sam_params is longer than {MAX_VALUE_BYTES} bytes.")]
     ValueTooLong(String),
-    #[error("The value of the parameter '{0}' in sam_params is neither text nor a number nor true or false.")]
+    #[error("The value of the parameter '{0}' in sam_params must be text, a number, true or false.")]
     ValueKind(String),
     #[error("The value of the parameter '{0}' in sam_params contains a NUL character.")]
     ValueCharacter(String),
-    #[error("The parameter '{0}' stands twice in sam_params.")]
+    #[error("The parameter '{0}' appears twice in sam_params.")]
     Duplicate(String),
     #[error("Part {0} of sam_params has no '='; write Key=Value, with quotes around a value that has spaces.")]
     NoEquals(usize),
-    #[error("A quote in part {0} of sam_params is never closed.")]
+    #[error("A quote in part {0} of sam_params is not closed.")]
     OpenQuote(usize),
     #[error(
-        "Part {0} of sam_params names ParameterKey without ParameterValue; write ParameterKey=Name,ParameterValue=Value."
+        "Part {0} of sam_params needs both ParameterKey and ParameterValue; write ParameterKey=Name,ParameterValue=Value."
     )]
     HalfPair(usize),
-    #[error("sam_params is neither an object of values nor text such as 'Key=Value Other=\"two words\"'.")]
+    #[error("sam_params must be an object of values, or text such as 'Key=Value Other=\"two words\"'.")]
     Kind,
 }
 
@@ -270,12 +270,12 @@ mod tests {
     fn faults_name_the_key_and_never_the_value() {
         let many: serde_json::Map<String, Value> = (0..201).map(|n| (format!("K{n}"), json!("hunter2"))).collect();
         for (form, sentence) in [
-            (json!("A=hunter2 A=hunter2"), "The parameter 'A' stands twice in sam_params."),
+            (json!("A=hunter2 A=hunter2"), "The parameter 'A' appears twice in sam_params."),
             (
                 json!("A=hunter2 hunter2"),
                 "Part 2 of sam_params has no '='; write Key=Value, with quotes around a value that has spaces.",
             ),
-            (json!("A=\"hunter2"), "A quote in part 1 of sam_params is never closed."),
+            (json!("A=\"hunter2"), "A quote in part 1 of sam_params is not closed."),
             (
                 json!("a-b=hunter2"),
                 "'a-b' in sam_params is not a parameter name: expected 1 to 255 letters and digits.",
@@ -283,24 +283,21 @@ mod tests {
             (json!("=hunter2"), "'' in sam_params is not a parameter name: expected 1 to 255 letters and digits."),
             (
                 json!("ParameterKey=A"),
-                "Part 1 of sam_params names ParameterKey without ParameterValue; write ParameterKey=Name,ParameterValue=Value.",
+                "Part 1 of sam_params needs both ParameterKey and ParameterValue; write ParameterKey=Name,ParameterValue=Value.",
             ),
             (
                 json!("ParameterValue=hunter2,ParameterKey=A"),
-                "Part 1 of sam_params names ParameterKey without ParameterValue; write ParameterKey=Name,ParameterValue=Value.",
+                "Part 1 of sam_params needs both ParameterKey and ParameterValue; write ParameterKey=Name,ParameterValue=Value.",
             ),
             (
                 json!({"A": ["hunter2"]}),
-                "The value of the parameter 'A' in sam_params is neither text nor a number nor true or false.",
+                "The value of the parameter 'A' in sam_params must be text, a number, true or false.",
             ),
-            (
-                json!({"A": null}),
-                "The value of the parameter 'A' in sam_params is neither text nor a number nor true or false.",
-            ),
+            (json!({"A": null}), "The value of the parameter 'A' in sam_params must be text, a number, true or false."),
             (json!({"A": "x\u{0}hunter2"}), "The value of the parameter 'A' in sam_params contains a NUL character."),
             (json!({"A": "x".repeat(4097)}), "The value of the parameter 'A' in sam_params is longer than 4096 bytes."),
-            (json!(many), "sam_params has more than 200 parameters; CloudFormation takes no more."),
-            (json!(7), "sam_params is neither an object of values nor text such as 'Key=Value Other=\"two words\"'."),
+            (json!(many), "sam_params has more than 200 parameters; CloudFormation accepts no more."),
+            (json!(7), "sam_params must be an object of values, or text such as 'Key=Value Other=\"two words\"'."),
         ] {
             assert_eq!(parsed(form), Err(sentence.to_owned()));
         }

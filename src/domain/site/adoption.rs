@@ -94,15 +94,13 @@ const OBJECTS_PER_FILE: u64 = 10;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs)] // Each message says what its name means.
 pub enum Unadoptable {
-    #[error("The bucket holds more than {most} files, which is more than a release may have")]
+    #[error("The bucket contains more than {most} files, the most that a release may have")]
     TooManyFiles { most: usize },
-    #[error("The bucket holds more than {most} objects that no release can hold")]
+    #[error("The bucket contains more than {most} objects that cannot be part of a release")]
     TooManyObjects { most: u64 },
-    #[error("The bucket's {files} files have {bytes} bytes in all, and a release may have {most}")]
+    #[error("The bucket's {files} files have {bytes} bytes in total; a release may have {most}")]
     TooManyBytes { files: usize, bytes: u64, most: u64 },
-    #[error(
-        "The bucket has no index.html at its top, so what it holds is not a site that visitors could be given again"
-    )]
+    #[error("The bucket has no index.html at its root, so it cannot become a release")]
     NoIndex,
 }
 
@@ -133,12 +131,12 @@ impl Found {
 
     fn path_of(&mut self, key: &str) -> Result<SitePath, String> {
         if key.ends_with('/') {
-            return Err("is the mark of a folder, not a file".to_owned());
+            return Err("is a folder marker, not a file".to_owned());
         }
         let path = SitePath::parse(key).map_err(|problem| problem.to_string())?;
         let folded = path.folded();
         if let Some(other) = self.folded.get(&folded) {
-            return Err(format!("has the name of '{other}' in another Unicode form"));
+            return Err(format!("is '{other}' in another Unicode form"));
         }
         self.folded.insert(folded, path.clone());
         Ok(path)
@@ -209,8 +207,8 @@ mod tests {
         assert_eq!(names, ["caf\u{e9}.txt", "index.html"]);
         let left: Vec<String> = found.left.first.iter().map(|left| format!("{:?} {}", left.key, left.reason)).collect();
         insta::assert_snapshot!(left.join("\n"), @r#"
-        "cafe\u{301}.txt" has the name of 'café.txt' in another Unicode form
-        "pages/" is the mark of a folder, not a file
+        "cafe\u{301}.txt" is 'café.txt' in another Unicode form
+        "pages/" is a folder marker, not a file
         "/absolute.html" is an absolute path
         "a/../b" contains a '..' part
         "backup.zip" has the extension .zip, which is never published

@@ -34,7 +34,7 @@ pub enum PathProblem {
     Absolute,
     #[error("contains a '..' part")]
     ParentDirectory,
-    #[error("contains a '.' or blank part")]
+    #[error("contains a '.' or empty part")]
     EmptyPart,
     #[error("contains a backslash")]
     Backslash,

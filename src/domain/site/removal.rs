@@ -107,7 +107,7 @@ impl MassDelete {
 
 impl fmt::Display for MassDelete {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "takes away {} of the site's {} {}", self.gone, self.of, self.what)
+        write!(f, "would delete {} of the site's {} {}", self.gone, self.of, self.what)
     }
 }
 
@@ -183,7 +183,7 @@ mod tests {
             (Manifest::empty(), pages_and_assets(0..1, 0..1), None),
         ] {
             let found = MassDelete::of(&earlier, &later).map(|mass| mass.to_string());
-            assert_eq!(found, said.map(|said| format!("takes away {said}")));
+            assert_eq!(found, said.map(|said| format!("would delete {said}")));
         }
     }
 

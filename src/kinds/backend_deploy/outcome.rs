@@ -18,7 +18,7 @@ use crate::domain::ids::RequestId;
 use crate::domain::request::{Event, Request, Status};
 use crate::domain::time::Time;
 use crate::requests::app::App;
-use crate::requests::engine::TaskError;
+use crate::requests::engine::{ExecutionStatus, Machine, TaskError};
 use crate::requests::errors::UNAVAILABLE;
 use crate::requests::execution::cause_of;
 use crate::requests::prompts::refresh;
@@ -215,15 +215,28 @@ pub(crate) async fn close_orphan(app: &App, request: &Request) -> Result<(), Tas
     let told = explain(app, request).await;
     let said = match inspect_orphan(app, request).await {
         Ok(OrphanState::Done) => return complete(app, &request.request_id, &Value::Null).await.map(|_| ()),
-        Ok(OrphanState::Nothing) => "The workflow ended without recording why.",
+        Ok(OrphanState::Nothing) => format!("{} without recording why.", how_it_ended(app, request).await),
         Err(error) if error.name == UNAVAILABLE => return Err(error),
-        Err(_) => "The workflow ended without recording why, and what it had started could not be looked at.",
-        Ok(OrphanState::GoesOn) => {
-            "The workflow was ended while CloudFormation changed the stack, which goes on; look at the stack before the \
-             next deploy."
-        }
+        Err(_) => format!(
+            "{} without recording why, and what it had started could not be inspected.",
+            how_it_ended(app, request).await
+        ),
+        Ok(OrphanState::GoesOn) => format!(
+            "{} while CloudFormation was changing the stack, which continues. Check the stack before the next deploy.",
+            how_it_ended(app, request).await
+        ),
     };
-    give_up(app, request, told, said.to_owned()).await.map(|_| ())
+    give_up(app, request, told, said).await.map(|_| ())
+}
+
+/// Says how the execution of a deploy ended, as the start of a sentence.
+async fn how_it_ended(app: &App, request: &Request) -> &'static str {
+    match app.engine.describe(Machine::Deploy, request.request_id.as_str()).await {
+        Ok(ExecutionStatus::Aborted) => "The workflow was stopped",
+        Ok(ExecutionStatus::Failed) => "The workflow failed",
+        Ok(ExecutionStatus::TimedOut) => "The workflow timed out",
+        Ok(ExecutionStatus::Running | ExecutionStatus::Succeeded) | Err(_) => "The workflow ended",
+    }
 }
 
 /// The cause as far as builds and stacks tell it. What cannot be read is left out: the record must be closed anyway.

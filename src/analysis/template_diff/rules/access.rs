@@ -34,7 +34,7 @@ pub fn check(walker: &mut Walker<'_>, object: &Object<'_>) {
             function_url(walker, object, name, value);
         }
         if AUTHORIZATION.contains(&name.as_str()) {
-            let says = format!("The check of callers {name} of {}", walker.subject());
+            let says = format!("The authorization setting {name} of {}", walker.subject());
             walker.note(Rule::Authorization, Watch::Loss, name, &hash(value), says);
         }
     }
@@ -50,10 +50,10 @@ fn principals(walker: &mut Walker<'_>, object: &Object<'_>) {
     for wanted in PRINCIPALS {
         let Some((name, value)) = member(object.map, wanted) else { continue };
         if wanted == "NotPrincipal" && object.map.len() > 1 {
-            let says = format!("{} lets in everybody but those in {name}", walker.subject());
+            let says = format!("{} allows everyone except those in {name}", walker.subject());
             walker.note(Rule::WildcardPrincipal, Watch::Presence, name, object.unit(), says);
         } else if has_wildcard(value) {
-            let says = format!("{} lets in anybody: its {name} is a wildcard", walker.subject());
+            let says = format!("{} allows anyone: its {name} is a wildcard", walker.subject());
             walker.note(Rule::WildcardPrincipal, Watch::Presence, name, object.unit(), says);
         } else if walker.is_unknown(value) {
             walker.note_unknown(name, object.unit());
@@ -93,7 +93,7 @@ fn unread_policies(walker: &mut Walker<'_>, object: &Object<'_>) {
             (None, None) => false,
         };
         if leaves(value).into_iter().any(is_unread) {
-            let says = format!("The policy text {name} of {}, which cannot be read,", walker.subject());
+            let says = format!("The policy text {name} of {}, which cannot be parsed,", walker.subject());
             walker.note(Rule::NotUnderstood, Watch::AnyChange, name, &hash(value), says);
         }
     }
@@ -132,7 +132,7 @@ fn is_role_member(kind: &str, name: &str) -> bool {
 
 fn function_url(walker: &mut Walker<'_>, object: &Object<'_>, name: &str, value: &Value) {
     if leaves(value).into_iter().any(|leaf| text(leaf).is_some_and(|text| text.trim().eq_ignore_ascii_case("NONE"))) {
-        let says = format!("The function URL of {} takes calls from anybody: its {name} is NONE", walker.subject());
+        let says = format!("The function URL of {} accepts unauthenticated calls: {name} is NONE", walker.subject());
         walker.note(Rule::OpenFunctionUrl, Watch::Presence, name, object.unit(), says);
     } else if walker.is_unknown(value) {
         walker.note_unknown(name, object.unit());

@@ -45,7 +45,7 @@ fn check_function(walker: &mut Walker<'_>, name: &str, argument: &Value) {
     let (rule, says) = match name {
         "Fn::Transform" => (Rule::Macro, format!("The macro in {}", walker.subject())),
         _ if is_known_function(name) => return,
-        _ => (Rule::NotUnderstood, format!("The function {name} in {}, which is not known here,", walker.subject())),
+        _ => (Rule::NotUnderstood, format!("The unknown function {name} in {}", walker.subject())),
     };
     walker.note(rule, Watch::AnyChange, name, &hash(argument), says);
 }

@@ -139,8 +139,8 @@ fn check_value(walker: &mut Walker<'_>, name: &str, promised: &str, value: &Valu
     if stands_there {
         let shown: String = promised.chars().filter(|c| !c.is_control()).take(80).collect();
         let says = match walker.resource {
-            Some((id, _)) => format!("A secret stands in the template: the value of '{shown}' in '{id}'"),
-            None => format!("A secret stands in the template: the value of '{shown}'"),
+            Some((id, _)) => format!("The template contains a secret in plain text: the value of '{shown}' in '{id}'"),
+            None => format!("The template contains a secret in plain text: the value of '{shown}'"),
         };
         walker.note(Rule::LiteralSecret, Watch::Presence, name, &hash(value), says);
     }

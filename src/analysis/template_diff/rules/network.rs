@@ -33,7 +33,7 @@ pub fn check(walker: &mut Walker<'_>, object: &Object<'_>) {
 
 fn ingress(walker: &mut Walker<'_>, object: &Object<'_>, name: &str, value: &Value, leaves: &[&Value]) {
     if let Some(source) = leaves.iter().find_map(|leaf| text(leaf).filter(|text| is_open_range(text))) {
-        let says = format!("{} lets traffic in from {}: {name}", walker.subject(), source.trim());
+        let says = format!("{} allows traffic from {}: {name}", walker.subject(), source.trim());
         walker.note(Rule::OpenIngress, Watch::Presence, name, object.unit(), says);
         return;
     }

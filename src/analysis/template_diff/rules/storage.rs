@@ -45,14 +45,14 @@ pub fn check(walker: &mut Walker<'_>, object: &Object<'_>) {
             }
         }
         if name.to_ascii_lowercase().contains("kms") {
-            let says = format!("The KMS key {name} of {}", walker.subject());
+            let says = format!("The KMS setting {name} of {}", walker.subject());
             walker.note(Rule::Kms, Watch::AnyChange, name, &hash(value), says);
         } else if ENCRYPTION.contains(&name.as_str()) {
-            let says = format!("The encryption {name} of {}", walker.subject());
+            let says = format!("The encryption setting {name} of {}", walker.subject());
             walker.note(Rule::Kms, Watch::Loss, name, &hash(value), says);
         }
         if PROTECTION.contains(&name.as_str()) && leaves(value).into_iter().all(is_on) {
-            let says = format!("The protection from deletion {name} of {}", walker.subject());
+            let says = format!("The deletion protection {name} of {}", walker.subject());
             walker.note(Rule::RetainRemoved, Watch::Loss, name, "on", says);
         }
     }
@@ -64,7 +64,7 @@ fn switch(walker: &mut Walker<'_>, object: &Object<'_>, name: &str, value: &Valu
         let says = format!("{} may become public: {name} is off", walker.subject());
         walker.note(Rule::PublicBucket, Watch::Presence, name, &hash(value), says);
     } else if leaves.iter().all(|leaf| is_on(leaf)) {
-        let says = format!("The public-access switch {name} of {}", walker.subject());
+        let says = format!("The public-access block {name} of {}", walker.subject());
         walker.note(Rule::PublicBucket, Watch::Loss, name, "on", says);
     } else {
         walker.note_unknown(name, object.unit());
@@ -80,7 +80,7 @@ fn missing_switches(walker: &mut Walker<'_>, configuration: &Value) {
         return;
     };
     for name in SWITCHES.into_iter().filter(|name| !map.contains_key(*name)) {
-        let says = format!("{} may become public: {name} is left out, which turns it off", walker.subject());
+        let says = format!("{} may become public: {name} is missing, so it is off", walker.subject());
         let member = format!("PublicAccessBlockConfiguration.{name}");
         walker.note(Rule::PublicBucket, Watch::Presence, &member, "left out", says);
     }

@@ -104,7 +104,7 @@ impl<'a> Walker<'a> {
     pub fn subject(&self) -> String {
         match self.resource {
             Some((id, _)) => format!("'{id}'"),
-            None => "The template".to_owned(),
+            None => "the template".to_owned(),
         }
     }
 
@@ -146,7 +146,7 @@ impl<'a> Walker<'a> {
 
     /// Notes a relevant value that is unknown until the stack runs.
     pub fn note_unknown(&mut self, member: &str, unit: &str) {
-        let says = format!("{}: the value of {member} cannot be told from the template", self.subject());
+        let says = format!("The value of {member} in {} cannot be determined from the template", self.subject());
         self.note(Rule::NotUnderstood, Watch::Presence, member, unit, says);
     }
 

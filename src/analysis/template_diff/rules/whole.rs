@@ -48,20 +48,20 @@ const ALWAYS: [(&str, Rule, &str); 20] = [
     ("AWS::CloudFormation::Stack", Rule::NestedStack, "The nested stack"),
     ("AWS::CloudFormation::", Rule::NotUnderstood, "The custom resource or registration"),
     ("AWS::EC2::EIP", Rule::PublicIp, "The public address"),
-    ("AWS::EC2::InternetGateway", Rule::PublicIp, "The way to the internet"),
-    ("AWS::EKS::AccessEntry", Rule::Iam, "The access to a cluster"),
+    ("AWS::EC2::InternetGateway", Rule::PublicIp, "The internet gateway"),
+    ("AWS::EKS::AccessEntry", Rule::Iam, "The cluster access entry"),
     ("AWS::IAM::", Rule::Iam, "The IAM resource"),
     ("AWS::IdentityStore::", Rule::Iam, "The identity"),
     ("AWS::KMS::", Rule::Kms, "The KMS resource"),
     ("AWS::LakeFormation::", Rule::Iam, "The data permission"),
     ("AWS::Lambda::Url", Rule::ResourcePolicy, "The function URL"),
-    ("AWS::Organizations::", Rule::Iam, "The rule of an organization"),
-    ("AWS::RAM::", Rule::Iam, "The share with other accounts"),
+    ("AWS::Organizations::", Rule::Iam, "The organization resource"),
+    ("AWS::RAM::", Rule::Iam, "The resource share"),
     ("AWS::RolesAnywhere::", Rule::Iam, "The IAM resource"),
     ("AWS::SSO::", Rule::Iam, "The IAM resource"),
     ("AWS::Serverless::Application", Rule::NestedStack, "The nested stack"),
-    ("AWS::Serverless::Connector", Rule::Iam, "The connector, which makes policies,"),
-    ("AWS::ServiceCatalog::", Rule::NestedStack, "The product, which holds templates,"),
+    ("AWS::Serverless::Connector", Rule::Iam, "The connector, which generates policies,"),
+    ("AWS::ServiceCatalog::", Rule::NestedStack, "The Service Catalog resource, which contains templates,"),
     ("AWS::VerifiedPermissions::", Rule::Iam, "The permission"),
     ("Custom::", Rule::NotUnderstood, "The custom resource"),
 ];
@@ -94,7 +94,7 @@ pub fn check(walker: &mut Walker<'_>, resource: &Resource) {
         resource.kind.starts_with("AWS::ElasticLoadBalancing") && resource.kind.ends_with("::LoadBalancer");
     let scheme = resource.body.get("Properties").and_then(|properties| properties.get("Scheme"));
     if is_balancer && !scheme.is_some_and(|scheme| leaves(scheme).into_iter().all(is_internal)) {
-        let says = format!("The load balancer {} faces the internet", walker.subject());
+        let says = format!("The load balancer {} is internet-facing", walker.subject());
         walker.note(Rule::PublicIp, Watch::Presence, "Properties.Scheme", &unit, says);
     }
     keeps_data(walker, resource);
@@ -104,7 +104,7 @@ pub fn check(walker: &mut Walker<'_>, resource: &Resource) {
 /// Returns the rule for types whose every change needs an approver.
 fn always(kind: &str, body: &Value) -> Option<(Rule, &'static str)> {
     if !body.is_object() {
-        return Some((Rule::NotUnderstood, "What is not a resource,"));
+        return Some((Rule::NotUnderstood, "The invalid resource"));
     }
     if HARMLESS.contains(&kind) {
         return None;
@@ -113,7 +113,7 @@ fn always(kind: &str, body: &Value) -> Option<(Rule, &'static str)> {
         return Some((*rule, what));
     }
     if !kind.starts_with("AWS::") || kind.ends_with("::MODULE") {
-        return Some((Rule::NotUnderstood, "The resource of a type that is not AWS's own,"));
+        return Some((Rule::NotUnderstood, "The third-party resource"));
     }
     let grants = ["Policy", "Permission", "Permissions"].iter().any(|ending| kind.ends_with(ending));
     grants.then_some((Rule::ResourcePolicy, "The policy or permission"))
@@ -124,22 +124,21 @@ fn keeps_data(walker: &mut Walker<'_>, resource: &Resource) {
         || resource.kind == "AWS::Serverless::SimpleTable";
     if is_stateful && !resource.kind.ends_with("Policy") {
         let says = match resource.condition.as_str() {
-            "" => format!("{}, which holds data,", walker.subject()),
-            _ => format!("{}, which holds data, or the condition under which it exists,", walker.subject()),
+            "" => format!("The data store {}", walker.subject()),
+            _ => format!("The data store {} or its condition", walker.subject()),
         };
         walker.note(Rule::StatefulRemoved, Watch::Loss, "", &resource.condition, says);
         let properties = resource.body.get("Properties");
         for name in NAMES {
             let unit = properties.and_then(|properties| properties.get(name)).map(hash).unwrap_or_default();
-            let says =
-                format!("The physical name {name} of {}, which decides whether it is replaced,", walker.subject());
+            let says = format!("The physical name {name} of {} (a change replaces it)", walker.subject());
             walker.note(Rule::NameRemoved, Watch::Loss, &format!("Properties.{name}"), &unit, says);
         }
     }
     for name in ["DeletionPolicy", "UpdateReplacePolicy"] {
         // One unit for each degree of safety, so that a step up loses none.
         for degree in 1..=safety(&resource.kind, resource.body.get(name)) {
-            let says = format!("The {name} of {}, which keeps its data,", walker.subject());
+            let says = format!("The {name} of {}, which protects its data,", walker.subject());
             walker.note(Rule::RetainRemoved, Watch::Loss, name, &degree.to_string(), says);
         }
     }
@@ -165,12 +164,12 @@ fn made_by_sam(walker: &mut Walker<'_>, resource: &Resource) {
     let properties = resource.body.get("Properties").and_then(Value::as_object).unwrap_or(&none);
     if MAKES_ROLE.contains(&resource.kind.as_str()) {
         if !properties.contains_key("Role") {
-            let says = format!("The role that SAM makes for {}", walker.subject());
+            let says = format!("The role that SAM generates for {}", walker.subject());
             walker.note(Rule::Iam, Watch::AnyChange, "Properties.Role", "made", says);
         }
         for name in WIDENS_ROLE {
             let Some(value) = properties.get(name) else { continue };
-            let says = format!("The rights that {} has for its {name}", walker.subject());
+            let says = format!("The permissions that {} needs for {name}", walker.subject());
             let unit = if name == "VpcConfig" && call(value).is_none() { String::new() } else { hash(value) };
             walker.note(Rule::Iam, Watch::AnyChange, &format!("Properties.{name}"), &unit, says);
         }
@@ -179,7 +178,7 @@ fn made_by_sam(walker: &mut Walker<'_>, resource: &Resource) {
         && let Some(Value::Object(events)) = properties.get("Events")
     {
         for (name, event) in events {
-            let says = format!("The permission to call {} by its event {name}", walker.subject());
+            let says = format!("The permission of the event {name} to invoke {}", walker.subject());
             walker.note(
                 Rule::ResourcePolicy,
                 Watch::AnyChange,
@@ -195,7 +194,7 @@ fn made_by_sam(walker: &mut Walker<'_>, resource: &Resource) {
 pub fn check_section(walker: &mut Walker<'_>, name: &str, section: &Value) {
     let (rule, what) = match name {
         "Transform" => (Rule::Macro, "The transform of the template"),
-        "Hooks" => (Rule::NotUnderstood, "The section Hooks"),
+        "Hooks" => (Rule::NotUnderstood, "The Hooks section"),
         "AWSTemplateFormatVersion"
         | "Conditions"
         | "Description"
@@ -205,7 +204,7 @@ pub fn check_section(walker: &mut Walker<'_>, name: &str, section: &Value) {
         | "Parameters"
         | "Rules" => return check_for_macros(walker, section),
         "Globals" => return check_globals(walker, section),
-        _ => (Rule::NotUnderstood, "A section that is not known here"),
+        _ => (Rule::NotUnderstood, "An unknown section of the template"),
     };
     walker.note(rule, Watch::AnyChange, "", &hash(section), what.to_owned());
 }
@@ -228,11 +227,11 @@ fn check_globals(walker: &mut Walker<'_>, globals: &Value) {
             Watch::AnyChange,
             "",
             &hash(globals),
-            "The section Globals".to_owned(),
+            "The Globals section".to_owned(),
         );
     };
     for (name, value) in globals.iter().filter(|(name, _)| !KNOWN.contains(&name.as_str())) {
-        walker.note(Rule::NotUnderstood, Watch::AnyChange, name, &hash(value), format!("The global '{name}'"));
+        walker.note(Rule::NotUnderstood, Watch::AnyChange, name, &hash(value), format!("The unknown global '{name}'"));
     }
 }
 
