@@ -160,9 +160,9 @@ async fn nothing_changes_and_the_next_deploy_writes_only_what_differs() {
         .map(|file| format!("{} {}", file["filename"].as_str().unwrap(), file["reason"].as_str().unwrap()))
         .collect();
     insta::assert_snapshot!(left.join("\n"), @r"
-    a//b.html contains a '.' or blank part
+    a//b.html contains a '.' or empty part
     backup.zip has the extension .zip, which is never published
-    pages/ is the mark of a folder, not a file
+    pages/ is a folder marker, not a file
     packed.js is served with the header Content-Encoding, which a release does not keep
     ");
     let releases = bouncer.project().await.releases;
@@ -420,7 +420,7 @@ async fn a_large_file_goes_on_after_a_kill() {
 #[tokio::test]
 async fn what_cannot_be_adopted_is_refused_with_the_reason() {
     let (world, bouncer) = World::with_shop().await;
-    bouncer.does_not_adopt(&world, "has no index.html at its top").await;
+    bouncer.does_not_adopt(&world, "has no index.html at its root").await;
     world.fill_with(&old_site()).await;
     for (method, key, fault, sentence) in [
         (
@@ -479,7 +479,7 @@ async fn a_bucket_beyond_the_bounds_of_a_release_is_refused_with_the_numbers() {
     let bouncer = bouncer.at_work().await;
     bouncer.add_project(SHOP, BUCKET).await;
     world.fill_with(&old_site()).await;
-    bouncer.does_not_adopt(&world, "The bucket holds more than 5 files").await;
+    bouncer.does_not_adopt(&world, "The bucket contains more than 5 files").await;
     assert!(world.reads().is_empty(), "nothing is read in vain");
     drop(bouncer);
 
@@ -487,7 +487,7 @@ async fn a_bucket_beyond_the_bounds_of_a_release_is_refused_with_the_numbers() {
     Arc::get_mut(&mut bouncer.app).unwrap().settings.limits.presigned_total_bytes = 100;
     let bouncer = bouncer.at_work().await;
     let total = old_site().total_size();
-    bouncer.does_not_adopt(&world, &format!("7 files have {total} bytes in all, and a release may have 100")).await;
+    bouncer.does_not_adopt(&world, &format!("7 files have {total} bytes in total; a release may have 100")).await;
 }
 
 #[tokio::test]

@@ -156,7 +156,7 @@ async fn many_files_go_slice_by_slice() {
     bouncer.kill().await;
     let bouncer = world.bouncer(settings).at_work().await;
     let refused = bouncer.try_ask(&small).await.unwrap_err();
-    assert!(refused.message.contains("takes away 197 of the site's 200 files"), "{refused:?}");
+    assert!(refused.message.contains("would delete 197 of the site's 200 files"), "{refused:?}");
     let id = bouncer.start_all(&small).await;
     let ended = bouncer.ended(&id).await;
     ended.assert_completed(&small);

@@ -2,7 +2,8 @@
 //! attempt did, and status polling reads nothing else.
 
 use crate::analysis::changeset::ChangeClass;
-use crate::analysis::stack_progress::{StackAction, StackProgress, phrases};
+use crate::analysis::stack_progress::{StackProgress, phrases};
+use crate::domain::backend::stack_action::StackAction;
 use crate::domain::backend::build_log::LogPlace;
 use crate::domain::backend::change_set::ChangeSetKind;
 use crate::domain::digest::Sha256;
