@@ -19,6 +19,7 @@ pub mod project;
 pub mod prompt;
 pub mod quota;
 pub mod request;
+pub mod retry;
 pub mod review;
 pub mod site;
 pub mod time;

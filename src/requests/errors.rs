@@ -2,29 +2,57 @@
 
 use super::engine::{EngineError, TaskError};
 use crate::aws::objects::ObjectError;
-use crate::domain::error::{ErrorCode, UserError};
+use crate::domain::error::{ErrorCode, UserError, chain};
 use crate::storage::StoreError;
+use crate::storage::error::Operation;
 use crate::storage::requests::TransitionError;
 
 impl From<StoreError> for UserError {
     fn from(error: StoreError) -> Self {
+        let cause = chain(&error);
+        let system = |message, suggestion| UserError::new(ErrorCode::SystemError, message, suggestion);
         match error {
             StoreError::Conflict | StoreError::Overtaken => UserError::new(
                 ErrorCode::Conflict,
                 "This was changed by someone else at the same moment.",
-                "Look at its present state and try again.",
+                "Fetch the current state and retry.",
             ),
-            StoreError::Unreadable { .. } => {
-                tracing::error!(%error, "a record cannot be read");
-                UserError::system()
-            }
-            StoreError::Unavailable { .. } => {
-                tracing::error!(%error, "the record store is unavailable");
-                UserError::new(
-                    ErrorCode::SystemError,
-                    "Bouncer cannot reach its records, so nothing was done.",
+            StoreError::Contended { .. } => {
+                tracing::warn!(error = cause, "too many writers compete for a record");
+                system(
+                    "Too many changes are being recorded at once, so this one was not stored.",
                     "Try again in a moment.",
                 )
+            }
+            StoreError::Unreadable { .. } => {
+                tracing::error!(error = cause, "a record cannot be read");
+                UserError::system()
+            }
+            StoreError::Denied(_) => {
+                tracing::error!(error = cause, "access to the records is denied");
+                system(
+                    "Bouncer has no access to its records.",
+                    "Retrying does not help. Have the operator check Bouncer's AWS credentials and role; the server's log \
+                     names the call.",
+                )
+            }
+            StoreError::Refused(_) => {
+                tracing::error!(error = cause, "the record store refused a call");
+                system(
+                    "Bouncer's record store refused a call.",
+                    "Retrying does not help. Have the operator run `bouncer doctor`; the server's log names the call.",
+                )
+            }
+            StoreError::Unavailable(call) => {
+                tracing::error!(error = cause, "the record store is unavailable");
+                match call.operation {
+                    Operation::Read => system("Bouncer cannot reach its records.", "Try again in a moment."),
+                    // The answer may be lost, and the write stored all the same.
+                    Operation::Write => system(
+                        "Bouncer lost the connection to its records. It is not known whether this was stored.",
+                        "Check with bouncer_status before you try again.",
+                    ),
+                }
             }
         }
     }
@@ -64,7 +92,7 @@ pub(crate) const UNAVAILABLE: &str = "Bouncer.Unavailable";
 
 /// A task's error: what it holds for the log goes there, what a user may read goes on.
 fn task_error(name: &'static str, sentence: &str, detail: &dyn std::error::Error) -> TaskError {
-    tracing::warn!(error = %detail, name, "a task failed");
+    tracing::warn!(error = chain(detail), name, "a task failed");
     TaskError { name, cause: sentence.to_owned() }
 }
 
@@ -72,10 +100,13 @@ impl From<StoreError> for TaskError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Unreadable { .. } => task_error("Bouncer.Unreadable", "A record cannot be read.", &error),
-            // A conflict means that another run of the same task was first: the next try sees what it did.
-            StoreError::Conflict | StoreError::Overtaken | StoreError::Unavailable { .. } => {
-                task_error(UNAVAILABLE, "The records cannot be reached.", &error)
-            }
+            StoreError::Denied(_) => task_error("Bouncer.Records", "Bouncer has no access to its records.", &error),
+            StoreError::Refused(_) => task_error("Bouncer.Records", "Bouncer's record store refused a call.", &error),
+            // Another run of the same task was first; the next attempt finds what it did.
+            StoreError::Conflict
+            | StoreError::Overtaken
+            | StoreError::Contended { .. }
+            | StoreError::Unavailable(_) => task_error(UNAVAILABLE, "The records cannot be reached.", &error),
         }
     }
 }

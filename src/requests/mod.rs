@@ -3,7 +3,6 @@
 pub mod app;
 pub mod approval;
 pub mod decide;
-pub mod documents;
 pub mod engine;
 pub mod errors;
 pub mod execution;

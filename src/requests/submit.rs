@@ -1,5 +1,5 @@
-//! Asking for a human's decision: the request is stored with its audit event and counted against its caller's limits, all
-//! in one write.
+//! Submits a request for a decision: stores it with its audit event, and counts it against its caller's quota, in one
+//! write.
 
 use super::app::App;
 use crate::domain::audit::Actor;
@@ -8,14 +8,12 @@ use crate::domain::error::{ErrorCode, UserError};
 use crate::domain::ids::RequestId;
 use crate::domain::quota::{CallerQuota, QuotaExceeded, QuotaLimits};
 use crate::domain::request::{Request, Status};
+use crate::domain::retry;
 use crate::domain::time::Time;
 use crate::storage::StoreError;
 use crate::storage::requests::{QuotaUpdate, TransitionError};
+use backon::Retryable as _;
 use serde_json::json;
-use std::time::Duration;
-
-/// How often a caller's row is tried for, against other calls of the same caller.
-const ATTEMPTS: u64 = 20;
 
 /// Stores a request that waits for a decision: a new one, or the one under which its files were uploaded.
 pub(crate) async fn ask(
@@ -24,31 +22,48 @@ pub(crate) async fn ask(
     request: &Request,
     ready: Option<&Request>,
 ) -> Result<Request, UserError> {
-    for attempt in 1..=ATTEMPTS {
-        let asks = admitted(app, caller, request).await?;
+    let store = || async {
+        let quota = admitted(app, caller, request).await?;
         let by = Actor::from(caller);
-        let stored = match ready {
-            None => app.store.create_request(request, by, asks.as_ref()).await.map(|()| request.clone()),
-            Some(ready) => match app.store.submit(ready, request, by, asks.as_ref()).await {
+        Ok(match ready {
+            None => app.store.create_request(request, by, quota.as_ref()).await.map(|()| request.clone()),
+            Some(ready) => match app.store.submit(ready, request, by, quota.as_ref()).await {
                 Err(TransitionError::Illegal(_)) => Err(StoreError::Conflict),
                 Err(TransitionError::Store(error)) => Err(error),
                 Ok(stored) => Ok(stored),
             },
-        };
-        match stored {
-            Ok(stored) => return Ok(stored),
-            Err(StoreError::Conflict) => return as_stored(app, request, ready).await,
-            Err(StoreError::Overtaken) => {
-                tokio::time::sleep(Duration::from_millis(rand::random_range(1..=5 * attempt))).await;
-            }
-            Err(error) => return Err(error.into()),
-        }
+        }?)
+    };
+    // Other calls of the same caller compete for its quota.
+    let is_overtaken = |error: &SubmitError| matches!(error, SubmitError::Store(StoreError::Overtaken));
+    match store.retry(retry::CONTENTION).when(is_overtaken).await {
+        Ok(stored) => Ok(stored),
+        Err(SubmitError::Store(StoreError::Conflict)) => as_stored(app, request, ready).await,
+        Err(SubmitError::Store(error)) => Err(error.into()),
+        Err(SubmitError::User(error)) => Err(error),
     }
-    Err(StoreError::Conflict.into())
 }
 
-/// What is there already: a write whose answer was lost is sent again and then meets itself, and of two confirmations
-/// the first one counts and both get its answer.
+/// Why an attempt to store a request failed.
+enum SubmitError {
+    Store(StoreError),
+    User(UserError),
+}
+
+impl From<StoreError> for SubmitError {
+    fn from(error: StoreError) -> Self {
+        SubmitError::Store(error)
+    }
+}
+
+impl From<UserError> for SubmitError {
+    fn from(error: UserError) -> Self {
+        SubmitError::User(error)
+    }
+}
+
+/// Returns the request as it is stored already: a retry of a write whose answer was lost meets itself, and of two
+/// confirmations the first one counts and both get its answer.
 async fn as_stored(app: &App, request: &Request, ready: Option<&Request>) -> Result<Request, UserError> {
     let stored = app.store.request(&request.request_id).await?;
     match stored {
@@ -57,35 +72,34 @@ async fn as_stored(app: &App, request: &Request, ready: Option<&Request>) -> Res
     }
 }
 
-/// What the caller has asked, with this request; nothing when it is not counted.
+/// Returns the caller's quota with this request; `None` when the request does not count.
 pub(crate) async fn admitted(app: &App, caller: &Caller, request: &Request) -> Result<Option<QuotaUpdate>, UserError> {
     let limits = app.settings.asking;
     if limits.are_off() || request.status != Status::PendingApproval {
         return Ok(None);
     }
     let before = app.store.caller_quota(&caller.id).await?;
-    let mut asks = before.clone().unwrap_or_else(|| CallerQuota::none(&caller.id));
-    let with = |asks: &CallerQuota| asks.with(&request.request_id, request.created_at, request.expires_at, limits);
-    let mut after = with(&asks);
+    let mut quota = before.clone().unwrap_or_default();
+    let with = |quota: &CallerQuota| quota.with(&request.request_id, request.created_at, request.expires_at, limits);
+    let mut after = with(&quota);
     if let Err(QuotaExceeded::PendingExceeded(waiting)) = &after {
         // Some may have been decided since.
-        let over = over(app, waiting).await?;
-        asks.end(&over);
-        after = with(&asks);
+        quota.end(&no_longer_pending(app, waiting).await?);
+        after = with(&quota);
     }
     match after {
-        Ok(after) => Ok(Some(QuotaUpdate { before, after })),
+        Ok(after) => Ok(Some(QuotaUpdate { caller: caller.id.clone(), before, after })),
         Err(exceeded) => {
-            tracing::warn!(caller = %caller.id, ?exceeded, "a caller asks too much");
+            tracing::warn!(caller = %caller.id, ?exceeded, "a caller exceeds its quota");
             Err(refusal(limits, &exceeded))
         }
     }
 }
 
-async fn over(app: &App, waiting: &[RequestId]) -> Result<Vec<RequestId>, UserError> {
+async fn no_longer_pending(app: &App, pending: &[RequestId]) -> Result<Vec<RequestId>, UserError> {
     let now = Time::now();
     let mut over = Vec::new();
-    for id in waiting {
+    for id in pending {
         let request = app.store.request(id).await?;
         if request.is_none_or(|request| request.status_at(now) != Status::PendingApproval) {
             over.push(id.clone());

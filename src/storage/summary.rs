@@ -1,7 +1,9 @@
 //! A request as far as looking at it takes. Who watches a deploy asks for it again and again, so the bulk of the row stays
 //! where it is: what only approvers are shown, and the parameters of a backend.
 
-use super::{Store, StoreError, Table};
+use super::error::StoreError;
+use super::store::Store;
+use super::tables::Table;
 use crate::domain::backend::target::{BackendPlan, BackendTarget, InfrastructurePlan};
 use crate::domain::ids::RequestId;
 use crate::domain::maintenance::MaintenancePlan;

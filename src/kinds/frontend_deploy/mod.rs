@@ -15,6 +15,7 @@ pub(crate) mod prune;
 pub(crate) mod publish;
 pub mod releases;
 pub(crate) mod report;
+mod reusable;
 pub mod rollback;
 pub(crate) mod slice;
 mod sweep;

@@ -2,6 +2,7 @@
 
 use super::files;
 use super::files::{CheckedFile, FileToUpload};
+use super::reusable::reusable;
 use crate::admin::projects::deployable;
 use crate::aws::objects::UploadTerms;
 use crate::domain::audit::Actor;
@@ -16,8 +17,8 @@ use crate::domain::site::contents::Phase;
 use crate::domain::site::headers;
 use crate::domain::time::Time;
 use crate::requests::app::App;
-use crate::requests::documents::{blob_key, staged_key};
 use crate::requests::text::RequestText;
+use crate::storage::documents::{blob_key, staged_key};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -148,7 +149,7 @@ pub async fn request(
         files: page.uploads,
         skipped: page.skipped,
         expires_at: request.expires_at,
-        staging_bucket: app.settings.staging_bucket(),
+        staging_bucket: app.documents.bucket().to_owned(),
         files_remaining: (remaining > 0).then_some(remaining),
         next: (remaining > 0).then(|| Next { request_id: request.request_id.to_string(), cursor }),
         message: match remaining {
@@ -177,8 +178,8 @@ async fn sign(
     files: &[CheckedFile],
     host: Option<&str>,
 ) -> Result<Page, UserError> {
-    let (stored, _) = app.lasting_blobs(project, Phase::Request).await?;
-    let bucket = app.settings.staging_bucket();
+    let (stored, _) = reusable(app, project, Phase::Request).await?;
+    let bucket = app.documents.bucket();
     let valid_for = Duration::from_secs(request.expires_at.seconds_left(Time::now()).max(1));
     let mut page = Page { uploads: Vec::new(), skipped: Vec::new(), covered: 0 };
     let mut room = app.settings.limits.answer_bytes;

@@ -16,7 +16,6 @@ use crate::domain::site::manifest::Manifest;
 use crate::domain::time::Time;
 use crate::requests::app::App;
 use crate::requests::approval::APPROVAL_AGE_SECONDS;
-use crate::requests::documents::Release;
 use crate::requests::engine::TaskError;
 use crate::requests::errors::UNAVAILABLE;
 use crate::requests::lease;
@@ -24,6 +23,7 @@ use crate::requests::prompts::refresh_progress;
 use crate::requests::transition::transition;
 use crate::storage::StoreError;
 use crate::storage::coordination::Lane;
+use crate::storage::documents::Release;
 use serde_json::Value;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -58,7 +58,7 @@ pub async fn publish(app: &App, request_id: &RequestId, cursor: Value, deadline:
         .await?
         .ok_or_else(|| stale_plan("The project was removed after the approval"))?;
     still_as_approved(&fresh, &plan)?;
-    let manifest = app.read_manifest(&plan.project, plan.manifest).await?;
+    let manifest = app.documents.manifest(&plan.project, plan.manifest).await?;
 
     let site = match app.sites.open(&plan.target, request_id).await {
         Ok(site) => site.objects,
@@ -237,6 +237,6 @@ pub(crate) async fn announce(
         bucket: Some(plan.target.bucket.clone()),
         manifest: manifest.clone(),
     };
-    app.write_release(&release).await?;
+    app.documents.put_release(&release).await?;
     Ok(app.store.begin_release(&plan.project, release_id).await?)
 }

@@ -181,7 +181,7 @@ fn prune_of(request: &Request, error_summary: Option<String>) -> PruneResult {
 /// Removes what was stored of an adoption's way, which is over. What stays goes by age.
 async fn forget(app: &App, request: &Request) {
     let uploads = large::abandon(app, request).await;
-    if let Err(error) = uploads.and(app.forget_adopting(&request.request_id).await) {
+    if let Err(error) = uploads.and(adopt::forget_progress(app, &request.request_id).await) {
         tracing::warn!(request_id = %request.request_id, %error, "what an adoption noted on its way could not be removed");
     }
 }

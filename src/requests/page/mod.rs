@@ -8,7 +8,6 @@ pub use standing::{Standing, context_of, risks, standing, standing_of};
 
 use super::app::App;
 use super::approval::find;
-use super::documents::blob_key;
 use super::prompts::{Sites, in_one_line, prompt_between, prompt_of};
 use crate::analysis::text_diff::{Difference, compare};
 use crate::aws::objects::ObjectError;
@@ -19,6 +18,7 @@ use crate::domain::prompt::{Content, Prompt};
 use crate::domain::request::Request;
 use crate::domain::site::manifest::{Entry, Manifest};
 use crate::domain::time::Time;
+use crate::storage::documents::blob_key;
 
 /// Files of one page of a list.
 pub const FILES_A_PAGE: usize = 200;
@@ -189,7 +189,7 @@ async fn compare_texts(app: &App, project: &ProjectId, files: Vec<FileDiffers>) 
 }
 
 async fn text(app: &App, project: &ProjectId, entry: &Entry) -> Result<Option<String>, ObjectError> {
-    let bucket = app.settings.staging_bucket();
+    let bucket = app.documents.bucket();
     match app.objects.read(&bucket, &blob_key(project, entry.sha256), TEXT_BYTES).await {
         Ok(bytes) => Ok(String::from_utf8(bytes.to_vec()).ok().filter(|text| !text.contains('\0'))),
         Err(ObjectError::NotFound { .. } | ObjectError::AccessDenied { .. }) => Ok(None),

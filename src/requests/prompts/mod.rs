@@ -92,8 +92,8 @@ pub(crate) struct Sites {
 
 impl Sites {
     pub(crate) async fn of(app: &App, plan: &FrontendPlan) -> Result<Self, ObjectError> {
-        let after = app.read_manifest(&plan.project, plan.manifest).await?;
-        let before = app.site_of(&plan.project, plan.base_release.as_ref()).await?;
+        let after = app.documents.manifest(&plan.project, plan.manifest).await?;
+        let before = app.documents.site(&plan.project, plan.base_release.as_ref()).await?;
         Ok(Self { before, after })
     }
 }

@@ -45,7 +45,7 @@ pub async fn health(app: &App, caller: &Caller) -> Health {
     let mut checks = Vec::new();
     for table in Table::used(app.settings.profile == Profile::Local) {
         let name = app.store.table(table);
-        let (ok, detail) = match app.store.is_there(table).await {
+        let (ok, detail) = match app.store.has_table(table).await {
             Ok(true) => (true, "reachable"),
             Ok(false) => (false, "the table does not exist"),
             Err(error) => {
@@ -55,7 +55,7 @@ pub async fn health(app: &App, caller: &Caller) -> Health {
         };
         checks.push(Check { name: format!("table {name}"), ok, detail: detail.to_owned() });
     }
-    let bucket = app.settings.staging_bucket();
+    let bucket = app.documents.bucket();
     let (ok, detail) = match app.objects.has_bucket(&bucket).await {
         Ok(true) => (true, "reachable"),
         Ok(false) => (false, "the bucket does not exist"),
