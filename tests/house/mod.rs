@@ -6,6 +6,7 @@ mod documents;
 mod homes;
 mod imports;
 mod panics;
+mod schemas;
 mod shape;
 pub mod source;
 mod tools_page;
