@@ -174,8 +174,8 @@ pub async fn request_batch(
         let path = made_different(cleaned(&file.filename)?, &mut names)?;
         uploads.push(Upload::new(app, &request, &path, &file.content_type, seconds, host).await?);
     }
-    let keys: Vec<&str> = uploads.iter().map(|upload| upload.s3_key.as_str()).collect();
-    app.documents.put(&(), &id, &IssuedKeys(keys.into_iter().map(str::to_owned).collect())).await?;
+    let keys = uploads.iter().map(|upload| upload.s3_key.clone()).collect();
+    app.documents.put(&(), &id, &IssuedKeys(keys)).await?;
     app.store.create_request(&request, Actor::from(caller), None).await?;
     Ok(BatchReady {
         status: "ready",

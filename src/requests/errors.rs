@@ -145,3 +145,42 @@ impl From<serde_json::Error> for TaskError {
         task_error("Bouncer.Unreadable", "A record cannot be read.", &error)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::error::FailedCall;
+
+    fn call(operation: Operation) -> FailedCall {
+        FailedCall::new("bouncer-requests", operation, "Code", "an internal detail")
+    }
+
+    #[test]
+    fn only_a_write_without_an_answer_has_an_unknown_outcome() {
+        let says_unknown =
+            |error: StoreError| UserError::from(error).message.contains("not known whether this was stored");
+        assert!(says_unknown(StoreError::Unavailable(call(Operation::Write))));
+        assert!(!says_unknown(StoreError::Unavailable(call(Operation::Read))));
+        assert!(!says_unknown(StoreError::Denied(call(Operation::Write))));
+        assert!(!says_unknown(StoreError::Refused(call(Operation::Write))));
+    }
+
+    #[test]
+    fn a_permanent_failure_is_neither_retried_nor_called_momentary() {
+        let permanent: [fn() -> StoreError; 3] = [
+            || StoreError::Denied(call(Operation::Read)),
+            || StoreError::Refused(call(Operation::Write)),
+            || StoreError::unreadable("bouncer-requests", "an internal detail"),
+        ];
+        for error in permanent {
+            assert!(!error().is_transient());
+            let (shown, failed) = (UserError::from(error()), TaskError::from(error()));
+            assert!(!shown.suggestion.contains("in a moment"), "{shown:?}");
+            assert!(!shown.to_json().to_string().contains("internal detail"), "{shown:?}");
+            assert_ne!(failed.name, UNAVAILABLE, "{failed:?}");
+        }
+        for error in [StoreError::Conflict, StoreError::Overtaken, StoreError::Unavailable(call(Operation::Write))] {
+            assert_eq!(TaskError::from(error).name, UNAVAILABLE);
+        }
+    }
+}

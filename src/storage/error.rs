@@ -78,6 +78,11 @@ pub struct FailedCall {
 }
 
 impl FailedCall {
+    /// Describes a call that failed.
+    pub fn new(table: &str, operation: Operation, code: impl Into<String>, source: impl Into<Source>) -> Self {
+        Self { table: table.to_owned(), operation, code: code.into(), message: None, source: source.into() }
+    }
+
     /// Returns why it failed, in the words of DynamoDB or of what is on the way to it. For operators.
     pub fn reason(&self) -> String {
         self.message.clone().unwrap_or_else(|| chain(self.source.as_ref()))
@@ -131,13 +136,7 @@ impl StoreError {
 
     /// Reports a write that cannot be expressed as a request.
     pub(super) fn invalid_request(table: &str, source: impl Into<Source>) -> Self {
-        StoreError::Refused(FailedCall {
-            table: table.to_owned(),
-            operation: Operation::Write,
-            code: "InvalidRequest".to_owned(),
-            message: None,
-            source: source.into(),
-        })
+        StoreError::Refused(FailedCall::new(table, Operation::Write, "InvalidRequest", source))
     }
 
     /// Classifies the error of a read.

@@ -2,6 +2,7 @@
 
 use super::CallerView;
 use crate::domain::caller::Caller;
+use crate::domain::error::chain;
 use crate::requests::app::{App, Profile};
 use crate::storage::Table;
 use serde::Serialize;
@@ -49,7 +50,7 @@ pub async fn health(app: &App, caller: &Caller) -> Health {
             Ok(true) => (true, "reachable"),
             Ok(false) => (false, "the table does not exist"),
             Err(error) => {
-                tracing::warn!(%error, "a table is not reachable");
+                tracing::warn!(error = chain(&error), "a table is not reachable");
                 (false, "not reachable; the server's log says why")
             }
         };
