@@ -244,7 +244,10 @@ impl Program {
                 Some(module) if module.starts_with(char::is_uppercase) => {
                     self.with_impl.get(module).is_some_and(|files| files.contains(&function.source))
                 }
-                Some(module) => path.split(['/', '.']).any(|part| part == module),
+                Some(module) => {
+                    let module = renamed(source, module);
+                    path.split(['/', '.']).any(|part| part == module)
+                }
                 None => !function.is_method,
             }
         });
@@ -263,6 +266,13 @@ impl Program {
         let all = self.by_name.get(name).into_iter().flatten().copied();
         all.filter(|at| is_it(&self.functions[*at], &self.sources[self.functions[*at].source].path)).collect()
     }
+}
+
+/// The module that a source imports as `name`.
+fn renamed<'a>(source: &'a Source, name: &'a str) -> &'a str {
+    let import =
+        (1..source.tokens.len()).find(|at| source.name(*at) == Some("as") && source.name(at + 1) == Some(name));
+    import.and_then(|at| source.name(at - 1)).unwrap_or(name)
 }
 
 /// The sources in which a type has methods.
