@@ -114,11 +114,13 @@ pub enum ErrorName {
     InvalidationFailed,
     /// The task panicked.
     Panic,
+    /// The record store refused a call for good.
+    Records,
 }
 
 impl ErrorName {
     /// Every name.
-    pub const ALL: [ErrorName; 14] = [
+    pub const ALL: [ErrorName; 15] = [
         ErrorName::Unavailable,
         ErrorName::ProjectBusy,
         ErrorName::StackBusy,
@@ -133,6 +135,7 @@ impl ErrorName {
         ErrorName::TooManyInvalidations,
         ErrorName::InvalidationFailed,
         ErrorName::Panic,
+        ErrorName::Records,
     ];
 
     /// Returns the name in the state machines.
@@ -152,6 +155,7 @@ impl ErrorName {
             ErrorName::TooManyInvalidations => "Bouncer.TooManyInvalidations",
             ErrorName::InvalidationFailed => "Bouncer.InvalidationFailed",
             ErrorName::Panic => "Bouncer.Panic",
+            ErrorName::Records => "Bouncer.Records",
         }
     }
 }

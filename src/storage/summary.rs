@@ -1,6 +1,8 @@
 //! Reads the fields of a request that status polling needs; omits the plan and the details, which are the bulk of a row.
 
-use super::{Store, StoreError, Table};
+use super::error::StoreError;
+use super::store::Store;
+use super::tables::Table;
 use crate::domain::ids::RequestId;
 use crate::domain::request::Request;
 use serde::de::value::Error;

@@ -318,7 +318,7 @@ async fn what_changes_meanwhile_is_read_again() {
 
     assert_eq!(bouncer.ended(&id).await.status(), "completed");
     let release = bouncer.project().await.current_release.unwrap();
-    let manifest = bouncer.app.read_release(&shop(), &release).await.unwrap().manifest;
+    let manifest = bouncer.app.documents.release(&shop(), &release).await.unwrap().manifest;
     let hashes: BTreeMap<&str, Sha256> =
         manifest.entries().iter().map(|entry| (entry.path.as_str(), entry.sha256)).collect();
     assert_eq!(hashes["style.css"], Sha256::of(b"body { color: white; font: small }"));

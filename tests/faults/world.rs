@@ -27,6 +27,7 @@ use bouncer::requests::app::{App, Limits, Profile, PublishSettings, Settings, TR
 use bouncer::requests::engine::{Engine as _, ExecutionStatus, TaskError};
 use bouncer::requests::{decide, recover, status};
 use bouncer::storage::coordination::Lane;
+use bouncer::storage::{Documents, Store};
 use bouncer::workflow::local::{LocalEngine, Settings as EngineSettings};
 use bouncer::workflow::tasks::TaskRunner;
 use embedded_aws::{Endpoints, StorageCredentials};
@@ -67,7 +68,7 @@ impl World {
         let objects = connect(records, endpoints.objects, &credentials).objects;
         objects.create_bucket(STAGING).await.unwrap();
         let world = Self { proxy, objects, records, credentials, storage, _endpoints: endpoints, _folder: folder };
-        world.through_proxy().store.create_missing_tables().await.unwrap();
+        Store::new(world.through_proxy().records, "bouncer-").create_missing_tables().await.unwrap();
         world
     }
 
@@ -91,13 +92,14 @@ impl World {
 
     /// The same with channels on which approvers are asked.
     pub fn bouncer_on(&self, publish: PublishSettings, channels: Vec<Arc<dyn Channel>>) -> Bouncer {
-        let Storage { store, objects, sites } = self.through_proxy();
+        let Storage { records, objects, sites } = self.through_proxy();
+        let store = Store::new(records, "bouncer-");
+        let documents = Documents::new(objects.clone(), STAGING);
         let settings = EngineSettings { tasks_at_once: 8, definitions: [(MACHINE, impatient())].into() };
         let engine = LocalEngine::with_settings(store.clone(), settings);
         let settings = Settings {
             profile: Profile::Local,
             account: "000000000000".into(),
-            staging_bucket: STAGING.into(),
             approval_window: 600,
             asking: QuotaLimits { per_minute: 0, pending: 0 },
             public_url: None,
@@ -109,6 +111,7 @@ impl World {
         let app = Arc::new(App {
             kinds: bouncer::kinds::KINDS,
             store,
+            documents,
             objects,
             sites,
             backend: None,
@@ -193,7 +196,7 @@ fn connect(records: SocketAddr, objects: SocketAddr, credentials: &StorageCreden
         access_key_id: credentials.access_key_id.clone(),
         secret_access_key: credentials.secret_access_key.clone(),
     };
-    aws::local(&endpoints, "bouncer-")
+    aws::local(&endpoints)
 }
 
 pub fn publish_settings() -> PublishSettings {

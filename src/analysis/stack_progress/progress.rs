@@ -3,11 +3,11 @@
 
 use super::cursors::{Cursors, Position};
 use super::marks::{Marks, State};
-use crate::analysis::failure::{StackEvent, only_follows, readable};
 use super::phrases;
+use crate::analysis::failure::{StackEvent, only_follows, readable};
+use crate::domain::backend::stack_action::StackAction;
 use crate::domain::hint::{Extent, Hint};
 pub use crate::domain::progress::ResourceLine;
-use crate::domain::backend::stack_action::StackAction;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;

@@ -2,11 +2,11 @@
 
 use super::github_status::{GithubStatus, create_deployment, report};
 use super::plan::BackendPlan;
-use crate::domain::document::Sealed;
 use crate::domain::ids::RequestId;
 use crate::domain::project::Project;
 use crate::domain::request::{Request, Status};
 use crate::domain::rule::Rule;
+use crate::domain::sealed::Sealed;
 use crate::domain::time::Time;
 use crate::kinds::stack::run::BackendRun;
 use crate::kinds::stack::task::{Answer, DeployTask, services};

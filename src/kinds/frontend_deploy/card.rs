@@ -11,8 +11,8 @@ use crate::domain::site::manifest::{Entry, Manifest};
 use crate::domain::text_diff::{Difference, compare};
 use crate::kinds::site::plan::{FrontendPlan, SiteFacts};
 use crate::requests::app::App;
-use crate::requests::documents::blob_key;
 use crate::requests::kind::CardView;
+use crate::storage::documents::blob_key;
 
 /// Files that would be written, and files that would be removed, in a card that is not whole.
 const WRITTEN_SHOWN: usize = 10;
@@ -78,8 +78,8 @@ pub(super) async fn card(app: &App, request: &Request, view: CardView) -> Result
 }
 
 async fn sites(app: &App, plan: &FrontendPlan) -> Result<(Manifest, Manifest), ObjectError> {
-    let after = app.read_manifest(&plan.project, plan.manifest).await?;
-    let before = app.site_of(&plan.project, plan.base_release.as_ref()).await?;
+    let after = app.documents.manifest(&plan.project, plan.manifest).await?;
+    let before = app.documents.site(&plan.project, plan.base_release.as_ref()).await?;
     Ok((before, after))
 }
 
@@ -230,8 +230,7 @@ async fn compare_texts(
 }
 
 async fn text(app: &App, project: &ProjectId, entry: &Entry) -> Result<Option<String>, ObjectError> {
-    let bucket = app.settings.staging_bucket();
-    match app.objects.read(&bucket, &blob_key(project, entry.sha256), TEXT_BYTES).await {
+    match app.objects.read(app.documents.bucket(), &blob_key(project, entry.sha256), TEXT_BYTES).await {
         Ok(bytes) => Ok(String::from_utf8(bytes.to_vec()).ok().filter(|text| !text.contains('\0'))),
         Err(ObjectError::NotFound { .. } | ObjectError::AccessDenied { .. }) => Ok(None),
         Err(error) => Err(error),

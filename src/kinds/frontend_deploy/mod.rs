@@ -11,6 +11,7 @@ mod outcome;
 pub mod presigned;
 mod publish;
 pub mod releases;
+mod reusable;
 pub mod rollback;
 mod slice;
 mod submit;

@@ -14,9 +14,9 @@ use crate::kinds::site::report::{DeployOutcome, Report, reason};
 use crate::kinds::site::transfer::{Tally, Transfer};
 use crate::kinds::site::work::{TICK, note_progress};
 use crate::requests::app::App;
-use crate::requests::documents::Release;
 use crate::requests::engine::TaskError;
 use crate::storage::StoreError;
+use crate::storage::documents::Release;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
@@ -244,6 +244,6 @@ async fn announce(
         bucket: Some(plan.target.bucket.clone()),
         manifest: manifest.clone(),
     };
-    app.write_release(&release).await?;
+    app.documents.put_release(&release).await?;
     Ok(app.store.begin_release(&plan.project, release_id).await?)
 }

@@ -24,11 +24,11 @@ use crate::kinds::site::report::reason;
 use crate::kinds::site::transfer::Tally;
 use crate::kinds::site::work::{TICK, hold, keep_lease, note_progress, role_error, take_up};
 use crate::requests::app::App;
-use crate::requests::documents::Release;
 use crate::requests::engine::TaskError;
 use crate::requests::find::load;
 use crate::requests::work::approved_plan;
 use crate::storage::StoreError;
+use crate::storage::documents::{Document, Release, adopting_of};
 use futures::StreamExt as _;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -54,6 +54,16 @@ pub(super) struct Cursor {
     passes: u32,
 }
 
+/// A part of what was read.
+impl Document for Vec<Read> {
+    type Owner = RequestId;
+    type Name = String;
+
+    fn folder(request: &RequestId) -> String {
+        adopting_of(request)
+    }
+}
+
 /// What was read so far.
 #[derive(Debug, Default)]
 struct Known {
@@ -61,6 +71,11 @@ struct Known {
     /// How many parts of it are stored.
     parts: usize,
     unsaved: Vec<Read>,
+}
+
+/// Deletes what an adoption has stored of its progress.
+pub(super) async fn forget_progress(app: &App, id: &RequestId) -> Result<(), ObjectError> {
+    app.documents.delete_all::<Vec<Read>>(id).await
 }
 
 /// Reads for one slice.
@@ -146,8 +161,8 @@ impl Adoption<'_> {
     /// What the slices before have read.
     async fn read_before(&self) -> Result<Known, TaskError> {
         let id = &self.request.request_id;
-        let names = self.app.adopting(id).await?.into_iter().filter(|name| name.starts_with(PART));
-        let parts = futures::stream::iter(names).map(|name| async move { self.app.read_adopting(id, &name).await });
+        let names = self.app.documents.list::<Vec<Read>>(id).await?.into_iter().filter(|name| name.starts_with(PART));
+        let parts = futures::stream::iter(names).map(|name| async move { self.app.documents.find(id, &name).await });
         let mut parts = parts.buffered(READS);
         let mut known = Known::default();
         // In their order: what was read again stands in a later one.
@@ -198,7 +213,7 @@ impl Adoption<'_> {
             bucket: &self.plan.target.bucket,
             project: &self.plan.project,
             request: &self.request.request_id,
-            stored: self.app.stored_blobs(&self.plan.project).await?,
+            stored: self.app.documents.blobs(&self.plan.project).await?,
         };
         let outcome = tokio::select! {
             outcome = self.read_files(&reader, todo, known, &tally) => outcome,
@@ -287,7 +302,7 @@ impl Adoption<'_> {
             return Ok(());
         }
         let name = format!("{PART}{:06}", known.parts);
-        self.app.write_adopting(&self.request.request_id, &name, &known.unsaved).await?;
+        self.app.documents.put(&self.request.request_id, &name, &known.unsaved).await?;
         known.parts += 1;
         known.unsaved.clear();
         Ok(())
@@ -307,7 +322,7 @@ impl Adoption<'_> {
         let (entries, left) = release_of(found, known)?;
         let manifest = Manifest::new(entries).map_err(|twice| TaskError::refused(format!("The file {twice}.")))?;
         let (store, project) = (&self.app.store, &self.plan.project);
-        let hash = self.app.write_manifest(project, &manifest).await?;
+        let hash = self.app.documents.put_manifest(project, &manifest).await?;
         let release_id = ReleaseId::derive(&hash, &self.request.request_id);
         let release = Release {
             version: 1,
@@ -318,7 +333,7 @@ impl Adoption<'_> {
             bucket: Some(self.plan.target.bucket.clone()),
             manifest,
         };
-        self.app.write_release(&release).await?;
+        self.app.documents.put_release(&release).await?;
         let (files, bytes) = (release.manifest.entries().len(), release.manifest.total_size());
         let result = AdoptionResult::new(files, bytes, left);
         self.write_adoption(&AdoptionResult { release_id: Some(release_id.clone()), ..result }).await?;
@@ -339,7 +354,9 @@ impl Adoption<'_> {
             Err(StoreError::Conflict) => match store.project(project).await? {
                 Some(now) if now.current_release.as_ref() == Some(&release_id) => {}
                 _ => {
-                    return Err(TaskError::refused("A release went live, or the bucket was changed, at the same time."));
+                    return Err(TaskError::refused(
+                        "A release went live, or the bucket was changed, at the same time.",
+                    ));
                 }
             },
             Err(error) => return Err(error.into()),

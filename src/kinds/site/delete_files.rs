@@ -201,7 +201,7 @@ impl Deletion<'_> {
     /// Whether one of the contents is known by the checksum of its parts.
     async fn knows(&self, written: &[Written], size: u64, digest: PartsDigest) -> Result<bool, ObjectError> {
         for content in written.iter().filter(|content| content.size == size) {
-            match self.app.knows_parts(self.project, content.sha256, digest).await {
+            match self.app.documents.knows_parts(self.project, content.sha256, digest).await {
                 Ok(true) => return Ok(true),
                 Err(error) if error.is_transient() => return Err(error),
                 // What cannot be looked up is read.

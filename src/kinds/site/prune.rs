@@ -21,9 +21,9 @@ use crate::domain::site::paths::SitePath;
 use crate::domain::site::removal::{Part, Removals};
 use crate::domain::time::Time;
 use crate::requests::app::App;
-use crate::requests::documents::Release;
 use crate::requests::engine::TaskError;
 use crate::requests::find::load;
+use crate::storage::documents::Release;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -141,7 +141,7 @@ pub(crate) async fn withdraw(
     }
     let mut removals = Removals::default();
     let Some(earlier) = release(app, &live.project, &base).await? else { return Ok(Slice::done()) };
-    removals.keep(&app.read_manifest(&live.project, plan.manifest).await?);
+    removals.keep(&app.documents.manifest(&live.project, plan.manifest).await?);
     keep_unsettled(app, &live.project, &mut removals).await?;
     removals.give_up(&earlier.manifest, Part::Pages);
     match remove(app, &mut live, &removals, cursor.after, deadline).await? {
@@ -189,7 +189,7 @@ pub(crate) async fn prune(
             Stopped::Until(after) => return Ok(Slice::again(Cursor { releases: ids, after: Some(after) })),
         }
         for release in &ids {
-            app.remove_release(&live.project, release).await?;
+            app.documents.delete::<Release>(&live.project, release).await?;
             tracing::info!(
                 request_id = %id, project = %live.project, phase = "prune", %release,
                 "a release that nothing needs any more was given up"
@@ -223,7 +223,7 @@ async fn outlived(app: &App, live: &Live, project: &Project) -> Result<Batch, Ta
     kept.insert(live.release.clone());
     kept.extend(app.store.unsettled_releases(&project.project_id).await?);
     let (mut releases, mut unfinished) = (Vec::new(), Vec::new());
-    for id in app.release_documents(&project.project_id).await? {
+    for id in app.documents.list::<Release>(&project.project_id).await? {
         if kept.contains(&id) {
             continue;
         }
@@ -241,7 +241,7 @@ async fn outlived(app: &App, live: &Live, project: &Project) -> Result<Batch, Ta
 }
 
 async fn release(app: &App, project: &ProjectId, id: &ReleaseId) -> Result<Option<Release>, TaskError> {
-    match app.read_release(project, id).await {
+    match app.documents.release(project, id).await {
         Ok(release) => Ok(Some(release)),
         Err(ObjectError::NotFound { .. }) => Ok(None),
         Err(error) => Err(error.into()),

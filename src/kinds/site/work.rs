@@ -3,11 +3,11 @@
 use super::plan::SiteFacts;
 use super::progress::{SiteProgress, Step};
 use crate::aws::roles::RoleError;
-use crate::domain::document::Sealed;
 use crate::domain::history::{Deploy, DeployKind, DeployStatus};
 use crate::domain::ids::{ProjectId, ReleaseId};
 use crate::domain::request::{Request, Status};
 use crate::domain::rule::Rule;
+use crate::domain::sealed::Sealed;
 use crate::requests::app::App;
 use crate::requests::engine::{ErrorName, TaskError};
 use crate::requests::lease;

@@ -3,15 +3,15 @@
 
 use crate::analysis::changeset::ChangeClass;
 use crate::analysis::stack_progress::{StackProgress, phrases};
-use crate::domain::backend::stack_action::StackAction;
 use crate::domain::backend::build_log::LogPlace;
 use crate::domain::backend::change_set::ChangeSetKind;
+use crate::domain::backend::stack_action::StackAction;
 use crate::domain::digest::Sha256;
-use crate::domain::document::Document;
 use crate::domain::hint::{Extent, Hint};
 use crate::domain::ids::RequestId;
 use crate::domain::phrase::Phrase;
 use crate::domain::progress::ProgressView;
+use crate::domain::sealed::Sealable;
 use crate::domain::time::Time;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -152,7 +152,7 @@ pub struct BackendRun {
     pub github_deployment: Option<u64>,
 }
 
-impl Document for BackendRun {
+impl Sealable for BackendRun {
     const TYPE: &'static str = "backend_run";
     const VERSION: u32 = 1;
 }
@@ -234,7 +234,7 @@ impl BackendRun {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::document::Sealed;
+    use crate::domain::sealed::Sealed;
     use serde_json::json;
 
     fn run(kind: ChangeSetKind) -> BackendRun {

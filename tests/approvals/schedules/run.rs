@@ -18,7 +18,7 @@ use bouncer::policy::decision::Press;
 use bouncer::requests::app::{App, Limits, Profile, PublishSettings, Settings, TRANSFER_ROOM_KIB};
 use bouncer::requests::engine::{Engine, TaskFailure, Tasks as _};
 use bouncer::requests::{decide, recover};
-use bouncer::storage::Store;
+use bouncer::storage::{Documents, Store};
 use bouncer::workflow::tasks::TaskRunner;
 use embedded_aws::StorageCredentials;
 use serde_json::{Value, json};
@@ -56,14 +56,14 @@ pub struct Storage {
 }
 
 impl Storage {
-    pub fn connect(&self, prefix: &str) -> aws::Storage {
+    pub fn connect(&self) -> aws::Storage {
         let endpoints = aws::Endpoints {
             records: format!("http://{}", self.records),
             objects: format!("http://{}", self.objects),
             access_key_id: self.credentials.access_key_id.clone(),
             secret_access_key: self.credentials.secret_access_key.clone(),
         };
-        aws::local(&endpoints, prefix)
+        aws::local(&endpoints)
     }
 
     fn records_at(&self, url: &str, attempts: u32) -> aws_sdk_dynamodb::Client {
@@ -223,6 +223,7 @@ impl<'a> Run<'a> {
         App {
             kinds: bouncer::kinds::KINDS,
             store,
+            documents: Documents::new(self.shared.objects.clone(), STAGING),
             objects: self.shared.objects.clone(),
             sites: self.shared.sites.clone(),
             backend: None,
@@ -233,7 +234,6 @@ impl<'a> Run<'a> {
             settings: Settings {
                 profile: Profile::Local,
                 account: "000000000000".into(),
-                staging_bucket: STAGING.into(),
                 approval_window: 600,
                 asking: QuotaLimits { per_minute: 0, pending: 0 },
                 public_url: None,
