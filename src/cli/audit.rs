@@ -3,7 +3,7 @@
 use super::Context;
 use super::error::CliError;
 use super::exit::Exit;
-use super::output::{Render, shorten, table, time, visible, write_table};
+use super::output::{Render, count, shorten, table, time, visible, write_table};
 use crate::domain::caller::Role;
 use serde::Deserialize;
 use serde_json::json;
@@ -147,7 +147,7 @@ impl Render for Verdict {
         let (Some(from), Some(to), Some(hash)) = (self.from_event, self.to_event, &self.to_hash) else {
             return writeln!(out, "The audit chain is intact: it has no events.");
         };
-        writeln!(out, "The audit chain is intact: {} events, from {from} to {to}.", self.events)?;
+        writeln!(out, "The audit chain is intact: {}, from {from} to {to}.", count(self.events, "event"))?;
         if from > 1 {
             let at = self.from_time.as_deref().map_or_else(|| "-".into(), time);
             writeln!(out, "Events before {from} ({at}) are past their 90 days.")?;

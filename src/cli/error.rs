@@ -134,7 +134,7 @@ fn write_detail(out: &mut dyn Write, name: &str, value: &Value) -> fmt::Result {
                 writeln!(out, "    {}", output::visible(&one_line(item)))?;
             }
             if items.len() > SHOWN_ITEMS {
-                writeln!(out, "    … and {} more", items.len() - SHOWN_ITEMS)?;
+                writeln!(out, "    … and {} more", output::number(items.len() - SHOWN_ITEMS))?;
             }
             Ok(())
         }

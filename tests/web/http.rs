@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::sessions::{Session, approver_key, cookie_of, form, from_origin, get, page_url, sign_in, sign_in_link};
 use crate::support::{Role, Server, Site, text};
-use crate::tools::{accepted, frontend_request};
+use crate::tools::{accepted, approve, frontend_request};
 
 async fn asked(server: &Server, site: &Site) -> String {
     let request = frontend_request("shop", site);
@@ -295,6 +295,10 @@ async fn nothing_in_a_foreign_text_hides() {
     server.add_project("shop").await;
     let session = Session::of(&server, &approver_key(&server, "ann").await).await;
     let mut site = Site::new(7, 1, 1);
+    site.put("in\u{200B}dex.html", "<!doctype html>twin");
+    let first = asked(&server, &site).await;
+    approve(&server, &json!(first)).await;
+    assert_eq!(server.ended(&first).await["status"], "completed");
     site.put("in\u{200B}dex.html", "<!doctype html>\u{202E}twin\u{2066}");
     let mut request = frontend_request("shop", &site);
     request["reason"] = json!(format!("why{TRICKS}not"));

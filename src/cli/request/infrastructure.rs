@@ -1,6 +1,6 @@
 //! The changes of a change set, as an approver is shown them: replacements and removals first, each with its risk.
 
-use crate::cli::output::{count, shorten, table, visible, write_table};
+use crate::cli::output::{count, number, shorten, table, visible, write_table};
 use anstyle::{AnsiColor, Style};
 use comfy_table::{Attribute, Cell, Color};
 use serde::Deserialize;
@@ -118,7 +118,7 @@ fn headline(changes: &[ChangeView], total: usize) -> String {
     let mut text = format!("{bold}{}{bold:#}", count(total, "change"));
     // What is not shown comes after what is, as it is less grave; it is not counted here.
     if total > changes.len() {
-        text.push_str(&format!("; of the first {}", changes.len()));
+        text.push_str(&format!("; of the first {}", number(changes.len())));
     }
     if lost > 0 {
         let what = if lost == 1 { "replacement or removal" } else { "replacements or removals" };
