@@ -1,7 +1,8 @@
 //! What lies where in the staging bucket, and reading and writing the small documents in it.
 
 use super::app::App;
-use crate::aws::objects::{Headers, ListedObject, ObjectError};
+use crate::aws::error::{AwsError, Resource};
+use crate::aws::objects::{Headers, ListedObject};
 use crate::domain::canonical;
 use crate::domain::digest::{PartsDigest, Sha256};
 use crate::domain::error::UserError;
@@ -102,7 +103,7 @@ pub struct Release {
 
 impl App {
     /// Stores a manifest under its hash, which is returned.
-    pub async fn write_manifest(&self, project: &ProjectId, manifest: &Manifest) -> Result<Sha256, ObjectError> {
+    pub async fn write_manifest(&self, project: &ProjectId, manifest: &Manifest) -> Result<Sha256, AwsError> {
         let text = canonical::to_string(manifest)
             .map_err(|error| unreadable(&self.settings.staging_bucket(), &format!("manifests/{project}/"), error))?;
         let sha256 = Sha256::of(text.as_bytes());
@@ -111,18 +112,18 @@ impl App {
     }
 
     /// Reads the manifest of a hash; refuses one whose bytes have another.
-    pub async fn read_manifest(&self, project: &ProjectId, sha256: Sha256) -> Result<Manifest, ObjectError> {
+    pub async fn read_manifest(&self, project: &ProjectId, sha256: Sha256) -> Result<Manifest, AwsError> {
         let key = manifest_key(project, sha256);
         let bucket = self.settings.staging_bucket();
         let bytes = self.objects.read(&bucket, &key, MAX_DOCUMENT_BYTES).await?;
         if Sha256::of(&bytes) != sha256 {
-            return Err(ObjectError::WrongBytes { bucket, key });
+            return Err(AwsError::wrong_bytes(&bucket, &key));
         }
         parse(&bucket, &key, &bytes)
     }
 
     /// Stores a release document. The same release is always the same document.
-    pub async fn write_release(&self, release: &Release) -> Result<(), ObjectError> {
+    pub async fn write_release(&self, release: &Release) -> Result<(), AwsError> {
         let key = release_key(&release.project, &release.release_id);
         let text =
             canonical::to_string(release).map_err(|error| unreadable(&self.settings.staging_bucket(), &key, error))?;
@@ -130,24 +131,24 @@ impl App {
     }
 
     /// The releases that have a document, those that never went live too.
-    pub async fn release_documents(&self, project: &ProjectId) -> Result<Vec<ReleaseId>, ObjectError> {
+    pub async fn release_documents(&self, project: &ProjectId) -> Result<Vec<ReleaseId>, AwsError> {
         let listing = self.objects.list(&self.settings.staging_bucket(), &format!("releases/{project}/")).await?;
         let name = |key: &str| key.rsplit('/').next()?.strip_suffix(".json").map(str::to_owned);
         Ok(listing.iter().filter_map(|object| ReleaseId::parse(name(&object.key)?).ok()).collect())
     }
 
     /// Removes a release document.
-    pub async fn remove_release(&self, project: &ProjectId, release: &ReleaseId) -> Result<(), ObjectError> {
+    pub async fn remove_release(&self, project: &ProjectId, release: &ReleaseId) -> Result<(), AwsError> {
         self.objects.delete(&self.settings.staging_bucket(), &release_key(project, release)).await
     }
 
     /// Reads a release document.
-    pub async fn read_release(&self, project: &ProjectId, release: &ReleaseId) -> Result<Release, ObjectError> {
+    pub async fn read_release(&self, project: &ProjectId, release: &ReleaseId) -> Result<Release, AwsError> {
         self.read_document(&release_key(project, release)).await
     }
 
     /// The site of a release; the empty site for none.
-    pub async fn site_of(&self, project: &ProjectId, release: Option<&ReleaseId>) -> Result<Manifest, ObjectError> {
+    pub async fn site_of(&self, project: &ProjectId, release: Option<&ReleaseId>) -> Result<Manifest, AwsError> {
         match release {
             Some(release) => Ok(self.read_release(project, release).await?.manifest),
             None => Ok(Manifest::empty()),
@@ -160,29 +161,29 @@ impl App {
     }
 
     /// Reads the keys that a batch of uploads consists of.
-    pub async fn read_issued<T: DeserializeOwned>(&self, request: &RequestId) -> Result<T, ObjectError> {
+    pub async fn read_issued<T: DeserializeOwned>(&self, request: &RequestId) -> Result<T, AwsError> {
         self.read_document(&issued_key(request)).await
     }
 
     /// Stores how far a deploy is with a large file.
-    pub async fn write_moving<T: Serialize>(&self, key: &str, moving: &T) -> Result<(), ObjectError> {
+    pub async fn write_moving<T: Serialize>(&self, key: &str, moving: &T) -> Result<(), AwsError> {
         let text =
             canonical::to_string(moving).map_err(|error| unreadable(&self.settings.staging_bucket(), key, error))?;
         self.write_document(key, text).await
     }
 
     /// Reads how far a deploy is with a large file.
-    pub async fn read_moving<T: DeserializeOwned>(&self, key: &str) -> Result<T, ObjectError> {
+    pub async fn read_moving<T: DeserializeOwned>(&self, key: &str) -> Result<T, AwsError> {
         self.read_document(key).await
     }
 
     /// Removes it, when the file is there or given up.
-    pub async fn remove_moving(&self, key: &str) -> Result<(), ObjectError> {
+    pub async fn remove_moving(&self, key: &str) -> Result<(), AwsError> {
         self.objects.delete(&self.settings.staging_bucket(), key).await
     }
 
     /// The keys of all large files that a deploy is at.
-    pub async fn movings(&self, request: &RequestId) -> Result<Vec<String>, ObjectError> {
+    pub async fn movings(&self, request: &RequestId) -> Result<Vec<String>, AwsError> {
         let listing = self.objects.list(&self.settings.staging_bucket(), &format!("moving/{request}/")).await?;
         Ok(listing.into_iter().map(|object| object.key).collect())
     }
@@ -193,7 +194,7 @@ impl App {
         request: &RequestId,
         name: &str,
         part: &T,
-    ) -> Result<(), ObjectError> {
+    ) -> Result<(), AwsError> {
         let key = adopting_key(request, name);
         let text =
             canonical::to_string(part).map_err(|error| unreadable(&self.settings.staging_bucket(), &key, error))?;
@@ -205,15 +206,15 @@ impl App {
         &self,
         request: &RequestId,
         name: &str,
-    ) -> Result<Option<T>, ObjectError> {
+    ) -> Result<Option<T>, AwsError> {
         match self.read_document(&adopting_key(request, name)).await {
-            Err(ObjectError::NotFound { .. }) => Ok(None),
+            Err(error) if error.is_not_found() => Ok(None),
             other => other.map(Some),
         }
     }
 
     /// The names of all parts that an adoption has stored, in their order.
-    pub async fn adopting(&self, request: &RequestId) -> Result<Vec<String>, ObjectError> {
+    pub async fn adopting(&self, request: &RequestId) -> Result<Vec<String>, AwsError> {
         let folder = format!("adopting/{request}/");
         let listing = self.objects.list(&self.settings.staging_bucket(), &folder).await?;
         let name = |key: &str| key.strip_prefix(&folder)?.strip_suffix(".json").map(str::to_owned);
@@ -221,7 +222,7 @@ impl App {
     }
 
     /// Removes what an adoption has stored of its way.
-    pub async fn forget_adopting(&self, request: &RequestId) -> Result<(), ObjectError> {
+    pub async fn forget_adopting(&self, request: &RequestId) -> Result<(), AwsError> {
         for name in self.adopting(request).await? {
             self.objects.delete(&self.settings.staging_bucket(), &adopting_key(request, &name)).await?;
         }
@@ -231,12 +232,7 @@ impl App {
     /// Notes by which checksum a content is known where it came in parts. Nobody but Bouncer writes such notes, and only of
     /// bytes that had both hashes on their way; what an object says of itself, as metadata, proves nothing, because
     /// whoever replaces the object may keep it.
-    pub async fn note_parts(
-        &self,
-        project: &ProjectId,
-        sha256: Sha256,
-        digest: PartsDigest,
-    ) -> Result<(), ObjectError> {
+    pub async fn note_parts(&self, project: &ProjectId, sha256: Sha256, digest: PartsDigest) -> Result<(), AwsError> {
         self.write_document(&parts_key(project, sha256, digest), "{}".to_owned()).await
     }
 
@@ -246,13 +242,13 @@ impl App {
         project: &ProjectId,
         sha256: Sha256,
         digest: PartsDigest,
-    ) -> Result<bool, ObjectError> {
+    ) -> Result<bool, AwsError> {
         let key = parts_key(project, sha256, digest);
-        Ok(self.objects.identify(&self.settings.staging_bucket(), &key).await?.is_some())
+        Ok(self.objects.head(&self.settings.staging_bucket(), &key).await?.is_some())
     }
 
     /// Those checksums, with the contents they belong to, and when each was noted last.
-    pub async fn parts_digests(&self, project: &ProjectId) -> Result<Vec<(Sha256, PartsDigest, Time)>, ObjectError> {
+    pub async fn parts_digests(&self, project: &ProjectId) -> Result<Vec<(Sha256, PartsDigest, Time)>, AwsError> {
         let listing = self.objects.list(&self.settings.staging_bucket(), &format!("parts/{project}/")).await?;
         let read = |object: &ListedObject| {
             let (rest, digest) = object.key.rsplit_once('/')?;
@@ -263,7 +259,7 @@ impl App {
     }
 
     /// What of a project's contents is stored, from one listing.
-    pub async fn stored_blobs(&self, project: &ProjectId) -> Result<HashMap<Sha256, Blob>, ObjectError> {
+    pub async fn stored_blobs(&self, project: &ProjectId) -> Result<HashMap<Sha256, Blob>, AwsError> {
         let mut blobs = HashMap::new();
         let insert = |sha256, blob| {
             blobs.insert(sha256, blob);
@@ -277,7 +273,7 @@ impl App {
         &self,
         project: &ProjectId,
         mut visit: impl FnMut(Sha256, Blob) + Send,
-    ) -> Result<(), ObjectError> {
+    ) -> Result<(), AwsError> {
         let each = |object: ListedObject| {
             if let Some(sha256) = object.key.rsplit('/').next().and_then(|hex| Sha256::parse(hex).ok()) {
                 visit(sha256, Blob { size: object.size, written: object.modified });
@@ -293,7 +289,7 @@ impl App {
         &self,
         project: &Project,
         moment: Phase,
-    ) -> Result<(HashMap<Sha256, u64>, Manifest), ObjectError> {
+    ) -> Result<(HashMap<Sha256, u64>, Manifest), AwsError> {
         let (blobs, base) = tokio::try_join!(
             self.stored_blobs(&project.project_id),
             self.site_of(&project.project_id, project.current_release.as_ref())
@@ -306,20 +302,20 @@ impl App {
     }
 
     /// The hashes of a project's lists of files, and when each was written last.
-    pub async fn lists(&self, project: &ProjectId) -> Result<Vec<(Sha256, Time)>, ObjectError> {
+    pub async fn lists(&self, project: &ProjectId) -> Result<Vec<(Sha256, Time)>, AwsError> {
         let listing = self.objects.list(&self.settings.staging_bucket(), &format!("manifests/{project}/")).await?;
         let hash = |key: &str| Sha256::parse(key.rsplit('/').next()?.strip_suffix(".json")?).ok();
         Ok(listing.iter().filter_map(|object| Some((hash(&object.key)?, object.modified))).collect())
     }
 
     /// Stores a file's content under its hash.
-    pub async fn write_blob(&self, project: &ProjectId, sha256: Sha256, bytes: Bytes) -> Result<(), ObjectError> {
+    pub async fn write_blob(&self, project: &ProjectId, sha256: Sha256, bytes: Bytes) -> Result<(), AwsError> {
         let bucket = self.settings.staging_bucket();
         self.objects.put(&bucket, &blob_key(project, sha256), bytes, sha256, &Headers::default()).await
     }
 
     /// Removes what goes by its age alone; how many objects.
-    pub async fn remove_passing(&self) -> Result<u64, ObjectError> {
+    pub async fn remove_passing(&self) -> Result<u64, AwsError> {
         let (bucket, now) = (self.settings.staging_bucket(), Time::now());
         let mut removed = 0;
         for (prefix, days) in TRANSIENT_PREFIXES {
@@ -340,28 +336,23 @@ impl App {
         Ok(removed)
     }
 
-    async fn write_document(&self, key: &str, text: String) -> Result<(), ObjectError> {
+    async fn write_document(&self, key: &str, text: String) -> Result<(), AwsError> {
         let headers = Headers { content_type: Some("application/json".into()), cache_control: None };
         let sha256 = Sha256::of(text.as_bytes());
         self.objects.put(&self.settings.staging_bucket(), key, text.into(), sha256, &headers).await
     }
 
-    async fn read_document<T: DeserializeOwned>(&self, key: &str) -> Result<T, ObjectError> {
+    async fn read_document<T: DeserializeOwned>(&self, key: &str) -> Result<T, AwsError> {
         let bucket = self.settings.staging_bucket();
         let bytes = self.objects.read(&bucket, key, MAX_DOCUMENT_BYTES).await?;
         parse(&bucket, key, &bytes)
     }
 }
 
-fn parse<T: DeserializeOwned>(bucket: &str, key: &str, bytes: &[u8]) -> Result<T, ObjectError> {
+fn parse<T: DeserializeOwned>(bucket: &str, key: &str, bytes: &[u8]) -> Result<T, AwsError> {
     serde_json::from_slice(bytes).map_err(|error| unreadable(bucket, key, error))
 }
 
-fn unreadable(bucket: &str, key: &str, error: serde_json::Error) -> ObjectError {
-    ObjectError::Refused {
-        bucket: bucket.to_owned(),
-        key: key.to_owned(),
-        code: "UnreadableDocument".to_owned(),
-        reason: error.to_string(),
-    }
+fn unreadable(bucket: &str, key: &str, error: serde_json::Error) -> AwsError {
+    AwsError::refused(Resource::object(bucket, key), "UnreadableDocument", error)
 }

@@ -1,7 +1,7 @@
 //! From the adapters' errors to the one a user sees. What they hold for the log goes to the log here.
 
 use super::engine::{EngineError, TaskError};
-use crate::aws::objects::ObjectError;
+use crate::aws::error::{AwsError, Resource};
 use crate::domain::error::{ErrorCode, UserError};
 use crate::storage::StoreError;
 use crate::storage::requests::TransitionError;
@@ -30,13 +30,20 @@ impl From<StoreError> for UserError {
     }
 }
 
-impl From<ObjectError> for UserError {
-    fn from(error: ObjectError) -> Self {
-        tracing::error!(%error, "the object store failed");
+impl From<AwsError> for UserError {
+    fn from(error: AwsError) -> Self {
+        tracing::error!(%error, "a call to AWS failed");
+        if error.is_transient() {
+            return UserError::new(
+                ErrorCode::UpstreamError,
+                format!("{} cannot be reached.", service(&error)),
+                "Try again in a moment; `bouncer doctor` checks whether the storage works.",
+            );
+        }
         UserError::new(
             ErrorCode::UpstreamError,
-            "The object storage did not do what was asked, so nothing was started.",
-            "Try again in a moment; `bouncer doctor` tells whether the storage works.",
+            format!("{} refused a call.", service(&error)),
+            "Have an admin run `bouncer doctor` and look into Bouncer's log.",
         )
     }
 }
@@ -44,6 +51,13 @@ impl From<ObjectError> for UserError {
 impl From<EngineError> for UserError {
     fn from(error: EngineError) -> Self {
         tracing::error!(%error, "the workflow engine failed");
+        if let EngineError::Refused(_) = error {
+            return UserError::new(
+                ErrorCode::SystemError,
+                "The workflow engine refused a call.",
+                "Have an admin run `bouncer doctor` and look into Bouncer's log.",
+            );
+        }
         UserError::new(
             ErrorCode::SystemError,
             "The workflow engine did not take this.",
@@ -61,6 +75,32 @@ impl From<serde_json::Error> for UserError {
 
 /// The error name that the state machines retry.
 pub(crate) const UNAVAILABLE: &str = "Bouncer.Unavailable";
+/// The error name of a refusal that no retry can mend.
+const REFUSED: &str = "Bouncer.Refused";
+/// Bounds the characters of a cause that quotes a service.
+const MAX_CAUSE: usize = 600;
+
+/// Names the service that a call went to, for users.
+fn service(error: &AwsError) -> &'static str {
+    if error.bucket().is_some() { "The object storage" } else { "AWS" }
+}
+
+/// Says that a role cannot be assumed, and why.
+pub(crate) fn role_denied(error: &AwsError) -> String {
+    let code = if error.code().is_empty() { "no code" } else { error.code() };
+    format!("{} could not be assumed ({code}).", capitalized(error.resource()))
+}
+
+/// Says that a role cannot be assumed at the moment.
+pub(crate) fn role_unavailable(error: &AwsError) -> String {
+    format!("{} cannot be assumed yet.", capitalized(error.resource()))
+}
+
+fn capitalized(resource: &Resource) -> String {
+    let text = resource.to_string();
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
 
 /// A task's error: what it holds for the log goes there, what a user may read goes on.
 fn task_error(name: &'static str, sentence: &str, detail: &dyn std::error::Error) -> TaskError {
@@ -91,21 +131,32 @@ impl From<TransitionError> for TaskError {
     }
 }
 
-impl From<ObjectError> for TaskError {
-    fn from(error: ObjectError) -> Self {
-        match &error {
-            ObjectError::Expired { bucket } => {
-                task_error(UNAVAILABLE, &format!("The credentials for the bucket '{bucket}' have expired."), &error)
+impl From<AwsError> for TaskError {
+    fn from(error: AwsError) -> Self {
+        let (what, message) = (error.resource(), error.message());
+        let (name, sentence) = match (what, error.bucket()) {
+            (Resource::Role(_), _) if error.is_transient() => (UNAVAILABLE, role_unavailable(&error)),
+            (Resource::Role(_), _) => (REFUSED, role_denied(&error)),
+            (_, Some(bucket)) if error.is_expired() => {
+                (UNAVAILABLE, format!("The credentials for the bucket '{bucket}' have expired."))
             }
-            _ if error.is_transient() => task_error(UNAVAILABLE, "The object storage cannot be reached.", &error),
-            _ => task_error("Bouncer.Storage", "A document in the staging bucket cannot be used.", &error),
-        }
+            (_, Some(_)) if error.is_transient() => (UNAVAILABLE, format!("{} cannot be reached.", service(&error))),
+            (_, Some(bucket)) => ("Bouncer.Storage", format!("A document in the bucket '{bucket}' cannot be used.")),
+            (_, None) if error.is_transient() => (UNAVAILABLE, format!("{what} cannot be reached.")),
+            (_, None) if error.is_not_found() => (REFUSED, format!("{what} does not exist.")),
+            (_, None) if error.is_denied() => (REFUSED, format!("{what}: access is denied ({message}).")),
+            (_, None) => (REFUSED, format!("{what}: {}.", message.trim_end_matches('.'))),
+        };
+        task_error(name, &sentence.chars().take(MAX_CAUSE).collect::<String>(), &error)
     }
 }
 
 impl From<EngineError> for TaskError {
     fn from(error: EngineError) -> Self {
-        task_error(UNAVAILABLE, "The workflow engine cannot be reached.", &error)
+        match error {
+            EngineError::Refused(_) => task_error(REFUSED, "The workflow engine refused a call.", &error),
+            _ => task_error(UNAVAILABLE, "The workflow engine cannot be reached.", &error),
+        }
     }
 }
 

@@ -32,15 +32,15 @@ pub struct Calls {
 
 /// Fields that hold an adapter, and the file it is in. What is called on them is looked up there.
 const ADAPTERS: [(&str, &str); 12] = [
-    ("store", "store/"),
+    ("store", "storage/"),
     ("engine", "workflow/step_functions.rs"),
     ("workflows", "aws/workflows.rs"),
-    ("objects", "aws/objects"),
+    ("objects", "aws/objects/"),
     ("sites", "aws/sites.rs"),
     ("builds", "aws/builds.rs"),
     ("logs", "aws/logs.rs"),
-    ("artifacts", "aws/artifacts.rs"),
-    ("stacks", "aws/stacks.rs"),
+    ("artifacts", "aws/objects/bucket.rs"),
+    ("stacks", "aws/stacks/"),
     ("secrets", "aws/secrets.rs"),
     ("roles", "aws/roles.rs"),
     ("identity", "aws/settings.rs"),
@@ -48,9 +48,9 @@ const ADAPTERS: [(&str, &str); 12] = [
 
 /// Things that work with credentials of others, the file of their methods, and whose they are.
 const OTHERS: [(&str, &str, Credentials); 3] = [
-    ("site", "aws/objects", Credentials::Site),
+    ("site", "aws/objects/", Credentials::Site),
     ("cdn", "aws/cdn.rs", Credentials::Site),
-    ("account", "aws/stacks.rs", Credentials::Target),
+    ("account", "aws/stacks/", Credentials::Target),
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -99,19 +99,21 @@ impl Program {
         let mut clients: Vec<BTreeMap<String, String>> = sources.iter().map(clients_of).collect();
         // What is in an adapter's folder speaks through the adapter's client.
         for at in 0..sources.len() {
-            let adapter = format!("{}.rs", adapter_of(&sources[at].path));
-            if let Some(of_adapter) = sources.iter().position(|source| source.path == adapter) {
-                let theirs = clients[of_adapter].clone();
-                clients[at].extend(theirs);
+            let adapter = adapter_of(&sources[at].path).to_owned();
+            for (other, source) in sources.iter().enumerate() {
+                if other != at && source.path.starts_with("aws/") && adapter_of(&source.path) == adapter {
+                    let theirs = clients[other].clone();
+                    clients[at].extend(theirs);
+                }
             }
         }
         // The repositories share one client.
         let of_store: BTreeMap<String, String> = (sources.iter().zip(&clients))
-            .filter(|(source, _)| source.path.starts_with("store/"))
+            .filter(|(source, _)| source.path.starts_with("storage/"))
             .flat_map(|(_, clients)| clients.clone())
             .collect();
         for (source, clients) in sources.iter().zip(&mut clients) {
-            if source.path.starts_with("store/") {
+            if source.path.starts_with("storage/") {
                 clients.clone_from(&of_store);
             }
         }
@@ -164,6 +166,9 @@ impl Program {
                     Some(_) => {}
                     None => next.extend(self.methods(function.source, &on, name, with)),
                 }
+            } else if name == "builder" && source.name(place.saturating_sub(3)) == Some("AssumeRoleProvider") {
+                // The SDK's own provider makes this call.
+                found.insert(("sts".to_owned(), "assume_role".to_owned()));
             } else {
                 next.extend(self.plain(function.source, place, name).into_iter().map(|at| (at, with)));
             }
@@ -216,7 +221,7 @@ impl Program {
             (Some((_, file)), _) => in_place(file),
             (None, "aws") => in_place(adapter_of(&own.path)),
             // A repository calls its own kind on itself alone; what is called on others is a map or a text.
-            (None, "store") if on != "self" => vec![],
+            (None, "storage") if on != "self" => vec![],
             (None, folder) => in_place(&format!("{folder}/")),
         };
         candidates.into_iter().map(|at| (at, with)).collect()
@@ -233,7 +238,10 @@ impl Program {
                 Some(module) if module.starts_with(char::is_uppercase) => {
                     self.with_impl.get(module).is_some_and(|files| files.contains(&function.source))
                 }
-                Some(module) => path.split(['/', '.']).any(|part| part == module),
+                // The tasks name the folders of kinds by their first word.
+                Some(module) => path
+                    .split(['/', '.'])
+                    .any(|part| part.strip_suffix("_deploy").unwrap_or(part) == module || part == module),
                 None => !function.is_method,
             }
         });
@@ -271,9 +279,13 @@ fn implementations(sources: &[Source]) -> HashMap<String, BTreeSet<usize>> {
 /// How far from the bottom a folder is.
 fn layer(folder: &str) -> usize {
     match folder {
-        "model" | "store" | "aws" => 0,
-        "flow" => 1,
-        _ => 2,
+        "domain" => 0,
+        "policy" | "analysis" => 1,
+        "storage" | "aws" | "channels" => 2,
+        "requests" => 3,
+        "admin" => 4,
+        "kinds" => 5,
+        _ => 6,
     }
 }
 
@@ -358,7 +370,7 @@ fn closing(source: &Source, open: usize) -> usize {
     source.tokens.len()
 }
 
-/// `aws/objects` of `aws/objects.rs` and of all that is in the folder of that name; any other path as it is.
+/// Returns `aws/objects` for `aws/objects.rs` and for all files of a folder of that name; any other path unchanged.
 fn adapter_of(path: &str) -> &str {
     let Some(rest) = path.strip_prefix("aws/") else { return path };
     let name = rest.split(['/', '.']).next().unwrap_or(rest);
@@ -418,7 +430,7 @@ fn holder(source: &Source, at: usize) -> Option<String> {
 #[test]
 fn calls_are_followed_to_the_clients() {
     let adapter = Source::for_test(
-        "aws/objects.rs",
+        "aws/objects/client.rs",
         "use aws_sdk_s3::Client; struct Objects { client: Client }
          impl Objects {
              fn signer(&self) -> Client { self.client.clone() }
@@ -432,12 +444,12 @@ fn calls_are_followed_to_the_clients() {
         "aws/settings.rs",
         "struct Identity(aws_sdk_sts::Client); impl Identity { fn account(&self) { self.0.get_caller_identity() } }",
     );
-    let flow = Source::for_test(
-        "flow/publish.rs",
+    let publish = Source::for_test(
+        "kinds/publish.rs",
         "pub fn publish(app: &App) { helper(app); app.identity.account() } fn helper(app: &App) { app.objects.read(); site.put() }",
     );
     let entrance = Source::for_test("workflow/tasks.rs", "fn run() { publish::publish(app) }");
-    let program = Program::of(vec![adapter, other, flow, entrance]);
+    let program = Program::of(vec![adapter, other, publish, entrance]);
     let calls = program.calls_from(|path| path == "workflow/tasks.rs::run");
     let call = |service: &str, name: &str| (service.to_owned(), name.to_owned());
     let of = |ways: &Ways| ways.keys().cloned().collect::<Vec<_>>();
@@ -447,6 +459,6 @@ fn calls_are_followed_to_the_clients() {
     let way = &calls.own[&call("s3", "get_object")];
     assert_eq!(
         way,
-        "workflow/tasks.rs::run > flow/publish.rs::publish > flow/publish.rs::helper > aws/objects.rs::read"
+        "workflow/tasks.rs::run > kinds/publish.rs::publish > kinds/publish.rs::helper > aws/objects/client.rs::read"
     );
 }

@@ -32,13 +32,13 @@ pub async fn start_build(app: &App, id: &RequestId) -> Result<Value, TaskError> 
             ("BOUNCER_DEPLOY_ID", work.deploy_id.to_string()),
             ("BOUNCER_COMMIT", work.plan.commit.to_string()),
             ("BOUNCER_TEMPLATE", work.plan.target.sam_template_path.clone()),
-            ("BOUNCER_ARTIFACTS_BUCKET", work.backend.artifacts.bucket().to_owned()),
+            ("BOUNCER_ARTIFACTS_BUCKET", work.backend.artifacts.name().to_owned()),
             ("BOUNCER_ARTIFACTS_PREFIX", folder),
         ]),
     };
-    let build = match work.backend.builds.find(&source).await? {
+    let build = match work.backend.builds.find_build(&source).await? {
         Some(started) => started,
-        None => work.backend.builds.start(&order).await?,
+        None => work.backend.builds.start_build(&order).await?,
     };
     let noted = work
         .note(|run, _| {
@@ -50,7 +50,7 @@ pub async fn start_build(app: &App, id: &RequestId) -> Result<Value, TaskError> 
         let now = super::work::load(app, id).await?;
         if now.status.has_ended() || now.cancellation.is_some() {
             // Cancelled between the start and its note: nobody else knows of this build.
-            work.backend.builds.stop(&build).await?;
+            work.backend.builds.stop_build(&build).await?;
         }
     }
     noted?;

@@ -5,7 +5,6 @@ use super::services::place;
 use super::work::{DeployTask, refused};
 use crate::analysis::changeset;
 use crate::analysis::changeset::{Assessment, ChangeClass, ChangeSet};
-use crate::aws::call::CallError;
 use crate::aws::stacks::{ChangeSetOrder, Stack, StackAccount};
 use crate::domain::backend::run::{BackendStep, ChangeSetKind, ChangeSetRun};
 use crate::domain::canonical;
@@ -24,7 +23,7 @@ pub async fn create_change_set(app: &App, id: &RequestId) -> Result<Value, TaskE
         return Ok(work.answer("asked"));
     }
     let account = work.account().await?;
-    let kind = kind_for(account.stack().await?.as_ref(), &work.plan.target.stack_name)?;
+    let kind = kind_for(account.describe_stack().await?.as_ref(), &work.plan.target.stack_name)?;
     let order = ChangeSetOrder {
         deploy_id: &work.deploy_id,
         kind,
@@ -35,10 +34,10 @@ pub async fn create_change_set(app: &App, id: &RequestId) -> Result<Value, TaskE
     };
     match account.create_change_set(&order).await {
         // An earlier attempt of this task was heard.
-        Err(CallError::Refused { code, .. }) if code == "AlreadyExistsException" => {}
+        Err(error) if error.is_conflict() => {}
         other => other?,
     }
-    let made = account.change_set(work.deploy_id.as_str()).await?;
+    let made = account.describe_change_set(work.deploy_id.as_str()).await?;
     let (Some(change_set_id), Some(stack_id)) = (made.change_set_id, made.stack_id) else {
         return Err(refused("CloudFormation does not name the change set it made"));
     };
@@ -135,8 +134,8 @@ fn outcome(class: ChangeClass) -> &'static str {
 
 /// The change set, which may be gone: others may delete it, and an update from elsewhere makes it obsolete.
 pub(crate) async fn described(account: &StackAccount, id: &str) -> Result<ChangeSet, TaskError> {
-    match account.change_set(id).await {
-        Err(CallError::NotFound(_)) => Err(refused(
+    match account.describe_change_set(id).await {
+        Err(error) if error.is_not_found() => Err(refused(
             "The change set is gone: it was deleted, or the stack was changed by someone else; ask for the deploy anew",
         )),
         other => Ok(other?),
@@ -145,7 +144,7 @@ pub(crate) async fn described(account: &StackAccount, id: &str) -> Result<Change
 
 /// What the change set was found to do, as it was kept.
 pub(crate) async fn assessment(work: &DeployTask<'_>) -> Result<Assessment, TaskError> {
-    const MAX: usize = 16 << 20;
+    const MAX: u64 = 16 << 20;
     let bytes = work.backend.artifacts.read(&place::assessment(&work.deploy_id), MAX).await?;
     let expected = work.run.change_set.as_ref().and_then(|set| set.changes);
     if Some(Sha256::of(&bytes)) != expected {

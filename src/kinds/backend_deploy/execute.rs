@@ -6,7 +6,6 @@ use super::watch::operation_events;
 use super::work::{DeployTask, load, refused};
 use crate::analysis::changeset;
 use crate::analysis::changeset::{ChangeClass, ChangeSet};
-use crate::aws::call::CallError;
 use crate::domain::audit::Actor;
 use crate::domain::backend::run::{BackendStep, ChangeSetRun};
 use crate::domain::canonical;
@@ -26,14 +25,14 @@ pub async fn execute(app: &App, id: &RequestId) -> Result<Value, TaskError> {
     let account = work.account().await?;
     if work.run.executed_at.is_some() {
         // CloudFormation deletes a change set when its execution has succeeded.
-        match account.change_set(&set.id).await {
-            Err(CallError::NotFound(_)) if !operation_events(&account, &work.run).await?.is_empty() => {
+        match account.describe_change_set(&set.id).await {
+            Err(error) if error.is_not_found() && !operation_events(&account, &work.run).await?.is_empty() => {
                 return Ok(work.answer("executing"));
             }
             Ok(found) if has_begun(&found) => return Ok(work.answer("executing")),
+            Err(error) if !error.is_not_found() => return Err(error.into()),
             // Not begun yet; or gone without a trace of it, which `described` says.
-            Ok(_) | Err(CallError::NotFound(_)) => {}
-            Err(error) => return Err(error.into()),
+            Ok(_) | Err(_) => {}
         }
     }
     let found = described(&account, &set.id).await?;
@@ -56,7 +55,7 @@ pub async fn execute(app: &App, id: &RequestId) -> Result<Value, TaskError> {
             .await?;
         }
     }
-    let newest = account.events(&set.stack_id, |_| true).await?;
+    let newest = account.list_events(&set.stack_id, |_| true).await?;
     let newest = newest.into_iter().next().and_then(|event| event.event_id);
     // Stored first: whoever stops the deploy from here on must know that the stack may be changing.
     work.note(|run, now| {
@@ -68,9 +67,9 @@ pub async fn execute(app: &App, id: &RequestId) -> Result<Value, TaskError> {
         run.reach(BackendStep::ChangingStack, now);
     })
     .await?;
-    match account.execute(&set.id, &work.deploy_id).await {
+    match account.execute_change_set(&set.id, &work.deploy_id).await {
         // An attempt whose answer was lost was heard; how it goes is for the next task to see.
-        Err(CallError::Refused { .. }) if has_begun(&described(&account, &set.id).await?) => {}
+        Err(error) if error.is_refused() && has_begun(&described(&account, &set.id).await?) => {}
         other => other?,
     }
     tracing::info!(request_id = %id, project = %work.plan.project, phase = "execute", "the change set is executed");

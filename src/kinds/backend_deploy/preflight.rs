@@ -2,14 +2,14 @@
 
 use super::services::{Backend, TokenError};
 use crate::analysis::template::{Template, secrets_resolved};
-use crate::aws::call::CallError;
-use crate::aws::roles::RoleError;
+use crate::aws::error::AwsError;
 use crate::domain::backend::commit::{Branch, Repo};
 use crate::domain::backend::parameters::StackParameters;
 use crate::domain::backend::target::BackendTarget;
 use crate::domain::error::{ErrorCode, UserError};
 use crate::domain::ids::DeployId;
 use crate::github::{Commit, Github, GithubError};
+use crate::requests::errors::{role_denied, role_unavailable};
 use serde_json::json;
 use std::collections::BTreeSet;
 
@@ -31,9 +31,9 @@ pub(crate) async fn source(backend: &Backend, target: &BackendTarget, branch: &B
     parameters.check_size().map_err(|error| misconfigured(error.to_string()))?;
     let github = backend.github(target, &repo).await.map_err(|error| no_token(backend, target, &error))?;
     let of_github = |error: GithubError| github_failed(backend, target, &error);
-    let commit = github.commit_of(&repo, branch).await.map_err(of_github)?;
+    let commit = github.get_head(&repo, branch).await.map_err(of_github)?;
     let path = &target.sam_template_path;
-    let template_text = github.file(&repo, path, &commit.sha).await.map_err(of_github)?;
+    let template_text = github.get_file(&repo, path, &commit.sha).await.map_err(of_github)?;
     let template = Template::parse(&template_text).map_err(|error| {
         failed(
             format!("The template {path} at {} cannot be read: {error}", commit.sha.short()),
@@ -59,7 +59,7 @@ pub(crate) async fn secrets(
         match account.has_current_secret(id).await {
             Ok(true) => {}
             Ok(false) => missing.push(id),
-            Err(CallError::Denied { .. }) => {
+            Err(error) if error.is_denied() => {
                 return Err(failed(
                     format!("The project's role may not look whether the secret '{id}' has a value."),
                     "Allow secretsmanager:DescribeSecret on it; infra/target-account.yaml does.",
@@ -112,12 +112,12 @@ fn github_failed(backend: &Backend, target: &BackendTarget, error: &GithubError)
         )
         .with("secret", json!(secret)),
         GithubError::NotFound(what) => failed(
-            format!("GitHub knows nothing of {what}."),
-            "Check the project's repository, the branch and the template's path, and that the token may see them.",
+            format!("GitHub does not find {what}."),
+            "Check the project's repository, the branch and the template's path, and that the token may read them.",
         ),
         GithubError::TooLarge(what) => failed(format!("{what} has more than 1 MB."), "Split the template."),
         GithubError::Refused(_) => {
-            failed(format!("GitHub does not answer for {} as expected.", target.git_repo), "Check the project's repository.")
+            failed(format!("GitHub refused a call for {}.", target.git_repo), "Check the project's repository.")
         }
         GithubError::RateLimited { reset } => UserError::new(
             ErrorCode::UpstreamError,
@@ -125,7 +125,7 @@ fn github_failed(backend: &Backend, target: &BackendTarget, error: &GithubError)
             "Try again later.",
         )
         .with("retry_after_epoch", json!(reset)),
-        GithubError::Unavailable(_) => UserError::new(
+        GithubError::Unavailable { .. } => UserError::new(
             ErrorCode::UpstreamError,
             "GitHub cannot be reached, so nothing was started.",
             "Try again in a moment.",
@@ -133,23 +133,26 @@ fn github_failed(backend: &Backend, target: &BackendTarget, error: &GithubError)
     }
 }
 
-fn no_role(error: &RoleError) -> UserError {
+fn no_role(error: &AwsError) -> UserError {
     tracing::warn!(%error, "a role cannot be assumed");
-    match error {
-        RoleError::Denied { role, code } => failed(
-            format!("The role {role} could not be assumed ({code})."),
-            "Check that the role exists in the stack's account and trusts Bouncer's role with its external id; \
-             infra/target-account.yaml makes such a role.",
-        ),
-        RoleError::Unavailable { role, .. } => UserError::new(
-            ErrorCode::UpstreamError,
-            format!("The role {role} cannot be assumed yet, so nothing was started."),
-            "Try again in a moment.",
-        ),
+    if error.is_transient() {
+        return UserError::new(ErrorCode::UpstreamError, role_unavailable(error), "Try again in a moment.");
     }
+    failed(
+        role_denied(error),
+        "Check that the role exists in the stack's account and trusts Bouncer's role with its external id; \
+         infra/target-account.yaml makes such a role.",
+    )
 }
 
-fn upstream(error: &CallError) -> UserError {
+fn upstream(error: &AwsError) -> UserError {
     tracing::warn!(%error, "a call to AWS failed");
-    UserError::new(ErrorCode::UpstreamError, "AWS did not answer, so nothing was started.", "Try again in a moment.")
+    if error.is_transient() {
+        let message = "AWS cannot be reached, so nothing was started.";
+        return UserError::new(ErrorCode::UpstreamError, message, "Try again in a moment.");
+    }
+    failed(
+        format!("AWS refused a call about {} ({}).", error.resource(), error.code()),
+        "Check the project's role and secrets.",
+    )
 }

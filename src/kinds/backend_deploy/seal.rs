@@ -3,14 +3,14 @@
 
 use super::services::place;
 use super::work::{DeployTask, refused};
-use crate::aws::objects::ObjectError;
+use crate::aws::error::AwsErrorKind;
 use crate::requests::engine::TaskError;
 use bytes::Bytes;
 
 /// The name under which the build leaves the packaged template.
 const PACKAGED: &str = "packaged.yaml";
 /// The largest template that CloudFormation takes, in bytes.
-const MAX_TEMPLATE: usize = 1 << 20;
+const MAX_TEMPLATE: u64 = 1 << 20;
 
 /// Copies the build's folder unless that was done. The template comes last: once it is there, all is there.
 pub(crate) async fn seal(work: &DeployTask<'_>) -> Result<(), TaskError> {
@@ -21,7 +21,7 @@ pub(crate) async fn seal(work: &DeployTask<'_>) -> Result<(), TaskError> {
     }
     let from = work.run.artifacts.clone().ok_or_else(|| refused("The record does not say where the build wrote"))?;
     let to = place::sealed(&work.deploy_id);
-    let keys = artifacts.keys(&format!("{from}/")).await?;
+    let keys = artifacts.list_keys(&format!("{from}/")).await?;
     if !keys.iter().any(|key| *key == format!("{from}/{PACKAGED}")) {
         return Err(refused(&format!("The build succeeded but left no {PACKAGED}; see its log")));
     }
@@ -39,7 +39,7 @@ pub(crate) async fn seal(work: &DeployTask<'_>) -> Result<(), TaskError> {
 
 async fn read(work: &DeployTask<'_>, key: &str) -> Result<Bytes, TaskError> {
     match work.backend.artifacts.read(key, MAX_TEMPLATE).await {
-        Err(ObjectError::WrongBytes { .. }) => Err(refused(&format!(
+        Err(error) if error.kind() == AwsErrorKind::TooLarge => Err(refused(&format!(
             "The packaged template {key} has more than 1 MB, which CloudFormation does not take; \
              split it into nested stacks"
         ))),

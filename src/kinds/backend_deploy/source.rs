@@ -29,7 +29,7 @@ pub async fn fetch_source(app: &App, id: &RequestId) -> Result<Value, TaskError>
 /// The archive in a file that goes when it is dropped: an archive may be larger than the memory.
 async fn download(work: &DeployTask<'_>) -> Result<tempfile::NamedTempFile, TaskError> {
     let (github, repo) = work.github().await?;
-    let mut chunks = github.archive(&repo, &work.plan.commit).await?;
+    let mut chunks = github.download_archive(&repo, &work.plan.commit).await?;
     let archive = tempfile::NamedTempFile::new().map_err(|error| local(&error))?;
     let mut file = tokio::fs::File::from_std(archive.reopen().map_err(|error| local(&error))?);
     let mut size = 0;

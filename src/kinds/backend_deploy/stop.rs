@@ -6,7 +6,7 @@ use super::watch::operation_events;
 use super::work::services;
 use crate::analysis::failure::StackEvent;
 use crate::analysis::stack_progress::{StackOutcome, StackProgress};
-use crate::aws::call::CallError;
+use crate::aws::error::AwsError;
 use crate::aws::stacks::StackAccount;
 use crate::domain::backend::run::{BackendRun, BackendStep, ChangeSetRun};
 use crate::domain::ids::DeployId;
@@ -83,16 +83,16 @@ pub(crate) async fn inspect_orphan(app: &App, request: &Request) -> Result<Orpha
     })
 }
 
-async fn stop_build(backend: &Backend, run: &BackendRun, deploy_id: &DeployId) -> Result<(), CallError> {
+async fn stop_build(backend: &Backend, run: &BackendRun, deploy_id: &DeployId) -> Result<(), AwsError> {
     let build = match &run.build {
         Some(build) if build.status != "IN_PROGRESS" => None,
         Some(build) => Some(build.id.clone()),
         // Ordered, perhaps, by a task that died before it could say so.
-        None if run.artifacts.is_some() => backend.builds.find(&backend.build_source(deploy_id)).await?,
+        None if run.artifacts.is_some() => backend.builds.find_build(&backend.build_source(deploy_id)).await?,
         None => None,
     };
     match build {
-        Some(build) => backend.builds.stop(&build).await,
+        Some(build) => backend.builds.stop_build(&build).await,
         None => Ok(()),
     }
 }
@@ -103,8 +103,8 @@ async fn drop_change_set(account: &StackAccount, run: &BackendRun, deploy_id: &D
     loop {
         match account.delete_change_set(change_set_of(run, deploy_id)).await {
             Ok(()) => return Ok(true),
-            Err(CallError::Refused { .. }) if run.executed_at.is_some() => return Ok(false),
-            Err(CallError::Refused { code, .. }) if code.starts_with("InvalidChangeSetStatus") => {}
+            Err(error) if error.is_refused() && run.executed_at.is_some() => return Ok(false),
+            Err(error) if error.code().starts_with("InvalidChangeSetStatus") => {}
             Err(error) => return Err(error.into()),
         }
         if Instant::now() > deadline {
@@ -141,11 +141,11 @@ async fn cancel_update(
             None if deleted && events.is_empty() => return Ok(StopOutcome::Yes),
             None => {}
         }
-        if account.stack().await?.is_some_and(|stack| stack.status == "UPDATE_IN_PROGRESS") {
+        if account.describe_stack().await?.is_some_and(|stack| stack.status == "UPDATE_IN_PROGRESS") {
             match account.cancel_update(deploy_id).await {
                 Ok(()) => return Ok(StopOutcome::Yes),
                 // It moved on in between, and the next look says where to.
-                Err(CallError::Refused { .. }) => {}
+                Err(error) if error.is_refused() => {}
                 Err(error) => return Err(error.into()),
             }
         }

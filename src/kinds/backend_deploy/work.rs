@@ -1,8 +1,6 @@
 //! What every task of a running backend deploy begins with: the request, its approved plan, and its hold on the project.
 
 use super::services::Backend;
-use crate::aws::call::CallError;
-use crate::aws::roles::RoleError;
 use crate::aws::stacks::StackAccount;
 use crate::domain::backend::commit::Repo;
 use crate::domain::backend::run::BackendRun;
@@ -121,39 +119,11 @@ pub(crate) fn refused(reason: &str) -> TaskError {
     TaskError { name: "Bouncer.Refused", cause: format!("{}.", reason.chars().take(600).collect::<String>()) }
 }
 
-impl From<CallError> for TaskError {
-    fn from(error: CallError) -> Self {
-        tracing::warn!(%error, "a call to AWS failed");
-        match error {
-            CallError::Unavailable { what, .. } => {
-                TaskError { name: UNAVAILABLE, cause: format!("{what} cannot be reached.") }
-            }
-            CallError::NotFound(what) => refused(&format!("{what} does not exist")),
-            CallError::Denied { what, message } => refused(&format!("{what}: access is denied ({message})")),
-            CallError::Refused { what, message, .. } => refused(&format!("{what}: {message}")),
-        }
-    }
-}
-
-impl From<RoleError> for TaskError {
-    fn from(error: RoleError) -> Self {
-        tracing::warn!(%error, "a role cannot be assumed");
-        match error {
-            RoleError::Unavailable { role, .. } => {
-                TaskError { name: UNAVAILABLE, cause: format!("The role {role} cannot be assumed yet.") }
-            }
-            RoleError::Denied { role, code } => {
-                refused(&format!("The role {role} could not be assumed ({code}); nothing was changed with it"))
-            }
-        }
-    }
-}
-
 impl From<GithubError> for TaskError {
     fn from(error: GithubError) -> Self {
         tracing::warn!(%error, "GitHub failed");
         match error {
-            GithubError::Unavailable(_) => {
+            GithubError::Unavailable { .. } => {
                 TaskError { name: UNAVAILABLE, cause: "GitHub cannot be reached.".to_owned() }
             }
             GithubError::RateLimited { .. } => {

@@ -2,7 +2,8 @@
 
 use super::slice::{Position, Publication};
 use super::transfer::headers;
-use crate::aws::objects::{Checksum, Identity, ObjectError};
+use crate::aws::error::{AwsError, Resource};
+use crate::aws::objects::{Checksum, ObjectInfo};
 use crate::domain::ids::ReleaseId;
 use crate::domain::project::Project;
 use crate::domain::site::manifest::{Entry, Manifest, Phase};
@@ -27,7 +28,7 @@ pub(crate) struct Todo<'a> {
 
 impl Publication<'_> {
     /// The files still to write: all but those that are in the bucket for sure, and those that earlier slices wrote.
-    pub(crate) async fn todo(&self, project: &Project, reached: Option<&Position>) -> Result<Todo<'_>, ObjectError> {
+    pub(crate) async fn todo(&self, project: &Project, reached: Option<&Position>) -> Result<Todo<'_>, AwsError> {
         let mut sizes: HashMap<&str, Option<u64>> =
             self.manifest.entries().iter().map(|entry| (entry.path.as_str(), None)).collect();
         // Of a bucket with a million foreign keys only those of the manifest are kept in mind.
@@ -74,7 +75,7 @@ impl Publication<'_> {
             match self.is_in_place(entry).await {
                 Ok(is_it) => is_it.then_some(&entry.path),
                 Err(error) => {
-                    if matches!(error, ObjectError::AccessDenied { .. }) {
+                    if error.is_denied() {
                         denied.store(true, Ordering::Relaxed);
                     }
                     tracing::debug!(path = %entry.path, %error, "a file that may be there already is written");
@@ -88,9 +89,9 @@ impl Publication<'_> {
         found.into_iter().flatten().collect()
     }
 
-    async fn is_in_place(&self, entry: &Entry) -> Result<bool, ObjectError> {
-        let found = self.site.identify(&self.plan.target.bucket, entry.path.as_str()).await?;
-        let looks_right = |found: &Identity| {
+    async fn is_in_place(&self, entry: &Entry) -> Result<bool, AwsError> {
+        let found = self.site.head(&self.plan.target.bucket, entry.path.as_str()).await?;
+        let looks_right = |found: &ObjectInfo| {
             found.size == entry.size && found.headers == headers(entry) && !found.has_unsupported_metadata
         };
         match found.filter(looks_right).and_then(|found| found.checksum) {
@@ -100,20 +101,19 @@ impl Publication<'_> {
         }
     }
 
-    async fn unsettled(&self) -> Result<BTreeSet<ReleaseId>, ObjectError> {
-        let mut unsettled = self.app.store.unsettled_releases(&self.plan.project).await.map_err(|error| {
-            ObjectError::Unavailable { bucket: self.plan.target.bucket.clone(), reason: error.to_string() }
-        })?;
+    async fn unsettled(&self) -> Result<BTreeSet<ReleaseId>, AwsError> {
+        let mut unsettled = self
+            .app
+            .store
+            .unsettled_releases(&self.plan.project)
+            .await
+            .map_err(|error| AwsError::unavailable(Resource::Bucket(self.plan.target.bucket.clone()), error))?;
         unsettled.remove(self.release_id);
         Ok(unsettled)
     }
 
     /// Files that a release which never went live may have overwritten, unnoticed if the size is the same.
-    async fn doubtful(
-        &self,
-        base: &Manifest,
-        unsettled: &BTreeSet<ReleaseId>,
-    ) -> Result<HashSet<SitePath>, ObjectError> {
+    async fn doubtful(&self, base: &Manifest, unsettled: &BTreeSet<ReleaseId>) -> Result<HashSet<SitePath>, AwsError> {
         let mut doubtful = HashSet::new();
         for release in unsettled {
             match self.app.read_release(&self.plan.project, release).await {
@@ -123,7 +123,7 @@ impl Publication<'_> {
                     doubtful.extend(changes.changed);
                 }
                 // What it wrote is not known any more, so nothing is sure.
-                Err(ObjectError::NotFound { .. }) => {
+                Err(error) if error.is_not_found() => {
                     doubtful.extend(self.manifest.entries().iter().map(|entry| entry.path.clone()));
                 }
                 Err(error) => return Err(error),

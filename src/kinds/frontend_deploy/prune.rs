@@ -11,7 +11,6 @@ use super::delete_files::{Deletion, Stopped};
 use super::outcome::{release_of, report_of};
 use super::publish::{hold, keep_lease, load, refused};
 use super::report::{DeployOutcome, Report};
-use crate::aws::objects::ObjectError;
 use crate::domain::ids::{ProjectId, ReleaseId, RequestId};
 use crate::domain::maintenance::MaintenancePlan;
 use crate::domain::progress::Step;
@@ -214,7 +213,7 @@ async fn outlived(app: &App, live: &Live, project: &Project) -> Result<Batch, Ta
 async fn release(app: &App, project: &ProjectId, id: &ReleaseId) -> Result<Option<Release>, TaskError> {
     match app.read_release(project, id).await {
         Ok(release) => Ok(Some(release)),
-        Err(ObjectError::NotFound { .. }) => Ok(None),
+        Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(error.into()),
     }
 }

@@ -4,7 +4,7 @@
 
 use super::report::Report;
 use super::slice::{Cursor, DEPLOYED, FAILED, Publication, Slice};
-use crate::aws::roles::RoleError;
+use crate::aws::error::AwsError;
 use crate::domain::audit::Actor;
 use crate::domain::history::{Deploy, DeployKind, DeployStatus};
 use crate::domain::ids::{ProjectId, ReleaseId, RequestId};
@@ -18,7 +18,7 @@ use crate::requests::app::App;
 use crate::requests::approval::APPROVAL_AGE_SECONDS;
 use crate::requests::documents::Release;
 use crate::requests::engine::TaskError;
-use crate::requests::errors::UNAVAILABLE;
+use crate::requests::errors::{UNAVAILABLE, role_denied, role_unavailable};
 use crate::requests::lease;
 use crate::requests::prompts::refresh_progress;
 use crate::requests::transition::transition;
@@ -173,19 +173,14 @@ pub(crate) fn stale_plan(reason: &str) -> TaskError {
 }
 
 /// Without its role nothing more is written, and the report names it.
-async fn no_role(app: &App, request: &Request, cursor: &Cursor, error: &RoleError) -> Result<Slice, TaskError> {
+async fn no_role(app: &App, request: &Request, cursor: &Cursor, error: &AwsError) -> Result<Slice, TaskError> {
     tracing::warn!(request_id = %request.request_id, %error, phase = "publish", "the deploy role cannot be assumed");
-    match error {
-        RoleError::Unavailable { role, .. } => {
-            Err(TaskError { name: UNAVAILABLE, cause: format!("The role {role} cannot be assumed yet.") })
-        }
-        RoleError::Denied { role, code } => {
-            let sentence = format!("The role {role} could not be assumed ({code}).");
-            let report = Report::failed(request.visible, cursor.files, sentence);
-            app.store.set_result(&request.request_id, &serde_json::to_value(&report)?).await?;
-            Ok(FAILED)
-        }
+    if error.is_transient() {
+        return Err(TaskError { name: UNAVAILABLE, cause: role_unavailable(error) });
     }
+    let report = Report::failed(request.visible, cursor.files, role_denied(error));
+    app.store.set_result(&request.request_id, &serde_json::to_value(&report)?).await?;
+    Ok(FAILED)
 }
 
 /// Writes how far the work is, for everybody who looks; an error forbids going on.

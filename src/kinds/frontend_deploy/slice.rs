@@ -3,7 +3,8 @@
 use super::publish::{announce, note_progress, stale_plan};
 use super::report::{DeployOutcome, Report, reason};
 use super::transfer::{Tally, Transfer};
-use crate::aws::objects::{ObjectError, Objects};
+use crate::aws::error::AwsError;
+use crate::aws::objects::Objects;
 use crate::domain::ids::ReleaseId;
 use crate::domain::plan::FrontendPlan;
 use crate::domain::progress::Step;
@@ -163,7 +164,7 @@ impl Publication<'_> {
     /// Files could not be written. If all of them may succeed on another try, the engine is told so.
     async fn stop(
         &self,
-        failures: &[(SitePath, ObjectError)],
+        failures: &[(SitePath, AwsError)],
         shown: bool,
         written: u64,
         unchanged: u64,
@@ -181,8 +182,8 @@ impl Publication<'_> {
     }
 
     /// After credentials have expired the next attempt begins with new ones.
-    fn look_at<'e>(&self, errors: impl IntoIterator<Item = &'e ObjectError>) {
-        if errors.into_iter().any(|error| matches!(error, ObjectError::Expired { .. })) {
+    fn look_at<'e>(&self, errors: impl IntoIterator<Item = &'e AwsError>) {
+        if errors.into_iter().any(|error| error.is_expired()) {
             self.app.sites.forget(&self.plan.target, &self.request.request_id);
         }
     }

@@ -8,8 +8,8 @@
 
 use super::reader::Reader;
 use super::{AdoptionResult, begin, forget, has_adopted};
-use crate::aws::objects::{ObjectError, Objects};
-use crate::aws::roles::RoleError;
+use crate::aws::error::AwsError;
+use crate::aws::objects::Objects;
 use crate::domain::ids::{ReleaseId, RequestId};
 use crate::domain::maintenance::MaintenancePlan;
 use crate::domain::progress::Step;
@@ -27,7 +27,7 @@ use crate::kinds::frontend_deploy::transfer::Tally;
 use crate::requests::app::App;
 use crate::requests::documents::Release;
 use crate::requests::engine::TaskError;
-use crate::requests::errors::UNAVAILABLE;
+use crate::requests::errors::role_denied;
 use crate::storage::StoreError;
 use futures::StreamExt as _;
 use serde::{Deserialize, Serialize};
@@ -109,12 +109,8 @@ fn still_as_planned(project: &Project, plan: &MaintenancePlan) -> Result<(), Tas
 async fn open_bucket(app: &App, plan: &MaintenancePlan, id: &RequestId) -> Result<Objects, TaskError> {
     match app.sites.open(&plan.target, id).await {
         Ok(site) => Ok(site.objects),
-        Err(RoleError::Unavailable { role, .. }) => {
-            Err(TaskError { name: UNAVAILABLE, cause: format!("The role {role} cannot be assumed yet.") })
-        }
-        Err(RoleError::Denied { role, code }) => {
-            Err(refused(format!("The role {role} could not be assumed ({code}).")))
-        }
+        Err(error) if error.is_transient() => Err(error.into()),
+        Err(error) => Err(refused(role_denied(&error))),
     }
 }
 
@@ -173,7 +169,7 @@ impl Adoption<'_> {
         let listing = self.site.list_each(&self.plan.target.bucket, "", |object| {
             found.take(
                 &object.key,
-                Seen { size: object.size, mark: object.mark, modified: Some(object.modified.to_string()) },
+                Seen { size: object.size, mark: object.etag, modified: Some(object.modified.to_string()) },
             );
             if found.is_too_much() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
@@ -221,7 +217,7 @@ impl Adoption<'_> {
         todo: &[(SitePath, Seen)],
         known: &mut Known,
         tally: &Tally,
-    ) -> Result<ControlFlow<()>, (SitePath, ObjectError)> {
+    ) -> Result<ControlFlow<()>, (SitePath, AwsError)> {
         let settings = &self.app.settings.publish;
         let (files, large) = todo.split_at(todo.partition_point(|(_, seen)| seen.size < settings.large_bytes));
         let (mut taken, mut failure) = (0, None);
@@ -268,8 +264,8 @@ impl Adoption<'_> {
         known: &mut Known,
         tally: &Tally,
         (path, seen): (&SitePath, &Seen),
-        outcome: Result<Reading, ObjectError>,
-    ) -> Result<(), ObjectError> {
+        outcome: Result<Reading, AwsError>,
+    ) -> Result<(), AwsError> {
         let reading = match outcome {
             Ok(reading) => reading,
             Err(error) if self.has_changed(&error) => {
@@ -289,7 +285,7 @@ impl Adoption<'_> {
         self.save_read(known).await
     }
 
-    async fn save_read(&self, known: &mut Known) -> Result<(), ObjectError> {
+    async fn save_read(&self, known: &mut Known) -> Result<(), AwsError> {
         if known.unsaved.is_empty() {
             return Ok(());
         }
@@ -300,13 +296,9 @@ impl Adoption<'_> {
         Ok(())
     }
 
-    fn has_changed(&self, error: &ObjectError) -> bool {
-        match error {
-            ObjectError::WrongBytes { .. } => true,
-            ObjectError::NotFound { bucket, .. } => *bucket == self.plan.target.bucket,
-            ObjectError::Refused { bucket, code, .. } => *bucket == self.plan.target.bucket && code == "InvalidRange",
-            _ => false,
-        }
+    fn has_changed(&self, error: &AwsError) -> bool {
+        let is_of_site = error.bucket() == Some(&self.plan.target.bucket);
+        error.is_wrong_bytes() || is_of_site && (error.is_not_found() || error.code() == "InvalidRange")
     }
 
     /// All is read, and the bucket still looks so: the release is written, and the pointer moves from nothing to it.
@@ -374,8 +366,8 @@ impl Adoption<'_> {
     }
 
     /// What a failure to look at the bucket or to read a file means.
-    fn unreadable(&self, path: Option<&SitePath>, error: ObjectError) -> TaskError {
-        if matches!(error, ObjectError::Expired { .. }) {
+    fn unreadable(&self, path: Option<&SitePath>, error: AwsError) -> TaskError {
+        if error.is_expired() {
             self.app.sites.forget(&self.plan.target, &self.request.request_id);
         }
         tracing::warn!(request_id = %self.request.request_id, %error, "the bucket cannot be adopted");
@@ -383,12 +375,12 @@ impl Adoption<'_> {
             return error.into();
         }
         let (bucket, role) = (&self.plan.target.bucket, &self.plan.target.deploy_role_arn);
-        match (&error, role, path) {
-            (ObjectError::AccessDenied { bucket: denied, .. }, Some(role), _) if denied == bucket => refused(format!(
+        match (role, path) {
+            (Some(role), _) if error.is_denied() && error.bucket() == Some(bucket) => refused(format!(
                 "The role {role} may not list and read the bucket '{bucket}'; update it from infra/deploy-role.yaml."
             )),
-            (_, _, Some(path)) => refused(format!("The file '{path}' could not be read: {}.", reason(&error))),
-            (_, _, None) => refused(format!("The bucket could not be listed: {}.", reason(&error))),
+            (_, Some(path)) => refused(format!("The file '{path}' could not be read: {}.", reason(&error))),
+            (_, None) => refused(format!("The bucket could not be listed: {}.", reason(&error))),
         }
     }
 }

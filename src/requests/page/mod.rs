@@ -11,7 +11,7 @@ use super::approval::find;
 use super::documents::blob_key;
 use super::prompts::{Sites, in_one_line, prompt_between, prompt_of};
 use crate::analysis::text_diff::{Difference, compare};
-use crate::aws::objects::ObjectError;
+use crate::aws::error::AwsError;
 use crate::domain::caller::{Caller, Role};
 use crate::domain::error::UserError;
 use crate::domain::ids::{ProjectId, RequestId};
@@ -80,7 +80,7 @@ pub async fn request_page(app: &App, caller: &Caller, id: &str, page: usize) -> 
                 (prompt, Some(site_look(app, &plan.project, &sites, page).await?))
             }
             // Releases are kept for a while; what was decided then is still told.
-            Err(ObjectError::NotFound { .. }) => (in_one_line(app, &request), None),
+            Err(error) if error.is_not_found() => (in_one_line(app, &request), None),
             Err(error) => return Err(error.into()),
         },
         None => (prompt_of(app, &request).await?, None),
@@ -188,11 +188,11 @@ async fn compare_texts(app: &App, project: &ProjectId, files: Vec<FileDiffers>) 
     Ok(texts)
 }
 
-async fn text(app: &App, project: &ProjectId, entry: &Entry) -> Result<Option<String>, ObjectError> {
+async fn text(app: &App, project: &ProjectId, entry: &Entry) -> Result<Option<String>, AwsError> {
     let bucket = app.settings.staging_bucket();
     match app.objects.read(&bucket, &blob_key(project, entry.sha256), TEXT_BYTES).await {
         Ok(bytes) => Ok(String::from_utf8(bytes.to_vec()).ok().filter(|text| !text.contains('\0'))),
-        Err(ObjectError::NotFound { .. } | ObjectError::AccessDenied { .. }) => Ok(None),
+        Err(error) if error.is_not_found() || error.is_denied() => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -7,7 +7,7 @@ pub(crate) use delivery::{deliver, refresh, refresh_progress, remind};
 
 use super::app::App;
 use super::status::hint;
-use crate::aws::objects::ObjectError;
+use crate::aws::error::AwsError;
 use crate::domain::plan::{FrontendPlan, Plan};
 use crate::domain::prompt::{
     BackendContent, Content, FileLine, InfrastructureContent, Outcome, Prompt, SiteContent, Stage,
@@ -23,12 +23,12 @@ pub(crate) const FILES_SHOWN: usize = 10;
 pub(crate) const REMOVED_SHOWN: usize = 100;
 
 /// A request as its approvers are to see it now.
-pub async fn prompt_of(app: &App, request: &Request) -> Result<Prompt, ObjectError> {
+pub async fn prompt_of(app: &App, request: &Request) -> Result<Prompt, AwsError> {
     prompt_knowing(app, request, &mut None).await
 }
 
 /// The same for who asks again and again: what a site's deploy would change is read once, and stays so.
-async fn prompt_knowing(app: &App, request: &Request, site: &mut Option<SiteContent>) -> Result<Prompt, ObjectError> {
+async fn prompt_knowing(app: &App, request: &Request, site: &mut Option<SiteContent>) -> Result<Prompt, AwsError> {
     if let (None, Some(plan)) = (&site, request.frontend_plan()) {
         *site = Some(site_content(app, request, plan).await?);
     }
@@ -91,7 +91,7 @@ pub(crate) struct Sites {
 }
 
 impl Sites {
-    pub(crate) async fn of(app: &App, plan: &FrontendPlan) -> Result<Self, ObjectError> {
+    pub(crate) async fn of(app: &App, plan: &FrontendPlan) -> Result<Self, AwsError> {
         let after = app.read_manifest(&plan.project, plan.manifest).await?;
         let before = app.site_of(&plan.project, plan.base_release.as_ref()).await?;
         Ok(Self { before, after })
@@ -99,11 +99,7 @@ impl Sites {
 }
 
 /// What a site's deploy would change, the first files by name.
-pub(crate) async fn site_content(
-    app: &App,
-    request: &Request,
-    plan: &FrontendPlan,
-) -> Result<SiteContent, ObjectError> {
+pub(crate) async fn site_content(app: &App, request: &Request, plan: &FrontendPlan) -> Result<SiteContent, AwsError> {
     Ok(content_between(request, plan, &Sites::of(app, plan).await?))
 }
 

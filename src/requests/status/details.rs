@@ -1,7 +1,6 @@
 //! `bouncer_request_show`: what an approver needs to decide.
 
 use super::WhichRequest;
-use crate::aws::objects::ObjectError;
 use crate::domain::backend::commit::CommitSha;
 use crate::domain::caller::{Caller, Role};
 use crate::domain::error::UserError;
@@ -218,7 +217,7 @@ pub async fn show(app: &App, caller: &Caller, args: WhichRequest) -> Result<Requ
                 files = site.files.into_iter().map(FileChange::from).collect();
                 (files_total, removed) = (site.files_total, site.removed);
             }
-            Err(ObjectError::NotFound { .. }) => note = Some(NOT_KEPT),
+            Err(error) if error.is_not_found() => note = Some(NOT_KEPT),
             Err(error) => return Err(error.into()),
         }
     }
