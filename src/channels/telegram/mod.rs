@@ -15,9 +15,10 @@ pub use button::Press;
 pub use render::{Message, Renderer};
 pub use text::Text;
 pub use update::{CallbackQuery, Chat, IncomingMessage, Pressed, Update, User};
-pub use words::{Language, Words, fill};
+pub use words::{Words, fill};
 
 use super::{Channel, ChannelError};
+use crate::domain::language::Language;
 use crate::domain::prompt::{Delivery, Outcome, Prompt, Stage};
 use api::{Api, ApiError, Patience};
 use async_trait::async_trait;
@@ -88,7 +89,7 @@ impl Telegram {
             api: Api::new(&settings.api_url, &settings.token)?,
             chats: settings.chats,
             intake: settings.intake,
-            renderer: Renderer(settings.language.words()),
+            renderer: Renderer(Words::of(settings.language)),
             edits: Edits::default(),
         })
     }

@@ -2,34 +2,7 @@
 
 use crate::analysis::stack_progress::StackAction;
 use crate::domain::activity::{Activity, Extent, Hint};
-
-/// A language of the messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Language {
-    /// English.
-    #[default]
-    English,
-    /// Traditional Chinese, as in Taiwan.
-    TraditionalChinese,
-}
-
-impl Language {
-    /// Every language with its name in settings.
-    pub const ALL: [(Language, &'static str); 2] = [(Language::English, "en"), (Language::TraditionalChinese, "zh-TW")];
-
-    /// Reads the name that settings use.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|(_, known)| known.eq_ignore_ascii_case(name.trim())).map(|(language, _)| language)
-    }
-
-    /// Its messages.
-    pub fn words(self) -> &'static Words {
-        match self {
-            Language::English => &ENGLISH,
-            Language::TraditionalChinese => &TRADITIONAL_CHINESE,
-        }
-    }
-}
+use crate::domain::language::Language;
 
 macro_rules! catalogue {
     ($($name:ident: $english:literal, $chinese:literal;)*) => {
@@ -189,6 +162,14 @@ catalogue! {
 }
 
 impl Words {
+    /// Returns the messages of a language.
+    pub fn of(language: Language) -> &'static Self {
+        match language {
+            Language::English => &ENGLISH,
+            Language::TraditionalChinese => &TRADITIONAL_CHINESE,
+        }
+    }
+
     /// Where a deploy is right now, as `progress_hint` says it in English.
     pub fn hint(&self, hint: &Hint) -> String {
         let so_far = match &hint.how_far {
@@ -308,7 +289,7 @@ mod tests {
             assert_eq!(ENGLISH.hint(hint), hint.to_string());
         }
         for (language, _) in Language::ALL {
-            let said: BTreeSet<String> = hints.iter().map(|hint| language.words().hint(hint)).collect();
+            let said: BTreeSet<String> = hints.iter().map(|hint| Words::of(language).hint(hint)).collect();
             assert_eq!(said.len(), hints.len(), "{language:?}");
         }
         let assets = Activity::PublishingAssets.at(Extent::Files(3, 12));

@@ -1,10 +1,11 @@
 use super::*;
 use crate::analysis::changeset::{AssessedChange, Replacement, Risk};
 use crate::analysis::template_diff::{Finding, Rule};
-use crate::channels::telegram::words::Language;
+use crate::channels::telegram::words::Words;
 use crate::domain::activity::{Activity, Extent};
 use crate::domain::backend::commit::CommitSha;
 use crate::domain::ids::{ProjectId, ReleaseId, RequestId};
+use crate::domain::language::Language;
 use crate::domain::project::FrontendTarget;
 use crate::domain::prompt::{BackendContent, Content, FileLine, InfrastructureContent, SiteContent};
 use crate::domain::review::{BoundedList, ChangedFile, Review};
@@ -163,7 +164,7 @@ fn data(button: &InlineKeyboardButton) -> &str {
 fn prompts_in_both_languages() {
     let mut shown = vec![];
     for (language, name) in Language::ALL {
-        let renderer = Renderer(language.words());
+        let renderer = Renderer(Words::of(language));
         let paths: Vec<String> = (1..=9).map(|n| format!("pages/page-{n}.html")).collect();
         let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
         for prompt in [site(&paths), backend("Fix the till"), infrastructure("Orders")] {
@@ -200,7 +201,7 @@ fn stages_in_both_languages() {
     ];
     let mut shown = vec![];
     for (language, name) in Language::ALL {
-        let renderer = Renderer(language.words());
+        let renderer = Renderer(Words::of(language));
         for stage in &stages {
             let prompt = Prompt {
                 stage: stage.clone(),
@@ -220,7 +221,7 @@ fn a_long_message_is_cut_where_all_can_see_it() {
     let mut prompt = site(&paths);
     prompt.reason = Some("because ".repeat(250));
     prompt.source = Some("source ".repeat(250));
-    let message = Renderer(Language::English.words()).prompt(&prompt);
+    let message = Renderer(Words::of(Language::English)).prompt(&prompt);
     assert!(message.text.contains("\n✂️ Cut: "), "{}", message.text);
     assert!(
         message.text.contains("Reason: because") && message.text.contains("(shortened)\nRequest: req-0123456789abcdef")
@@ -285,7 +286,7 @@ proptest! {
         texts in proptest::collection::vec(hostile(), 12),
         chinese in any::<bool>(),
     ) {
-        let words = if chinese { Language::TraditionalChinese } else { Language::English }.words();
+        let words = Words::of(if chinese { Language::TraditionalChinese } else { Language::English });
         let paths: Vec<&str> = texts[2..].iter().map(String::as_str).collect();
         for mut prompt in [site(&paths), backend(&texts[2]), infrastructure(&texts[3])] {
             prompt.source = Some(texts[0].clone());
