@@ -157,7 +157,8 @@ pub struct Opened {
 pub struct UploadUrl {
     /// A secret: never logged, never stored.
     pub url: String,
-    /// Headers that the upload must send as they are.
+    /// Headers that the upload must send as they are. Their names are written as HTTP writes them, because scripts look
+    /// them up so; a signature has them in lower case, however they are sent.
     pub headers: BTreeMap<String, String>,
 }
 
@@ -394,7 +395,7 @@ impl Objects {
             .presigned(presigning)
             .await
             .map_err(|error| refused(chain(&error)))?;
-        let headers = signed.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let headers = signed.headers().map(|(name, value)| (as_http_writes(name), value.to_owned())).collect();
         Ok(UploadUrl { url: signed.uri().to_owned(), headers })
     }
 
@@ -442,6 +443,17 @@ impl Opened {
 }
 
 /// When an object was written. What a storage does not date counts as just written, so that nothing old is seen in it.
+/// `Content-Type` of `content-type`.
+fn as_http_writes(name: &str) -> String {
+    let mut starts = true;
+    let letter = |letter: char| {
+        let written = if starts { letter.to_ascii_uppercase() } else { letter };
+        starts = letter == '-';
+        written
+    };
+    name.chars().map(letter).collect()
+}
+
 fn written(at: Option<DateTime>) -> Time {
     at.and_then(|at| at.to_millis().ok()).map_or_else(Time::now, Time::from_millis)
 }

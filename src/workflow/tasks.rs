@@ -84,8 +84,8 @@ enum Payload {
 /// A task's future on the heap, made where its making leaves nothing on the stack: there are many of them and they are
 /// large, and one match would otherwise carry them all.
 #[inline(never)]
-fn boxed<'a, F: Future + Send + 'a>(make: impl FnOnce() -> F) -> BoxFuture<'a, F::Output> {
-    Box::pin(make())
+fn boxed<'a, F: Future + Send + 'a>(new_future: impl FnOnce() -> F) -> BoxFuture<'a, F::Output> {
+    Box::pin(new_future())
 }
 
 /// Runs the tasks of every state machine on one installation.

@@ -170,3 +170,49 @@ fn file_names(word: &str) -> Option<Vec<String>> {
     // The architecture speaks of src/ without saying so each time.
     word.ends_with(".rs").then(|| vec![word.to_owned(), format!("src/{word}")])
 }
+
+/// The largest template that CloudFormation takes in a call; a larger one has to lie in a bucket.
+const TEMPLATE_BYTES: u64 = 51_200;
+
+#[test]
+fn a_template_that_is_too_large_for_a_call_is_deployed_through_a_bucket() {
+    let install = Document::read("docs/INSTALL.md");
+    let deploys = commands_in(&install).into_iter().filter(|command| command.starts_with("aws cloudformation deploy "));
+    let (large, small): (Vec<String>, Vec<String>) = deploys.partition(|command| {
+        let template = command.split(" --template-file ").nth(1).and_then(|rest| rest.split(' ').next());
+        let template = template.unwrap_or_else(|| panic!("{command} names no template"));
+        // `aws cloudformation package` leaves a template of about the same size.
+        let source = if template == "target/packaged.yaml" { "infra/template.yaml" } else { template };
+        fs::metadata(repository().join(source)).unwrap_or_else(|error| panic!("{source}: {error}")).len()
+            > TEMPLATE_BYTES
+    });
+    assert!(large.len() + small.len() >= 3, "only {large:?} and {small:?} were found");
+    let without = large.into_iter().filter(|command| !command.contains(" --s3-bucket ")).collect();
+    assert_none("A template of more than 51,200 bytes is deployed with --s3-bucket:", without);
+}
+
+#[test]
+fn the_command_line_is_installed_before_it_is_used() {
+    let install = Document::read("docs/INSTALL.md");
+    let commands = commands_in(&install);
+    let first = |start: &str| commands.iter().position(|command| command.starts_with(start));
+    let installed = first("cargo install --locked --path .").expect("a command installs bouncer");
+    let used = first("bouncer ").expect("a command uses bouncer");
+    assert!(installed < used, "{} comes before bouncer is installed", commands[used]);
+}
+
+/// The shell commands of a document, each on one line.
+fn commands_in(document: &Document) -> Vec<String> {
+    let mut commands: Vec<String> = Vec::new();
+    let mut goes_on = false;
+    for (_, piece) in document.pieces() {
+        let Piece::Block("sh", line) = piece else { continue };
+        let text = line.trim().trim_end_matches('\\').trim_end();
+        match commands.last_mut().filter(|_| goes_on) {
+            Some(command) => command.extend([" ", text]),
+            None => commands.push(text.to_owned()),
+        }
+        goes_on = line.ends_with('\\');
+    }
+    commands
+}

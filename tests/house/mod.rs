@@ -7,6 +7,7 @@ mod environment;
 mod homes;
 mod imports;
 mod panics;
+mod schemas;
 mod shape;
 pub mod source;
 mod tools_page;

@@ -14,9 +14,14 @@ pub type Call = (String, String);
 /// Calls, and for each the way to it from an entrance.
 pub type Ways = BTreeMap<Call, String>;
 
+/// What is done with a table: its name in the program, and the operation as the SDK names it.
+pub type TableUse = (String, String);
+
 /// Calls by whose credentials they are made with.
 #[derive(Debug, Default)]
 pub struct Calls {
+    /// Bouncer's own tables, and for each use of one the way to it from an entrance.
+    pub tables: BTreeMap<TableUse, String>,
     /// Bouncer's own.
     pub own: Ways,
     /// Those of a site's deploy role.
@@ -128,7 +133,8 @@ impl Program {
                 Credentials::Site => &mut calls.site,
                 Credentials::Target => &mut calls.target,
             };
-            ways_there.extend(found.into_iter().map(|call| (call, way.clone())));
+            ways_there.extend(found.iter().map(|call| (call.clone(), way.clone())));
+            calls.tables.extend(self.tables_in(at, &found).into_iter().map(|of| (of, way.clone())));
             for step in next {
                 ways.entry(step).or_insert_with(|| {
                     open.push(step);
@@ -163,6 +169,40 @@ impl Program {
             }
         }
         (found, next)
+    }
+
+    /// What a function of the repositories does with the tables that it names, with the calls that it makes itself.
+    fn tables_in(&self, at: usize, own_calls: &BTreeSet<Call>) -> BTreeSet<TableUse> {
+        let function = &self.functions[at];
+        let source = &self.sources[function.source];
+        let mut uses = BTreeSet::new();
+        if source.folder() != "storage" {
+            return uses;
+        }
+        for place in function.body.clone() {
+            let Some(table) = source.name(place).filter(|_| place >= 5 && source.is_path_sign(place - 2)) else {
+                continue;
+            };
+            if source.name(place - 3) != Some("Table") {
+                continue;
+            }
+            // `method(Table::Name, …)`
+            let method = called(source, place - 5).unwrap_or_default();
+            let operations: Vec<&str> = match method {
+                "get" | "get_item" | "get_part" => vec!["get_item"],
+                "put" | "put_part" => vec!["put_item"],
+                "set" | "set_part" | "update" => vec!["update_item"],
+                "query_index" | "query_span" => vec!["query_index"],
+                "scan_items" => vec!["scan"],
+                "table" => {
+                    own_calls.iter().filter(|(service, _)| service == "dynamodb").map(|(_, name)| &**name).collect()
+                }
+                // Reads what a row says, or names the table in an error.
+                _ => vec![],
+            };
+            uses.extend(operations.into_iter().map(|operation| (table.to_owned(), operation.to_owned())));
+        }
+        uses
     }
 
     fn methods(&self, from: usize, on: &str, name: &str, with: Credentials) -> Vec<(usize, Credentials)> {

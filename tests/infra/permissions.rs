@@ -4,8 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
+use bouncer::storage::Table;
+use serde_json::{Value, json};
+
 use super::calls::{Call, Calls, Program, Ways};
-use super::{allowing, role, statements, template, texts};
+use super::{PREFIX, allowing, named, resources, role, statements, template, texts};
 
 /// The actions that IAM asks for when the program makes a call.
 fn actions(call: &Call) -> Vec<String> {
@@ -113,4 +116,83 @@ fn a_target_role_has_what_a_deploy_calls() {
     let limits: BTreeSet<String> =
         limits.flat_map(|statement| texts(&statement["NotAction"])).map(str::to_owned).collect();
     compare("A session that asks", &needed(&asking.target), &limits);
+}
+
+/// The table's resource in the template.
+fn id_of(template: &Value, name: &str) -> String {
+    let table = Table::ALL.into_iter().find(|table| format!("{table:?}") == name).expect("a table of the program");
+    let wanted = format!("{PREFIX}{}", table.suffix());
+    let tables = resources(template, "AWS::DynamoDB::Table");
+    let found = tables.into_iter().find(|(_, resource)| named(&resource["Properties"]["TableName"]) == wanted);
+    found.unwrap_or_else(|| panic!("{wanted} is not installed")).0.to_owned()
+}
+
+/// Whether a statement is about this resource.
+fn is_about(statement: &Value, resource: &Value) -> bool {
+    match &statement["Resource"] {
+        Value::Array(all) => all.contains(resource),
+        one => one == resource,
+    }
+}
+
+/// Names every use of a table that no statement of the role allows.
+fn missing_on_tables(template: &Value, id: &str, calls: &Calls) -> Vec<String> {
+    let statements = allowing(role(template, id));
+    let mut missing = Vec::new();
+    for ((name, operation), way) in &calls.tables {
+        let table = id_of(template, name);
+        let action = match operation.as_str() {
+            "query_index" => "dynamodb:Query".to_owned(),
+            // What is in it is looked at by itself.
+            "transact_write_items" => continue,
+            operation => format!("dynamodb:{}", in_camel_case(operation)),
+        };
+        let resource = match (operation.as_str(), Table::ALL.into_iter().find(|table| format!("{table:?}") == *name)) {
+            ("query_index", Some(of)) => {
+                let (index, ..) = of.index().unwrap_or_else(|| panic!("{name} has no index"));
+                json!({ "Fn::Sub": format!("${{{table}.Arn}}/index/{index}") })
+            }
+            _ => json!({ "Fn::GetAtt": format!("{table}.Arn") }),
+        };
+        let allows = |statement: &&Value| {
+            texts(&statement["Action"]).contains(&action.as_str()) && is_about(statement, &resource)
+        };
+        if !statements.iter().any(allows) {
+            missing.push(format!("{id} lacks {action} on {table}: {way}"));
+        }
+    }
+    missing
+}
+
+#[test]
+fn the_roles_have_every_right_on_the_very_table_that_needs_it() {
+    let template = template("infra/template.yaml");
+    let (tasks, asking) = &*CALLS;
+    let used = |calls: &Calls, table: &str, operation: &str| {
+        assert!(calls.tables.contains_key(&(table.to_owned(), operation.to_owned())), "{:?}", calls.tables.keys());
+    };
+    // The tables are told apart, and all ways of using one are followed.
+    used(asking, "History", "get_item");
+    used(asking, "History", "query_index");
+    used(asking, "Locks", "put_item");
+    used(asking, "Keys", "scan");
+    used(tasks, "Projects", "update_item");
+    used(tasks, "Locks", "delete_item");
+    let mut missing = missing_on_tables(&template, "ApiRole", asking);
+    missing.extend(missing_on_tables(&template, "TaskRole", tasks));
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
+}
+
+#[test]
+fn rows_beside_the_leases_are_allowed_by_one_statement() {
+    let template = template("infra/template.yaml");
+    let locks = json!({ "Fn::GetAtt": "DeployLocksTable.Arn" });
+    let writes = allowing(role(&template, "ApiRole"))
+        .into_iter()
+        .filter(|statement| is_about(statement, &locks) && texts(&statement["Action"]).contains(&"dynamodb:PutItem"));
+    let [write] = &writes.collect::<Vec<_>>()[..] else { panic!("a transaction's keys are split over statements") };
+    assert_eq!(
+        write["Condition"],
+        json!({ "ForAllValues:StringLike": { "dynamodb:LeadingKeys": ["/buckets", "*#asked#*", "/asks/*"] } })
+    );
 }

@@ -94,6 +94,66 @@ async fn what_a_crash_left_behind_is_removed_at_the_next_start() {
     assert_eq!(body_files(storage.path()).len(), 1);
 }
 
+#[tokio::test]
+async fn bodies_without_their_index_are_refused_and_kept() {
+    let (storage, s3) = Storage::with_bucket().await;
+    s3.put_object().bucket(BUCKET).key("kept").body("kept".into_bytes_stream()).send().await.unwrap();
+    let folder = storage.stop().await;
+    let away = tempfile::tempdir().unwrap();
+    let index: Vec<_> = std::fs::read_dir(folder.path().join("objects"))
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .filter(|path| path.file_name().unwrap().to_string_lossy().starts_with("index.db"))
+        .collect();
+    assert!(!index.is_empty());
+    for file in &index {
+        std::fs::rename(file, away.path().join(file.file_name().unwrap())).unwrap();
+    }
+    let bodies = body_files(folder.path());
+
+    // An index that was cut off while it was created is as good as none.
+    for cut_off in [false, true] {
+        if cut_off {
+            std::fs::write(folder.path().join("objects/index.db"), "").unwrap();
+        }
+        assert_refused_for_its_index(folder.path()).await;
+        assert_eq!(body_files(folder.path()), bodies);
+    }
+
+    for file in &index {
+        std::fs::rename(away.path().join(file.file_name().unwrap()), file).unwrap();
+    }
+    let storage = Storage::start_on(folder).await.unwrap();
+    assert_eq!(read(&storage.s3(), "kept").await.0, b"kept");
+}
+
+#[tokio::test]
+async fn records_without_the_objects_are_refused() {
+    let storage = Storage::start().await;
+    super::records::create_table(&storage.dynamodb()).await;
+    let folder = storage.stop().await;
+    std::fs::remove_dir_all(folder.path().join("objects")).unwrap();
+    let error = assert_refused_for_its_index(folder.path()).await;
+    assert!(error.contains("records.db"), "{error}");
+}
+
+#[tokio::test]
+async fn a_first_start_that_was_cut_off_goes_on() {
+    let folder = Storage::start().await.stop().await;
+    std::fs::remove_dir_all(folder.path().join("objects")).unwrap();
+    Storage::start_on(folder).await.unwrap();
+}
+
+/// Starts on a folder whose index is gone, and returns the refusal.
+async fn assert_refused_for_its_index(folder: &std::path::Path) -> String {
+    let started = embedded_aws::start(folder, LOOPBACK, CancellationToken::new()).await;
+    let error = started.expect_err("the index is missing");
+    assert!(matches!(error, LocalError::IndexMissing { .. }), "{error}");
+    let text = error.to_string();
+    assert!(text.contains("index.db is missing") && text.contains("backup") && text.contains("move"), "{text}");
+    text
+}
+
 /// Bodies in tests read better as texts.
 pub trait IntoBody {
     fn into_bytes_stream(self) -> aws_sdk_s3::primitives::ByteStream;

@@ -3,6 +3,7 @@
 mod clients;
 mod conformance;
 mod protocol;
+mod schemas;
 
 /// The tools an agent must find.
 const TOOLS: [&str; 12] = [

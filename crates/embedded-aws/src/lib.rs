@@ -84,6 +84,19 @@ pub enum LocalError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The index of the objects is gone, while what it describes is still there.
+    #[error(
+        "{} is missing, and without it the data that {} holds cannot be used; restore index.db from a backup of this data \
+         folder, or move the data folder away to start with an empty one",
+        index.display(),
+        kept.display()
+    )]
+    IndexMissing {
+        /// The index.
+        index: PathBuf,
+        /// What shows that there was one.
+        kept: PathBuf,
+    },
     /// A database is damaged, or was written by a newer release.
     #[error("the database {} cannot be opened: {reason}", path.display())]
     Database {
@@ -142,7 +155,7 @@ pub async fn start(data_dir: &Path, listen: IpAddr, shutdown: CancellationToken)
     settings.keep(objects.port())?;
 
     let record_store = records::Records::open(&data_dir.join("records.db"))?;
-    let object_store = objects::Objects::open(&data_dir.join("objects"))?;
+    let object_store = objects::Objects::open(&data_dir.join("objects"), &record_store)?;
 
     let tasks = TaskTracker::new();
     let held = Arc::clone(&lock);

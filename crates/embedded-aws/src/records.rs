@@ -13,6 +13,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
+use dynoxide::actions::list_tables::ListTablesRequest;
 use dynoxide::{Database, DynoxideError};
 use hyper_util::service::TowerToHyperService;
 use serde::de::DeserializeOwned;
@@ -45,6 +46,20 @@ impl Records {
         private_file(path).map_err(LocalError::file(path))?;
         let database = open(path).map_err(|reason| LocalError::Database { path: path.to_owned(), reason })?;
         Ok(Self { path: path.to_owned(), database: Arc::new(RwLock::new(database)) })
+    }
+
+    /// The file.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether there is any table; the first start creates them once the objects are ready.
+    pub(super) fn are_used(&self) -> Result<bool, LocalError> {
+        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        let tables = database.list_tables(ListTablesRequest::default());
+        let tables =
+            tables.map_err(|error| LocalError::Database { path: self.path.clone(), reason: error.to_string() })?;
+        Ok(!tables.table_names.is_empty())
     }
 
     /// Runs `work` on a thread that may block. A panic in it becomes an error of that one call: the database, which a

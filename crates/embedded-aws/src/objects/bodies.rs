@@ -61,6 +61,17 @@ impl Bodies {
         }
     }
 
+    /// Whether there is any body.
+    pub(super) fn any(&self) -> io::Result<bool> {
+        for shard in fs::read_dir(&self.root)? {
+            let shard = shard?;
+            if shard.file_type()?.is_dir() && fs::read_dir(shard.path())?.next().transpose()?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Removes the bodies of earlier processes that are not in `referenced`, and says how many.
     pub(super) fn sweep(&self, referenced: &HashSet<u128>) -> io::Result<usize> {
         let mut removed = 0;

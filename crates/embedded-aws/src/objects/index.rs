@@ -43,6 +43,15 @@ pub(super) struct Index {
 }
 
 impl Index {
+    /// Whether the file holds an index. One that was cut off while it was created holds none.
+    pub(super) fn exists(path: &Path) -> Outcome<bool> {
+        if !path.try_exists()? {
+            return Ok(false);
+        }
+        let version: i64 = Connection::open(path)?.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        Ok(version != 0)
+    }
+
     pub(super) fn open(path: &Path) -> Outcome<Self> {
         let mut writer = connect(path)?;
         let version: i64 = writer.pragma_query_value(None, "user_version", |row| row.get(0))?;

@@ -41,6 +41,7 @@ use self::access::SignedHeadersOnly;
 use self::bodies::Bodies;
 use self::fault::{Fault, Outcome};
 use self::index::Index;
+use super::records::Records;
 use super::{LocalError, StorageCredentials, create_private_dir};
 
 /// The largest request that is read into memory as a whole: completing an upload of 10,000 parts stays below.
@@ -59,17 +60,27 @@ pub(super) struct Objects {
 
 impl Objects {
     /// Opens the folder, or creates it.
-    pub(super) fn open(folder: &Path) -> Result<Self, LocalError> {
+    ///
+    /// # Errors
+    /// A missing index is created only in an unused data folder: the sweep removes every body that the index does not name.
+    pub(super) fn open(folder: &Path, records: &Records) -> Result<Self, LocalError> {
         create_private_dir(folder)?;
         let data = folder.join("data");
         create_private_dir(&data)?;
         let path = folder.join("index.db");
-        let index = Index::open(&path).map_err(|fault| LocalError::Database { path, reason: fault.to_string() })?;
-        Ok(Self {
-            index: Arc::new(index),
-            bodies: Arc::new(Bodies::new(data)),
-            disk: Arc::new(Semaphore::new(DISK_JOBS)),
-        })
+        let bodies = Bodies::new(data.clone());
+        let broken =
+            |path: &Path, fault: Fault| LocalError::Database { path: path.to_owned(), reason: fault.to_string() };
+        if !Index::exists(&path).map_err(|fault| broken(&path, fault))? {
+            if bodies.any().map_err(LocalError::file(&data))? {
+                return Err(LocalError::IndexMissing { index: path, kept: data });
+            }
+            if records.are_used()? {
+                return Err(LocalError::IndexMissing { index: path, kept: records.path().to_owned() });
+            }
+        }
+        let index = Index::open(&path).map_err(|fault| broken(&path, fault))?;
+        Ok(Self { index: Arc::new(index), bodies: Arc::new(bodies), disk: Arc::new(Semaphore::new(DISK_JOBS)) })
     }
 
     /// Runs work on files and index on a thread that may block.
