@@ -107,7 +107,7 @@ impl HostedConfig {
 pub fn bot(environment: &Environment) -> Result<BotConfig, ConfigError> {
     let mut reader = Reader::new(environment);
     let bot = telegram::bot(&mut reader);
-    reader.finish_with(bot, || telegram::no_bot("there is no bot to register"))
+    reader.finish_with(bot, telegram::no_bot)
 }
 
 fn read_hosted(mut reader: Reader<'_>, host: Host) -> Result<HostedConfig, ConfigError> {

@@ -193,8 +193,9 @@ pub(super) fn bot(reader: &mut Reader<'_>) -> Option<BotConfig> {
 }
 
 /// The problem of a bot that is not set.
-pub(super) fn no_bot(why: &'static str) -> Problem {
-    Problem::Conflict(format!("{} and {} are not set: {why}", TELEGRAM_TOKEN.name, TELEGRAM_SECRET_ARN.name))
+pub(super) fn no_bot() -> Problem {
+    let (token, secret) = (TELEGRAM_TOKEN.name, TELEGRAM_SECRET_ARN.name);
+    Problem::Conflict(format!("no bot is set up; set {token} or {secret}"))
 }
 
 fn chats(text: &str) -> Result<Vec<i64>, String> {
