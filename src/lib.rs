@@ -10,6 +10,7 @@ pub mod analysis;
 pub mod aws;
 pub mod channels;
 pub mod cli;
+pub mod config;
 pub mod domain;
 pub mod github;
 pub mod kinds;

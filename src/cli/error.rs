@@ -3,6 +3,7 @@
 use super::exit::Exit;
 use super::output;
 use super::output::Render;
+use crate::config::ConfigError;
 use crate::domain::error::ErrorCode;
 use anstyle::{AnsiColor, Style};
 use serde::{Serialize, Serializer};
@@ -94,6 +95,18 @@ impl CliError {
         }
         let message = message.unwrap_or_else(|| "The server refused this without a reason.".into());
         Self { exit, code, message, hint, details: answer }
+    }
+}
+
+impl From<ConfigError> for CliError {
+    fn from(error: ConfigError) -> Self {
+        let problems: Vec<String> = error.problems().iter().map(|problem| format!("{problem}.")).collect();
+        let refused = match problems.as_slice() {
+            [only] => Self::usage(only),
+            _ => Self::usage(format!("The environment has {} problems.", problems.len()))
+                .with("problems", json!(problems)),
+        };
+        refused.hint("docs/INSTALL.md lists every variable under \"Environment variables\".")
     }
 }
 

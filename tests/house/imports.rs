@@ -6,7 +6,8 @@ use super::assert_none;
 use super::source::{Kind, Source, sources};
 
 /// What the files of a folder may name of the crate.
-const MAY_IMPORT: [(&str, &[&str]); 9] = [
+const MAY_IMPORT: [(&str, &[&str]); 10] = [
+    ("config", &["config", "domain"]),
     ("model", &["model"]),
     ("store", &["model", "store"]),
     ("aws", &["aws", "model"]),

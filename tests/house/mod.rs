@@ -3,6 +3,7 @@
 
 mod commands;
 mod documents;
+mod environment;
 mod homes;
 mod imports;
 mod panics;
