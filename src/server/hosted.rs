@@ -125,7 +125,7 @@ pub async fn serve(
     shutdown: CancellationToken,
     ready: oneshot::Sender<String>,
 ) -> Result<(), HostedError> {
-    let installation = Installation::from_environment(Some(approval_window), Some(asking), Host::Host).await?;
+    let installation = Installation::from_environment(Some(approval_window), Some(asking), Host::Server).await?;
     let listener = TcpListener::bind(address).await.map_err(|source| HostedError::Listen { address, source })?;
     let bound = listener.local_addr().map_err(HostedError::Serving)?;
     let hosts = named(address.ip(), allowed_hosts);

@@ -58,7 +58,7 @@ pub(in crate::server) enum Host {
     /// One machine, perhaps without a public address.
     Machine,
     /// A host of an installation on AWS.
-    Host,
+    Server,
     /// The Lambda function.
     Function,
 }
