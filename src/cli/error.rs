@@ -182,7 +182,7 @@ mod tests {
             "status": "error", "error_code": "UNKNOWN_PROJECT", "error": "Unknown project: shp",
             "suggestion": "Use one of available_projects.", "available_projects": ["shop", "blog"],
         }) else {
-            unreachable!()
+            panic!("no object")
         };
         let error = CliError::from_answer(answer);
         assert_eq!(error.exit, Exit::Failed);
