@@ -72,7 +72,7 @@ fn reads(source: &Source) -> Vec<usize> {
 
 /// Where an attribute of an option names a variable: `env = "…"` or a bare `env`.
 fn env_attributes(source: &Source) -> Vec<usize> {
-    let is_value = |at: usize| source.tokens.get(at).is_some_and(|token| token.kind == Kind::Literal);
+    let is_value = |at: usize| source.tokens.get(at).is_some_and(|token| matches!(token.kind, Kind::Literal(_)));
     (0..source.tokens.len())
         .filter(|at| source.name(*at) == Some("env") && source.is_sign(at + 1, '=') && is_value(at + 2))
         .collect()
