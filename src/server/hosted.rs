@@ -54,7 +54,7 @@ pub struct Installation {
 
 impl Installation {
     /// Reads the environment. `approval_window` (seconds) is what a command line says of it; beyond that,
-    /// `BOUNCER_STATE_MACHINE_FRONTEND_DEPLOY` and `BOUNCER_STATE_MACHINE_DEPLOY` (ARNs) are required;
+    /// `BOUNCER_STATE_MACHINE_NAME` (an ARN) is required for each state machine, such as `BOUNCER_STATE_MACHINE_REQUEST`;
     /// `BOUNCER_STAGING_BUCKET`, `BOUNCER_TABLE_PREFIX`, `BOUNCER_ACCOUNT`, `BOUNCER_EXTERNAL_ID`,
     /// `BOUNCER_ASKS_PER_MINUTE`, `BOUNCER_PENDING_PER_CALLER`,
     /// `BOUNCER_APPROVAL_WINDOW` (seconds), `BOUNCER_ANSWER_BYTES`, `BOUNCER_BOOTSTRAP_SECRET_ARN`, `BOUNCER_PUBLIC_URL`
