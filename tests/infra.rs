@@ -9,8 +9,8 @@ use bouncer::domain::digest::{PartsDigest, Sha256};
 use bouncer::domain::ids::{ProjectId, RequestId};
 use bouncer::domain::site::paths::SitePath;
 use bouncer::requests::app::PublishSettings;
-use bouncer::requests::documents::{adopting_key, blob_key, manifest_key, moving_key, parts_key, staged_key};
 use bouncer::storage::Table;
+use bouncer::storage::documents::{adopting_of, blob_key, manifest_key, moving_of, parts_key, staged_key};
 use saphyr::{LoadableYamlNode as _, ScalarOwned, YamlOwned};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -191,7 +191,7 @@ fn the_staging_bucket_is_the_one_the_program_uses_and_keeps_what_sites_are_made_
     assert_eq!(expiring(bucket), BTreeSet::from(["20", "adopting/", "issued/", "moving/", "staged/"]));
     // Where no bucket sees to it the program does, after the same days.
     let rules = bucket["Properties"]["LifecycleConfiguration"]["Rules"].as_array().unwrap();
-    for (prefix, days) in bouncer::requests::documents::TRANSIENT_PREFIXES {
+    for (prefix, days) in bouncer::storage::documents::TRANSIENT_PREFIXES {
         let rule = rules.iter().find(|rule| rule["Prefix"] == prefix).unwrap();
         assert_eq!(rule["ExpirationInDays"], days, "{prefix}");
     }
@@ -413,8 +413,8 @@ fn the_roles_reach_the_keys_the_program_uses() {
     let staged = folder(staged_key(&RequestId::random(), &SitePath::parse("index.html").unwrap()));
     assert!(api_puts.contains(&staged) && !task_gets.contains(&staged), "{staged}");
     assert!(folders("TaskRole", "s3:PutObject").contains("releases/*") && !api_puts.contains("releases/*"));
-    let moving = folder(moving_key(&RequestId::random(), &SitePath::parse("film.mp4").unwrap()));
-    let adopting = folder(adopting_key(&RequestId::random(), "files"));
+    let moving = folder(moving_of(&RequestId::random()));
+    let adopting = folder(adopting_of(&RequestId::random()));
     let parts = folder(parts_key(&ProjectId::parse("shop").unwrap(), Sha256::of(b""), PartsDigest::of([])));
     for action in ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"] {
         let all = [moving.clone(), adopting.clone(), parts.clone()].into();

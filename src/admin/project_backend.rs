@@ -82,9 +82,9 @@ impl From<Mode> for DeployMode {
 pub async fn set(app: &App, caller: &Caller, args: SetBackend) -> Result<OneProject, UserError> {
     require(caller, Role::Admin)?;
     let id = parse_id(&args.project)?;
-    let turn = app.store.take_bucket_turn().await?;
+    let turn = app.store.lock_buckets().await?;
     let outcome = set_in_turn(app, caller, id, args, &turn).await;
-    app.store.end_bucket_turn(&turn).await;
+    app.store.unlock_buckets(&turn).await;
     outcome
 }
 

@@ -202,9 +202,9 @@ pub struct AddProject {
 pub async fn add(app: &App, caller: &Caller, args: AddProject) -> Result<OneProject, UserError> {
     require(caller, Role::Admin)?;
     let project_id = parse_id(&args.project)?;
-    let turn = app.store.take_bucket_turn().await?;
+    let turn = app.store.lock_buckets().await?;
     let outcome = add_in_turn(app, &project_id, args, &turn).await;
-    app.store.end_bucket_turn(&turn).await;
+    app.store.unlock_buckets(&turn).await;
     outcome
 }
 
@@ -221,7 +221,7 @@ async fn add_in_turn(app: &App, id: &ProjectId, args: AddProject, turn: &BucketL
     }
     refuse_shared_bucket(app, &after).await?;
     if let (Profile::Local, Some(target)) = (app.settings.profile, &after.frontend) {
-        if target.bucket == app.settings.staging_bucket() {
+        if target.bucket == app.documents.bucket() {
             return Err(UserError::invalid(
                 "bucket",
                 "A site cannot be published to Bouncer's own staging bucket.",

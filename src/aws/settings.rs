@@ -10,7 +10,6 @@ use super::sites::Sites;
 use super::stacks::Stacks;
 use super::workflows::Workflows;
 use crate::domain::error::chain;
-use crate::storage::{Store, Table};
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -44,8 +43,8 @@ pub struct Endpoints {
 
 /// What both profiles use.
 pub struct Storage {
-    /// Records.
-    pub store: Store,
+    /// DynamoDB, for the records.
+    pub records: aws_sdk_dynamodb::Client,
     /// Objects, with Bouncer's own credentials.
     pub objects: Objects,
     /// The projects' buckets and distributions.
@@ -126,7 +125,7 @@ impl Identity {
 }
 
 /// The storage of the local profile.
-pub fn local(endpoints: &Endpoints, table_prefix: &str) -> Storage {
+pub fn local(endpoints: &Endpoints) -> Storage {
     let credentials =
         Credentials::new(&endpoints.access_key_id, &endpoints.secret_access_key, None, None, "bouncer-local");
     let shared = SdkConfig::builder()
@@ -140,7 +139,7 @@ pub fn local(endpoints: &Endpoints, table_prefix: &str) -> Storage {
     let dynamodb = aws_sdk_dynamodb::config::Builder::from(&shared).endpoint_url(&endpoints.records).build();
     let endpoint = Some(endpoints.objects.clone());
     Storage {
-        store: Store::new(aws_sdk_dynamodb::Client::from_conf(dynamodb), table_prefix),
+        records: aws_sdk_dynamodb::Client::from_conf(dynamodb),
         objects: Objects::new(shared.clone(), endpoint.clone()),
         sites: Sites::new(shared.clone(), endpoint, Roles::new(shared, None)),
     }
@@ -148,10 +147,10 @@ pub fn local(endpoints: &Endpoints, table_prefix: &str) -> Storage {
 
 /// The services of an account, as the standard AWS settings name it: environment, profile files, container or
 /// instance role; `AWS_ENDPOINT_URL` and its kin lead elsewhere.
-pub async fn from_environment(table_prefix: &str, external_id: Option<String>) -> (Storage, Services) {
+pub async fn from_environment(external_id: Option<String>) -> (Storage, Services) {
     let shared = environment().await;
     let storage = Storage {
-        store: Store::new(aws_sdk_dynamodb::Client::new(&shared), table_prefix),
+        records: aws_sdk_dynamodb::Client::new(&shared),
         objects: Objects::new(shared.clone(), None),
         sites: Sites::new(shared.clone(), None, Roles::new(shared.clone(), external_id)),
     };
@@ -163,41 +162,30 @@ pub async fn from_environment(table_prefix: &str, external_id: Option<String>) -
     (storage, services)
 }
 
-/// Where the projects are, beyond what the standard AWS settings say.
-#[derive(Debug, Clone, Default)]
-pub struct StoreOptions {
-    /// The DynamoDB API, instead of the environment's or AWS's own.
-    pub endpoint_url: Option<String>,
-    /// The region, instead of the environment's or the AWS profile's.
-    pub region: Option<String>,
-    /// The full name of the projects table.
-    pub projects_table: String,
-}
-
 /// No region is set anywhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("no AWS region is set")]
 pub struct NoRegion;
 
-/// The projects table of an account, with the credentials, region and endpoint that the standard AWS settings
-/// (environment and shared files) name.
-pub async fn store_from_environment(options: &StoreOptions) -> Result<Store, NoRegion> {
+/// Connects to DynamoDB with the credentials, region and endpoint of the standard AWS settings (environment and shared
+/// files), unless an endpoint or a region is given.
+pub async fn records_from_environment(
+    endpoint_url: Option<&str>,
+    region: Option<&str>,
+) -> Result<aws_sdk_dynamodb::Client, NoRegion> {
     let mut loader = aws_config::from_env().retry_config(retries()).timeout_config(timeouts());
-    if let Some(region) = &options.region {
-        loader = loader.region(Region::new(region.clone()));
+    if let Some(region) = region {
+        loader = loader.region(Region::new(region.to_owned()));
     }
     let shared = loader.load().await;
     if shared.region().is_none() {
         return Err(NoRegion);
     }
     let mut dynamodb = aws_sdk_dynamodb::config::Builder::from(&shared);
-    if let Some(url) = &options.endpoint_url {
+    if let Some(url) = endpoint_url {
         dynamodb = dynamodb.endpoint_url(url);
     }
-    let client = aws_sdk_dynamodb::Client::from_conf(dynamodb.build());
-    // The other tables of an installation have the same prefix.
-    let prefix = options.projects_table.strip_suffix(Table::Projects.suffix()).unwrap_or("bouncer-");
-    Ok(Store::new(client, prefix).with_table(Table::Projects, &options.projects_table))
+    Ok(aws_sdk_dynamodb::Client::from_conf(dynamodb.build()))
 }
 
 fn retries() -> RetryConfig {

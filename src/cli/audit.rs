@@ -3,7 +3,7 @@
 use super::Context;
 use super::error::CliError;
 use super::exit::Exit;
-use super::output::{Render, plain, shorten, table, write_table};
+use super::output::{Render, count, shorten, table, time, visible, write_table};
 use crate::domain::caller::Role;
 use serde::Deserialize;
 use serde_json::json;
@@ -109,12 +109,12 @@ impl Render for Events {
             };
             rows.add_row([
                 row.number.to_string(),
-                plain(&row.at),
-                shorten(&plain(&what.replace('_', " ")), CELL_LENGTH),
-                plain(&format!("{} ({})", row.by.name, row.by.verified_by)),
-                plain(&row.request_id),
-                plain(row.project.as_deref().unwrap_or("-")),
-                shorten(&plain(&row.summary), CELL_LENGTH),
+                time(&row.at),
+                shorten(&visible(&what.replace('_', " ")), CELL_LENGTH),
+                visible(&format!("{} ({})", row.by.name, row.by.verified_by)),
+                visible(&row.request_id),
+                visible(row.project.as_deref().unwrap_or("-")),
+                shorten(&visible(&row.summary), CELL_LENGTH),
             ]);
         }
         write_table(out, &rows)
@@ -142,15 +142,15 @@ impl Render for Verdict {
     fn render(&self, out: &mut dyn Write) -> fmt::Result {
         if !self.is_intact() {
             let why = self.message.as_deref().unwrap_or("It is not what was written.");
-            return writeln!(out, "The audit chain is broken: {}", plain(why));
+            return writeln!(out, "The audit chain is broken: {}", visible(why));
         }
         let (Some(from), Some(to), Some(hash)) = (self.from_event, self.to_event, &self.to_hash) else {
             return writeln!(out, "The audit chain is intact: it has no events.");
         };
-        writeln!(out, "The audit chain is intact: {} events, from {from} to {to}.", self.events)?;
+        writeln!(out, "The audit chain is intact: {}, from {from} to {to}.", count(self.events, "event"))?;
         if from > 1 {
-            let time = plain(self.from_time.as_deref().unwrap_or("-"));
-            writeln!(out, "Events before {from} ({time}) are past their 90 days.")?;
+            let at = self.from_time.as_deref().map_or_else(|| "-".into(), time);
+            writeln!(out, "Events before {from} ({at}) are past their 90 days.")?;
         }
         writeln!(out, "Its end is {hash}; keep that elsewhere to tell later that nothing was written anew.")
     }

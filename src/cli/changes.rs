@@ -1,6 +1,6 @@
 //! What a deploy changes, in one sentence and file by file.
 
-use super::output::{Render, bytes, plain};
+use super::output::{Render, number, size, visible};
 use crate::domain::site::manifest::ChangeCounts;
 use anstyle::{AnsiColor, Style};
 use serde::Deserialize;
@@ -12,7 +12,8 @@ const SHOWN_NAMES: usize = 20;
 /// "1 added, 2 changed, 0 removed, 9 unchanged; 3.2 KiB to publish".
 pub fn sentence(changes: &ChangeCounts) -> String {
     let ChangeCounts { added, changed, removed, unchanged, .. } = changes;
-    let size = bytes(changes.bytes);
+    let [added, changed, removed, unchanged] = [added, changed, removed, unchanged].map(|files| number(*files));
+    let size = size(changes.bytes);
     format!("{added} added, {changed} changed, {removed} removed, {unchanged} unchanged; {size} to publish")
 }
 
@@ -33,10 +34,10 @@ impl Render for Names {
             [(Kind::Added, &self.added), (Kind::Changed, &self.changed), (Kind::Removed, &self.removed)]
         {
             for name in names.iter().take(SHOWN_NAMES) {
-                writeln!(out, "    {} {}", kind.mark(), plain(name))?;
+                writeln!(out, "    {} {}", kind.mark(), visible(name))?;
             }
             if names.len() > SHOWN_NAMES {
-                writeln!(out, "    {} … and {} more", kind.mark(), names.len() - SHOWN_NAMES)?;
+                writeln!(out, "    {} … and {} more", kind.mark(), number(names.len() - SHOWN_NAMES))?;
             }
         }
         Ok(())

@@ -2,7 +2,7 @@
 
 use super::error::CliError;
 use super::exit::Exit;
-use super::output::{Answer, bytes};
+use super::output::{Answer, size};
 use crate::domain::caller::ApiKey;
 use crate::domain::error::ErrorCode;
 use crate::domain::request::Verdict;
@@ -122,7 +122,7 @@ impl Client {
     }
 
     fn too_large(&self, sent: usize) -> CliError {
-        let sentence = format!("The call has {}, more than {} takes in one.", bytes(sent as u64), self.base());
+        let sentence = format!("The call has {}, more than {} takes in one.", size(sent as u64), self.base());
         CliError::new(Exit::Failed, ErrorCode::ValidationError, sentence).hint(
             "Lambda takes 6 MB, a list of some 20,000 files. Leave files out or shorten their names, or call a server on \
              a host (`bouncer serve --profile aws`).",

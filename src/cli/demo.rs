@@ -9,7 +9,7 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::frontend::deploy;
 use super::frontend::deploy::{Proposal, Submitted};
-use super::output::{Answer, Printer, Render, bytes, count};
+use super::output::{Answer, Printer, Render, count, size};
 use super::request;
 use super::request::RequestView;
 use super::watch;
@@ -230,7 +230,7 @@ fn show<T: Render + Serialize>(printer: &Printer, part: &T) -> Result<(), CliErr
 fn moved(submitted: &Submitted) -> String {
     let (sent, all) = (submitted.uploaded.unwrap_or_default(), submitted.file_count);
     let writes = (submitted.changes.added + submitted.changes.changed) as u64;
-    let (uploads, size) = (count(sent.files, "upload"), bytes(sent.bytes));
+    let (uploads, size) = (count(sent.files, "upload"), size(sent.bytes));
     let rest = if writes == all { "" } else { "; the others were there already" };
     format!("What moved: {uploads} ({size}) and {writes} of {all} files written{rest}.")
 }

@@ -4,7 +4,7 @@ use super::Context;
 use super::connection::{Connection, CredentialsFile, read_json};
 use super::error::CliError;
 use super::exit::Exit;
-use super::output::{Answer, Render, plain};
+use super::output::{Answer, Render, visible};
 use crate::domain::caller::Role;
 use anstyle::{AnsiColor, Style};
 use serde::{Deserialize, Serialize};
@@ -214,9 +214,9 @@ impl Render for Report {
                 Level::Fail => (AnsiColor::Red, "fail"),
             };
             let style = Style::new().bold().fg_color(Some(color.into()));
-            writeln!(out, "{style}{word}{style:#}  {:<15}  {}", plain(&check.name), plain(&check.detail))?;
+            writeln!(out, "{style}{word}{style:#}  {:<15}  {}", visible(&check.name), visible(&check.detail))?;
             if let Some(suggestion) = &check.suggestion {
-                writeln!(out, "      {:<15}  {}", "", plain(suggestion))?;
+                writeln!(out, "      {:<15}  {}", "", visible(suggestion))?;
             }
         }
         Ok(())

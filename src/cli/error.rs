@@ -109,12 +109,12 @@ impl Render for CliError {
     fn render(&self, out: &mut dyn Write) -> fmt::Result {
         let red = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
         let cyan = Style::new().bold().fg_color(Some(AnsiColor::Cyan.into()));
-        writeln!(out, "{red}error{red:#}: {}", output::plain(&self.message))?;
+        writeln!(out, "{red}error{red:#}: {}", output::visible(&self.message))?;
         for (name, value) in self.details.iter().filter(|(name, _)| *name != "status") {
             write_detail(out, name, value)?;
         }
         if let Some(hint) = &self.hint {
-            writeln!(out, "{cyan}hint{cyan:#}: {}", output::plain(hint))?;
+            writeln!(out, "{cyan}hint{cyan:#}: {}", output::visible(hint))?;
         }
         Ok(())
     }
@@ -131,14 +131,14 @@ fn write_detail(out: &mut dyn Write, name: &str, value: &Value) -> fmt::Result {
         Value::Array(items) => {
             writeln!(out, "  {name}:")?;
             for item in items.iter().take(SHOWN_ITEMS) {
-                writeln!(out, "    {}", output::plain(&one_line(item)))?;
+                writeln!(out, "    {}", output::visible(&one_line(item)))?;
             }
             if items.len() > SHOWN_ITEMS {
-                writeln!(out, "    … and {} more", items.len() - SHOWN_ITEMS)?;
+                writeln!(out, "    … and {} more", output::number(items.len() - SHOWN_ITEMS))?;
             }
             Ok(())
         }
-        value => writeln!(out, "  {name}: {}", output::plain(&one_line(value))),
+        value => writeln!(out, "  {name}: {}", output::visible(&one_line(value))),
     }
 }
 

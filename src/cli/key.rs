@@ -3,7 +3,7 @@
 use super::Context;
 use super::error::CliError;
 use super::exit::Exit;
-use super::output::{Render, plain, table, write_field, write_table};
+use super::output::{Render, table, time, visible, write_field, write_table};
 use crate::domain::caller::Role;
 use clap::ValueEnum;
 use serde::Deserialize;
@@ -113,7 +113,7 @@ impl Render for Listed {
         let mut rows = table(&["KEY", "NAME", "ROLE", "CREATED", "STATE"]);
         for row in &self.keys {
             let state = if row.revoked { "revoked" } else { "active" };
-            rows.add_row([&*row.key_id, &plain(&row.name), &*row.role, &plain(&row.created_at), state]);
+            rows.add_row([&*row.key_id, &visible(&row.name), &*row.role, &time(&row.created_at), state]);
         }
         write_table(out, &rows)
     }
@@ -127,7 +127,7 @@ struct Revoked {
 
 impl Render for Revoked {
     fn render(&self, out: &mut dyn Write) -> fmt::Result {
-        writeln!(out, "Revoked {}; it opens nothing any more", plain(&self.key_id))
+        writeln!(out, "Revoked {}; it opens nothing any more", visible(&self.key_id))
     }
 }
 

@@ -1,6 +1,8 @@
 //! What a command prints: one type with a rendering for people and one for programs; chosen here alone.
 
 use super::error::CliError;
+pub use crate::domain::text::{absolute, ago, count, duration, number, remaining, size, visible};
+use crate::domain::time::Time;
 use anstyle::Style;
 use comfy_table::{Attribute, Cell, ContentArrangement, Table, presets};
 use serde::Serialize;
@@ -120,24 +122,14 @@ pub fn write_table(out: &mut dyn Write, table: &Table) -> fmt::Result {
 pub fn write_field(out: &mut dyn Write, name: &str, value: Option<&str>) -> fmt::Result {
     let dim = Style::new().dimmed();
     match value {
-        Some(value) => writeln!(out, "  {dim}{name:<10}{dim:#}  {}", plain(value)),
+        Some(value) => writeln!(out, "  {dim}{name:<10}{dim:#}  {}", visible(value)),
         None => Ok(()),
     }
 }
 
-/// Text that someone else wrote, safe to print: control characters and those that turn the direction of text around
-/// are shown as escapes, because what an approver reads must be what is there.
-pub fn plain(text: &str) -> String {
-    text.chars().fold(String::with_capacity(text.len()), |mut safe, c| {
-        let turns =
-            matches!(c, '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
-        if c.is_control() || turns {
-            safe.extend(c.escape_default());
-        } else {
-            safe.push(c);
-        }
-        safe
-    })
+/// A point in time of an answer; one that this version cannot read is shown as it came.
+pub fn time(text: &str) -> String {
+    Time::try_from(text.to_owned()).map_or_else(|_| visible(text), absolute)
 }
 
 /// The first characters of a text, with an ellipsis where something is missing.
@@ -148,47 +140,14 @@ pub fn shorten(text: &str, most: usize) -> String {
     text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
 }
 
-/// "1 file", "2 files".
-pub fn count(number: u64, thing: &str) -> String {
-    if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
-}
-
-/// Bytes in a unit that people read.
-pub fn bytes(number: u64) -> String {
-    indicatif::HumanBytes(number).to_string()
-}
-
-/// Seconds as people say them: "45 s", "9 min 30 s", "2 h 5 min".
-pub fn duration(seconds: u64) -> String {
-    match seconds {
-        0..60 => format!("{seconds} s"),
-        60..3600 if seconds.is_multiple_of(60) => format!("{} min", seconds / 60),
-        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
-        _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn plain_text_keeps_words_and_shows_tricks() {
-        assert_eq!(plain("Grüße, 日本語 — ok"), "Grüße, 日本語 — ok");
-        assert_eq!(plain("a\u{1b}[31mb\r\n\t"), r"a\u{1b}[31mb\r\n\t");
-        assert_eq!(plain("x\u{202e}y"), r"x\u{202e}y");
-    }
-
-    #[test]
     fn shortening_counts_characters() {
         assert_eq!(shorten("äöü", 3), "äöü");
         assert_eq!(shorten("äöüß", 3), "äö…");
-    }
-
-    #[test]
-    fn durations() {
-        let read: Vec<String> = [0, 59, 60, 61, 600, 3599, 3600, 7500].into_iter().map(duration).collect();
-        assert_eq!(read, ["0 s", "59 s", "1 min", "1 min 1 s", "10 min", "59 min 59 s", "1 h 0 min", "2 h 5 min"]);
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! How work is shown while it goes on: bars on a terminal, one line per change elsewhere. Always on stderr.
 
-use super::output::plain;
-use indicatif::{ProgressBar, ProgressStyle};
+use super::output::{duration, size, visible};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use serde_json::Value;
+use std::fmt::Write;
 use std::io::IsTerminal as _;
 use std::time::Duration;
 
@@ -36,7 +37,7 @@ impl Progress {
     /// Says what the server warns of in an answer.
     pub fn warnings(&self, answer: &Value) {
         for warning in answer["warnings"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-            self.note(&format!("warning: {}", plain(warning)));
+            self.note(&format!("warning: {}", visible(warning)));
         }
     }
 
@@ -55,7 +56,7 @@ impl Progress {
 
     /// A bar over some bytes; invisible without a terminal.
     pub fn bytes(&self, what: &'static str, total: u64) -> ProgressBar {
-        self.bar(Some(total), "{msg:>12} {wide_bar:.cyan/dim} {bytes}/{total_bytes} {eta}").with_message(what)
+        self.bar(Some(total), "{msg:>12} {wide_bar:.cyan/dim} {done} of {size}, {left} left").with_message(what)
     }
 
     /// A sentence that changes, with a bar as soon as there are files to count; invisible without a terminal.
@@ -88,5 +89,16 @@ impl Progress {
 
 /// The templates are constants of this file; were one wrong, the default style would still be right.
 fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    // indicatif's own units would differ from those of every other line.
+    style
+        .with_key("done", |state: &ProgressState, out: &mut dyn Write| {
+            let _ = out.write_str(&size(state.pos()));
+        })
+        .with_key("size", |state: &ProgressState, out: &mut dyn Write| {
+            let _ = out.write_str(&size(state.len().unwrap_or_default()));
+        })
+        .with_key("left", |state: &ProgressState, out: &mut dyn Write| {
+            let _ = out.write_str(&duration(state.eta().as_secs()));
+        })
 }

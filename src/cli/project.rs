@@ -5,7 +5,7 @@ mod backend;
 use super::Context;
 use super::error::CliError;
 use super::exit::Exit;
-use super::output::{Render, count, plain, table, write_field, write_table};
+use super::output::{Render, count, table, visible, write_field, write_table};
 use crate::domain::caller::Role;
 use crate::domain::site::headers::CacheRule;
 use backend::{BackendArgs, BackendView};
@@ -165,7 +165,7 @@ impl Row {
 impl Render for Row {
     fn render(&self, out: &mut dyn Write) -> fmt::Result {
         let state = if self.is_enabled() { "" } else { " (disabled: takes no requests)" };
-        writeln!(out, "{}{state}", plain(&self.project_id))?;
+        writeln!(out, "{}{state}", visible(&self.project_id))?;
         write_field(out, "name", self.name.as_deref())?;
         write_field(out, "bucket", self.frontend_bucket.as_deref())?;
         write_field(out, "region", self.frontend_region.as_deref())?;
@@ -181,8 +181,7 @@ impl Render for Row {
             write_field(out, "cache", Some(&format!("{}: {}", rule.pattern, rule.cache_control)))?;
         }
         if let (Some(releases), Some(hours)) = (self.retain_releases, self.asset_grace_hours) {
-            let kept =
-                format!("{}, and dropped files for {}", count(releases.into(), "release"), count(hours.into(), "hour"));
+            let kept = format!("{}, and dropped files for {}", count(releases, "release"), count(hours, "hour"));
             write_field(out, "keeps", Some(&kept))?;
         }
         if self.frontend_bucket.is_some() {
@@ -242,9 +241,9 @@ impl Render for Listed {
         let mut rows = table(&columns);
         for row in &self.projects {
             let id = if row.is_enabled() { row.project_id.clone() } else { format!("{} (disabled)", row.project_id) };
-            let cell = |value: Option<&str>| plain(value.unwrap_or("-"));
+            let cell = |value: Option<&str>| visible(value.unwrap_or("-"));
             let mut cells = vec![
-                plain(&id),
+                visible(&id),
                 cell(row.frontend_bucket.as_deref()),
                 cell(row.frontend_region.as_deref()),
                 cell(row.frontend_distribution_id.as_deref()),

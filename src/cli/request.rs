@@ -10,7 +10,7 @@ use super::changes::{Kind, sentence};
 use super::client::Client;
 use super::error::CliError;
 use super::exit::Exit;
-use super::output::{Answer, Render, bytes, duration, plain, shorten, table, write_field, write_table};
+use super::output::{Answer, Render, ago, number, shorten, size, table, visible, write_field, write_table};
 use super::watch::{decider, time_left};
 use crate::domain::caller::Role;
 use crate::domain::request::{Status, Verdict};
@@ -133,17 +133,17 @@ impl Render for Pending {
         if self.requests.is_empty() {
             return writeln!(out, "Nothing waits for a decision.");
         }
-        let mut rows = table(&["REQUEST", "PROJECT", "WHAT", "REASON", "FROM", "AGE"]);
+        let mut rows = table(&["REQUEST", "PROJECT", "WHAT", "REASON", "FROM", "ASKED"]);
         for row in &self.requests {
-            let cell = |value: &Option<String>| shorten(&plain(value.as_deref().unwrap_or("-")), CELL_LENGTH);
+            let cell = |value: &Option<String>| shorten(&visible(value.as_deref().unwrap_or("-")), CELL_LENGTH);
             let action = row.action.replace('_', " ");
             rows.add_row([
-                plain(&row.request_id),
+                visible(&row.request_id),
                 cell(&row.project),
-                shorten(&plain(row.summary.as_deref().unwrap_or(&action)), WHAT_LENGTH),
+                shorten(&visible(row.summary.as_deref().unwrap_or(&action)), WHAT_LENGTH),
                 cell(&row.reason),
                 cell(&row.source),
-                duration(row.age_seconds),
+                ago(row.age_seconds),
             ]);
         }
         write_table(out, &rows)
@@ -218,20 +218,20 @@ impl RequestView {
 
     fn render_files(&self, out: &mut dyn Write) -> fmt::Result {
         if let Some(note) = &self.note {
-            return writeln!(out, "   {}", plain(note));
+            return writeln!(out, "   {}", visible(note));
         }
         let mut rows = table(&["", "FILE", "SIZE", "CONTENT-TYPE", "CACHE-CONTROL"]);
         for file in &self.files {
             rows.add_row([
                 file.change.symbol().to_owned(),
-                plain(&file.filename),
-                bytes(file.size),
-                plain(&file.content_type),
-                plain(&file.cache_control),
+                visible(&file.filename),
+                size(file.size),
+                visible(&file.content_type),
+                visible(&file.cache_control),
             ]);
         }
         for name in self.removed.iter().take(SHOWN_REMOVED) {
-            rows.add_row([Kind::Removed.symbol().to_owned(), plain(name)]);
+            rows.add_row([Kind::Removed.symbol().to_owned(), visible(name)]);
         }
         if !rows.is_empty() {
             writeln!(out)?;
@@ -243,7 +243,7 @@ impl RequestView {
             (removed.saturating_sub(self.removed.len().min(SHOWN_REMOVED)) as u64, "removed"),
         ];
         for (more, what) in not_shown.into_iter().filter(|(more, _)| *more > 0) {
-            writeln!(out, "   … and {more} more {what}")?;
+            writeln!(out, "   … and {} more {what}", number(more))?;
         }
         Ok(())
     }
@@ -252,10 +252,16 @@ impl RequestView {
 impl Render for RequestView {
     fn render(&self, out: &mut dyn Write) -> fmt::Result {
         let action = self.action.as_deref().unwrap_or("request").replace('_', " ");
-        writeln!(out, "{}: {}, {}", plain(&self.request_id), plain(&action), plain(&self.status.replace('_', " ")))?;
+        writeln!(
+            out,
+            "{}: {}, {}",
+            visible(&self.request_id),
+            visible(&action),
+            visible(&self.status.replace('_', " "))
+        )?;
         if let Some(warning) = &self.warning {
             let red = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
-            writeln!(out, "  {red}! {}{red:#}", plain(warning))?;
+            writeln!(out, "  {red}! {}{red:#}", visible(warning))?;
         }
         write_field(out, "project", self.project.as_deref())?;
         write_field(out, "reason", self.reason.as_deref())?;
@@ -292,7 +298,7 @@ pub struct Decided {
 
 impl Render for Decided {
     fn render(&self, out: &mut dyn Write) -> fmt::Result {
-        let (id, status) = (plain(&self.request_id), plain(&self.status));
+        let (id, status) = (visible(&self.request_id), visible(&self.status));
         match self.status.as_str() {
             "approved" => {
                 writeln!(out, "Approved {id}; it runs now")?;

@@ -4,7 +4,7 @@ use super::Context;
 use super::audit::hours;
 use super::error::CliError;
 use super::exit::Exit;
-use super::output::{Render, count, duration, plain, table, write_field, write_table};
+use super::output::{Render, count, duration, number, table, visible, write_field, write_table};
 use crate::domain::caller::Role;
 use serde::Deserialize;
 use serde_json::json;
@@ -47,8 +47,10 @@ struct Stats {
 }
 
 fn listed(by_status: &BTreeMap<String, u64>) -> String {
-    let parts: Vec<String> =
-        by_status.iter().map(|(status, number)| format!("{number} {}", plain(&status.replace('_', " ")))).collect();
+    let parts: Vec<String> = by_status
+        .iter()
+        .map(|(status, requests)| format!("{} {}", number(*requests), visible(&status.replace('_', " "))))
+        .collect();
     parts.join(", ")
 }
 
@@ -67,7 +69,7 @@ impl Render for Stats {
         }
         let mut rows = table(&["PROJECT", "REQUESTS", "OUTCOMES"]);
         for (project, by_status) in &self.by_project {
-            rows.add_row([plain(project), by_status.values().sum::<u64>().to_string(), listed(by_status)]);
+            rows.add_row([visible(project), number(by_status.values().sum::<u64>()), listed(by_status)]);
         }
         writeln!(out)?;
         write_table(out, &rows)

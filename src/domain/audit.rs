@@ -4,9 +4,9 @@
 use super::approver::Approver;
 use super::caller::Caller;
 use super::canonical;
+use super::channel::ChannelName;
 use super::digest::Sha256;
 use super::ids::{ProjectId, RequestId};
-use super::channel::ChannelName;
 use super::kind::KindName;
 use super::request::{Event, Request, Status, Verdict};
 use super::time::Time;

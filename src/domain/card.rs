@@ -1,7 +1,7 @@
 //! The card: what an approver is shown of a request, in parts. Each surface renders it once; no part of it is markup.
 
-use super::time::Time;
 use super::phrase::Phrase;
+use super::time::Time;
 use crate::domain::text_diff::Difference;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

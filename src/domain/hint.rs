@@ -1,6 +1,7 @@
 //! Where a request is right now: one sentence, which says the same in every language.
 
 use super::phrase::{Language, Phrase};
+use super::text::number;
 use std::fmt;
 
 /// What is going on, and how far it is: the sentence of `progress_hint`.
@@ -27,6 +28,7 @@ pub enum Extent {
 
 const SO_FAR: Phrase = Phrase::new("{}: {}", "{}：{}");
 const PHASE: Phrase = Phrase::new("{} phase", "{} 階段");
+const FILE: Phrase = Phrase::new("{} of {} file", "{} / {} 個檔案");
 const FILES: Phrase = Phrase::new("{} of {} files", "{} / {} 個檔案");
 const RESOURCE: Phrase = Phrase::new("{} of {} resource", "{} / {} 項資源");
 const RESOURCES: Phrase = Phrase::new("{} of {} resources", "{} / {} 項資源");
@@ -43,10 +45,11 @@ impl Hint {
         let extent = match &self.extent {
             Extent::Unsaid => return activity.to_owned(),
             Extent::Phase(phase) => PHASE.fill(&[phase]),
-            Extent::Files(done, total) => FILES.fill(&[&done.to_string(), &total.to_string()]),
+            Extent::Files(done, 1) => FILE.fill(&[&number(*done), "1"]),
+            Extent::Files(done, total) => FILES.fill(&[&number(*done), &number(*total)]),
             Extent::Resources(done, total) => {
                 let phrase = if *total == 1 { RESOURCE } else { RESOURCES };
-                phrase.fill(&[&done.to_string(), &total.to_string()])
+                phrase.fill(&[&number(*done), &number(*total)])
             }
         };
         SO_FAR.fill(&[activity, extent.of(language)]).of(language).to_owned()

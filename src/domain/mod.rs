@@ -1,6 +1,5 @@
 //! Small shared types and rules. No I/O, no async, no AWS types; imports nothing else of ours.
 
-pub mod hint;
 pub mod approver;
 pub mod audit;
 pub mod backend;
@@ -9,20 +8,23 @@ pub mod canonical;
 pub mod card;
 pub mod channel;
 pub mod digest;
-pub mod document;
 pub mod error;
+pub mod hint;
 pub mod history;
 pub mod ids;
 pub mod kind;
-pub mod pass;
 pub mod outcome;
+pub mod pass;
+pub mod phrase;
 pub mod progress;
 pub mod project;
 pub mod prompt;
 pub mod quota;
 pub mod request;
+pub mod retry;
 pub mod rule;
+pub mod sealed;
 pub mod site;
+pub mod text;
 pub mod text_diff;
 pub mod time;
-pub mod phrase;

@@ -1,6 +1,6 @@
 //! How much one caller may ask of humans: so many requests in a minute, and so many that wait.
 
-use super::ids::{KeyId, RequestId};
+use super::ids::RequestId;
 use super::time::Time;
 use serde::{Deserialize, Serialize};
 
@@ -46,11 +46,8 @@ pub struct CountedRequest {
 }
 
 /// What one caller asked lately.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallerQuota {
-    /// Whose requests: `/asks/` and a key's id.
-    #[serde(rename = "project_id")]
-    pub key: String,
     /// Grows with every change, so that none is lost.
     pub revision: u64,
     /// The requests, oldest first.
@@ -72,16 +69,6 @@ pub enum QuotaExceeded {
 }
 
 impl CallerQuota {
-    /// The row's key of a caller.
-    pub fn key_of(caller: &KeyId) -> String {
-        format!("/asks/{caller}")
-    }
-
-    /// Of a caller who has asked nothing.
-    pub fn none(caller: &KeyId) -> Self {
-        Self { key: Self::key_of(caller), revision: 0, asked: vec![], ttl: 0 }
-    }
-
     /// Notes that requests wait no more.
     pub fn end(&mut self, over: &[RequestId]) {
         self.asked.iter_mut().filter(|asked| over.contains(&asked.request_id)).for_each(|asked| asked.over = true);
@@ -114,7 +101,7 @@ impl CallerQuota {
         asked.push(CountedRequest { request_id: request_id.clone(), at, until, over: false });
         let last = asked.iter().map(|asked| asked.until).max().unwrap_or(at);
         let ttl = last.plus_seconds(KEPT_SECONDS).epoch_seconds();
-        Ok(Self { key: self.key.clone(), revision: self.revision + 1, asked, ttl })
+        Ok(Self { revision: self.revision + 1, asked, ttl })
     }
 }
 
@@ -126,7 +113,7 @@ mod tests {
     #[test]
     fn the_sixth_in_a_minute_and_the_eleventh_that_waits_are_refused() {
         let (limits, start) = (QuotaLimits::default(), Time::now());
-        let mut asks = CallerQuota::none(&KeyId::random());
+        let mut asks = CallerQuota::default();
         for second in 0..5 {
             let at = start.plus_seconds(second);
             asks = asks.with(&RequestId::random(), at, at.plus_seconds(600), limits).unwrap();
@@ -156,7 +143,7 @@ mod tests {
         fn the_limits_hold(steps in proptest::collection::vec((0u64..40, 60u64..300), 1..60)) {
             let limits = QuotaLimits::default();
             let mut now = Time::now();
-            let mut asks = CallerQuota::none(&KeyId::random());
+            let mut asks = CallerQuota::default();
             let mut admitted: Vec<(Time, Time)> = vec![];
             for (pause, window) in steps {
                 now = now.plus_seconds(pause);

@@ -1,17 +1,17 @@
-//! How two texts differ, line by line, for a reader: the changed lines with a few around them.
+//! Compares two texts line by line: the changed lines with some context.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use similar::{ChangeTag, TextDiff};
 use std::time::Duration;
 
-/// Unchanged lines shown around a change.
+/// The unchanged lines shown around a change.
 const AROUND: usize = 3;
-/// Lines of a difference that are kept.
+/// The most lines kept.
 const MAX_LINES: usize = 1_000;
-/// Characters of a line that are kept: pages of one long line exist.
+/// The longest line kept, in characters: some pages are one long line.
 const MAX_CHARS: usize = 1_000;
-/// How long the best difference is looked for; after that a longer one will do.
+/// The time to search for the shortest difference; after that, a longer one is used.
 const PATIENCE: Duration = Duration::from_millis(150);
 
 /// Whether a line went, came or stayed.
@@ -27,26 +27,26 @@ pub enum Mark {
 /// One line of a difference.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Line {
-    /// What became of it.
+    /// Whether the line was removed, added or kept.
     pub mark: Mark,
-    /// Its number in the old text, from 1.
+    /// The line number in the old text, from 1.
     pub old: Option<usize>,
-    /// Its number in the new text, from 1.
+    /// The line number in the new text, from 1.
     pub new: Option<usize>,
-    /// Its text, without the end of the line.
+    /// The text without its line ending.
     pub text: String,
 }
 
 /// How two texts differ.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Difference {
-    /// Groups of changed lines that stand near each other.
+    /// Groups of nearby changes.
     pub hunks: Vec<Vec<Line>>,
-    /// Lines that came.
+    /// The number of added lines.
     pub added: usize,
-    /// Lines that went.
+    /// The number of removed lines.
     pub removed: usize,
-    /// Whether lines or ends of lines were left out.
+    /// Whether lines or parts of lines were left out.
     pub is_cut: bool,
 }
 
@@ -129,7 +129,7 @@ mod tests {
     }
 
     proptest! {
-        /// What is shown of each side is a part of it, in its order; nothing is shown of equal texts.
+        /// Shows only lines of each side, in order, and nothing for equal texts.
         #[test]
         fn only_what_is_there_is_shown(old in "([ab]\n){0,9}", new in "([ab]\n){0,9}") {
             let difference = compare(&old, &new);

@@ -140,8 +140,10 @@ pub fn objection(
 mod tests {
     use super::*;
     use crate::domain::caller::{Caller, Role};
+    use crate::domain::channel::ChannelName;
     use crate::domain::ids::{ApproverId, KeyId, RequestId};
-    use crate::domain::request::{Action, Decision, Lifetime};
+    use crate::domain::kind::KindName;
+    use crate::domain::request::{Decision, Lifetime};
 
     fn key(digit: char) -> KeyId {
         KeyId::parse(format!("key-{}", digit.to_string().repeat(12))).unwrap()
@@ -160,7 +162,7 @@ mod tests {
         let caller = Caller { id: key('c'), name: "c".into(), role: Role::Agent };
         let lifetime = Lifetime { from: now, valid: 600, kept: 1000 };
         let id = RequestId::parse("req-0000000000000001").unwrap();
-        Request::new(id, Action::FrontendDeploy, Status::PendingApproval, &caller, "a deploy", lifetime)
+        Request::new(id, KindName::new("frontend_deploy"), Status::PendingApproval, &caller, "a deploy", lifetime)
     }
 
     fn first(by: &Approver, at: Time) -> Decision {
@@ -168,9 +170,10 @@ mod tests {
             verdict: Verdict::Approve,
             by: by.id.clone(),
             by_name: by.name.clone(),
-            channel: "test".into(),
+            channel: ChannelName::Http,
             at,
             by_key: by.key.clone(),
+            reason: None,
             press: 1,
         }
     }
@@ -179,7 +182,7 @@ mod tests {
     fn who_decides() {
         let now = Time::now();
         let told = |approver: &Approver, request: &Request, verdict| {
-            objection(approver, request, &Context::default(), verdict, now)
+            objection(approver, request, &Context::default(), Press::informed(verdict), now)
         };
         let open = request(now);
         assert_eq!(told(&holder('a'), &open, Verdict::Approve), None);
@@ -210,7 +213,9 @@ mod tests {
         let now = Time::now();
         let anna = holder('a');
         let half = Request { approvals_required: 2, first_approval: Some(first(&anna, now)), ..request(now) };
-        let told = |approver: &Approver, verdict| objection(approver, &half, &Context::default(), verdict, now);
+        let told = |approver: &Approver, verdict| {
+            objection(approver, &half, &Context::default(), Press::informed(verdict), now)
+        };
         for anna in [anna.clone(), on_telegram(7, Some('a'))] {
             assert_eq!(told(&anna, Verdict::Approve), Some(Objection::SamePerson));
             // Whoever has approved may think better of it.
@@ -219,6 +224,32 @@ mod tests {
         for other in [holder('b'), on_telegram(8, None)] {
             assert_eq!(told(&other, Verdict::Approve), None);
         }
+    }
+
+    #[test]
+    fn an_approval_is_bound_to_the_plan_shown_and_its_risks() {
+        let now = Time::now();
+        let open = Request { plan_hash: Some(Sha256::of(b"plan")), ..request(now) };
+        let risky = Context { has_risks: true, ..Context::default() };
+        let press = |verdict, plan: Option<&[u8]>, acknowledged| Press {
+            verdict,
+            plan_hash: plan.map(Sha256::of),
+            acknowledged,
+        };
+        for (context, press, expected) in [
+            (&risky, press(Verdict::Approve, Some(b"plan"), true), None),
+            (&risky, press(Verdict::Approve, None, true), None),
+            (&risky, press(Verdict::Approve, Some(b"plan"), false), Some(Objection::RisksNotAcknowledged)),
+            (&risky, press(Verdict::Deny, Some(b"plan"), false), None),
+            (&Context::default(), press(Verdict::Approve, None, false), None),
+            (&Context::default(), press(Verdict::Approve, Some(b"other"), true), Some(Objection::OtherPlan)),
+            (&Context::default(), press(Verdict::Deny, Some(b"other"), true), Some(Objection::OtherPlan)),
+        ] {
+            assert_eq!(objection(&holder('a'), &open, context, press, now), expected, "{press:?}");
+        }
+        let ended = Context { of_kind: Some(Objection::DeployHasEnded), ..Context::default() };
+        let approve = press(Verdict::Approve, None, true);
+        assert_eq!(objection(&holder('a'), &open, &ended, approve, now), Some(Objection::DeployHasEnded));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::channels::Channel;
 use crate::domain::quota::QuotaLimits;
 use crate::domain::request::Request;
 use crate::domain::site::contents::Ages;
-use crate::storage::Store;
+use crate::storage::{Documents, Store};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -20,6 +20,8 @@ use tokio::sync::Semaphore;
 pub struct App {
     /// Records.
     pub store: Store,
+    /// The staging bucket.
+    pub documents: Documents,
     /// Objects, with Bouncer's own credentials.
     pub objects: Objects,
     /// The projects' buckets and distributions.
@@ -68,8 +70,6 @@ pub struct Settings {
     pub profile: Profile,
     /// The account that Bouncer runs in: 12 digits.
     pub account: String,
-    /// The bucket that holds blobs, manifests and uploads.
-    pub staging_bucket: String,
     /// How long a frontend deploy waits for a decision unless it asks otherwise, in seconds.
     pub approval_window: u64,
     /// The address under which the local server shows published sites, without a trailing `/`.
@@ -82,13 +82,6 @@ pub struct Settings {
     pub limits: Limits,
     /// How a publish works.
     pub publish: PublishSettings,
-}
-
-impl Settings {
-    /// The bucket that holds blobs, manifests and uploads.
-    pub fn staging_bucket(&self) -> String {
-        self.staging_bucket.clone()
-    }
 }
 
 /// Bounds on what one call may ask for.

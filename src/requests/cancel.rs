@@ -50,7 +50,9 @@ pub async fn cancel(app: &App, caller: &Caller, args: CancelDeploy) -> Result<Ca
         Status::PendingApproval => withdraw(app, caller, &request).await?,
         Status::Approved | Status::Running => app.kinds.of(&request)?.stop(app, caller, &request).await?,
         // It was stopped before; what may be left of that is done.
-        Status::Cancelled if request.cancellation.is_some() => app.kinds.of(&request)?.stop(app, caller, &request).await?,
+        Status::Cancelled if request.cancellation.is_some() => {
+            app.kinds.of(&request)?.stop(app, caller, &request).await?
+        }
         status => {
             return Err(UserError::new(
                 ErrorCode::Conflict,

@@ -3,8 +3,8 @@
 
 use super::app::App;
 use super::engine::TaskError;
-use super::prompts::refresh;
 use super::find::load;
+use super::prompts::refresh;
 use crate::domain::audit::Actor;
 use crate::domain::history::DeployStatus;
 use crate::domain::ids::RequestId;
@@ -21,7 +21,9 @@ pub async fn finish(app: &App, id: &RequestId, state: &Value, failed: bool) -> R
     let request = load(app, id).await?;
     match app.kinds.named(&request.action) {
         Some(kind) => kind.finish(app, &request, state, failed).await?,
-        None => return Err(TaskError::refused(format!("This version knows no requests of the kind {}", request.action))),
+        None => {
+            return Err(TaskError::refused(format!("This version knows no requests of the kind {}", request.action)));
+        }
     }
     Ok(json!({}))
 }

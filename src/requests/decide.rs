@@ -124,11 +124,7 @@ pub async fn context(app: &App, request: &Request) -> Result<Context, UserError>
         None => None,
     };
     let kind = app.kinds.of(request)?;
-    Ok(Context {
-        project,
-        of_kind: kind.objection(app, request).await?,
-        has_risks: !kind.risks(request).is_empty(),
-    })
+    Ok(Context { project, of_kind: kind.objection(app, request).await?, has_risks: !kind.risks(request).is_empty() })
 }
 
 /// Tells an approver why their decision does not count.

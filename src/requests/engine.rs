@@ -114,11 +114,13 @@ pub enum ErrorName {
     InvalidationFailed,
     /// The task panicked.
     Panic,
+    /// The record store refused a call for good.
+    Records,
 }
 
 impl ErrorName {
     /// Every name.
-    pub const ALL: [ErrorName; 14] = [
+    pub const ALL: [ErrorName; 15] = [
         ErrorName::Unavailable,
         ErrorName::ProjectBusy,
         ErrorName::StackBusy,
@@ -133,6 +135,7 @@ impl ErrorName {
         ErrorName::TooManyInvalidations,
         ErrorName::InvalidationFailed,
         ErrorName::Panic,
+        ErrorName::Records,
     ];
 
     /// Returns the name in the state machines.
@@ -152,6 +155,7 @@ impl ErrorName {
             ErrorName::TooManyInvalidations => "Bouncer.TooManyInvalidations",
             ErrorName::InvalidationFailed => "Bouncer.InvalidationFailed",
             ErrorName::Panic => "Bouncer.Panic",
+            ErrorName::Records => "Bouncer.Records",
         }
     }
 }
@@ -190,9 +194,25 @@ impl TaskError {
     }
 }
 
+/// The failure of a task as the engine sees it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{name}: {cause}")]
+pub struct TaskFailure {
+    /// What `Retry` and `Catch` match.
+    pub name: String,
+    /// A sentence for the record.
+    pub cause: String,
+}
+
+impl From<TaskError> for TaskFailure {
+    fn from(error: TaskError) -> Self {
+        Self { name: error.name.to_string(), cause: error.cause }
+    }
+}
+
 /// What the engine calls for a `Task` state: the payload names the task.
 #[async_trait]
 pub trait Tasks: Send + Sync {
     /// Runs one task to its end. May be called again with the same payload after a crash.
-    async fn run(&self, payload: Value) -> Result<Value, TaskError>;
+    async fn run(&self, payload: Value) -> Result<Value, TaskFailure>;
 }

@@ -2,29 +2,57 @@
 
 use super::engine::{EngineError, ErrorName, TaskError};
 use crate::aws::objects::ObjectError;
-use crate::domain::error::{ErrorCode, UserError};
+use crate::domain::error::{ErrorCode, UserError, chain};
 use crate::storage::StoreError;
+use crate::storage::error::Operation;
 use crate::storage::requests::TransitionError;
 
 impl From<StoreError> for UserError {
     fn from(error: StoreError) -> Self {
+        let cause = chain(&error);
+        let system = |message, suggestion| UserError::new(ErrorCode::SystemError, message, suggestion);
         match error {
             StoreError::Conflict | StoreError::Overtaken => UserError::new(
                 ErrorCode::Conflict,
                 "This was changed by someone else at the same moment.",
-                "Look at its present state and try again.",
+                "Fetch the current state and retry.",
             ),
-            StoreError::Unreadable { .. } => {
-                tracing::error!(%error, "a record cannot be read");
-                UserError::system()
-            }
-            StoreError::Unavailable { .. } => {
-                tracing::error!(%error, "the record store is unavailable");
-                UserError::new(
-                    ErrorCode::SystemError,
-                    "Bouncer cannot reach its records, so nothing was done.",
+            StoreError::Contended { .. } => {
+                tracing::warn!(error = cause, "too many writers compete for a record");
+                system(
+                    "Too many changes are being recorded at once, so this one was not stored.",
                     "Try again in a moment.",
                 )
+            }
+            StoreError::Unreadable { .. } => {
+                tracing::error!(error = cause, "a record cannot be read");
+                UserError::system()
+            }
+            StoreError::Denied(_) => {
+                tracing::error!(error = cause, "access to the records is denied");
+                system(
+                    "Bouncer has no access to its records.",
+                    "Retrying does not help. Have the operator check Bouncer's AWS credentials and role; the server's log \
+                     names the call.",
+                )
+            }
+            StoreError::Refused(_) => {
+                tracing::error!(error = cause, "the record store refused a call");
+                system(
+                    "Bouncer's record store refused a call.",
+                    "Retrying does not help. Have the operator run `bouncer doctor`; the server's log names the call.",
+                )
+            }
+            StoreError::Unavailable(call) => {
+                tracing::error!(error = cause, "the record store is unavailable");
+                match call.operation {
+                    Operation::Read => system("Bouncer cannot reach its records.", "Try again in a moment."),
+                    // The answer may be lost, and the write stored all the same.
+                    Operation::Write => system(
+                        "Bouncer lost the connection to its records. It is not known whether this was stored.",
+                        "Check with bouncer_status before you try again.",
+                    ),
+                }
             }
         }
     }
@@ -61,7 +89,7 @@ impl From<serde_json::Error> for UserError {
 
 /// A task's error: what it holds for the log goes there, what a user may read goes on.
 fn task_error(name: ErrorName, sentence: &str, detail: &dyn std::error::Error) -> TaskError {
-    tracing::warn!(error = %detail, %name, "a task failed");
+    tracing::warn!(error = chain(detail), %name, "a task failed");
     TaskError { name, cause: sentence.to_owned() }
 }
 
@@ -69,8 +97,13 @@ impl From<StoreError> for TaskError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Unreadable { .. } => task_error(ErrorName::Unreadable, "A record cannot be read.", &error),
-            // A conflict means that another run of the same task was first: the next try sees what it did.
-            StoreError::Conflict | StoreError::Overtaken | StoreError::Unavailable { .. } => {
+            StoreError::Denied(_) => task_error(ErrorName::Records, "Bouncer has no access to its records.", &error),
+            StoreError::Refused(_) => task_error(ErrorName::Records, "Bouncer's record store refused a call.", &error),
+            // Another run of the same task was first; the next attempt finds what it did.
+            StoreError::Conflict
+            | StoreError::Overtaken
+            | StoreError::Contended { .. }
+            | StoreError::Unavailable(_) => {
                 task_error(ErrorName::Unavailable, "The records cannot be reached.", &error)
             }
         }
@@ -91,10 +124,14 @@ impl From<TransitionError> for TaskError {
 impl From<ObjectError> for TaskError {
     fn from(error: ObjectError) -> Self {
         match &error {
-            ObjectError::Expired { bucket } => {
-                task_error(ErrorName::Unavailable, &format!("The credentials for the bucket '{bucket}' have expired."), &error)
+            ObjectError::Expired { bucket } => task_error(
+                ErrorName::Unavailable,
+                &format!("The credentials for the bucket '{bucket}' have expired."),
+                &error,
+            ),
+            _ if error.is_transient() => {
+                task_error(ErrorName::Unavailable, "The object storage cannot be reached.", &error)
             }
-            _ if error.is_transient() => task_error(ErrorName::Unavailable, "The object storage cannot be reached.", &error),
             _ => task_error(ErrorName::Storage, "A document in the staging bucket cannot be used.", &error),
         }
     }
@@ -109,5 +146,44 @@ impl From<EngineError> for TaskError {
 impl From<serde_json::Error> for TaskError {
     fn from(error: serde_json::Error) -> Self {
         task_error(ErrorName::Unreadable, "A record cannot be read.", &error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::error::FailedCall;
+
+    fn call(operation: Operation) -> FailedCall {
+        FailedCall::new("bouncer-requests", operation, "Code", "an internal detail")
+    }
+
+    #[test]
+    fn only_a_write_without_an_answer_has_an_unknown_outcome() {
+        let says_unknown =
+            |error: StoreError| UserError::from(error).message.contains("not known whether this was stored");
+        assert!(says_unknown(StoreError::Unavailable(call(Operation::Write))));
+        assert!(!says_unknown(StoreError::Unavailable(call(Operation::Read))));
+        assert!(!says_unknown(StoreError::Denied(call(Operation::Write))));
+        assert!(!says_unknown(StoreError::Refused(call(Operation::Write))));
+    }
+
+    #[test]
+    fn a_permanent_failure_is_neither_retried_nor_called_momentary() {
+        let permanent: [fn() -> StoreError; 3] = [
+            || StoreError::Denied(call(Operation::Read)),
+            || StoreError::Refused(call(Operation::Write)),
+            || StoreError::unreadable("bouncer-requests", "an internal detail"),
+        ];
+        for error in permanent {
+            assert!(!error().is_transient());
+            let (shown, failed) = (UserError::from(error()), TaskError::from(error()));
+            assert!(!shown.suggestion.contains("in a moment"), "{shown:?}");
+            assert!(!shown.to_json().to_string().contains("internal detail"), "{shown:?}");
+            assert_ne!(failed.name, ErrorName::Unavailable, "{failed:?}");
+        }
+        for error in [StoreError::Conflict, StoreError::Overtaken, StoreError::Unavailable(call(Operation::Write))] {
+            assert_eq!(TaskError::from(error).name, ErrorName::Unavailable);
+        }
     }
 }

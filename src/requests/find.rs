@@ -63,8 +63,8 @@ pub fn unknown(text: &str) -> UserError {
 /// # Errors
 /// Fails when there is none, or it cannot be read.
 pub async fn load(app: &App, id: &RequestId) -> Result<Request, TaskError> {
-    app.store.request(id).await?.ok_or_else(|| TaskError {
-        name: ErrorName::NoRequest,
-        cause: format!("The request {id} does not exist."),
-    })
+    app.store
+        .request(id)
+        .await?
+        .ok_or_else(|| TaskError { name: ErrorName::NoRequest, cause: format!("The request {id} does not exist.") })
 }

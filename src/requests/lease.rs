@@ -30,15 +30,15 @@ async fn take_over(
     seconds: u64,
 ) -> Result<(), TaskError> {
     let busy = || TaskError { name: ErrorName::ProjectBusy, cause: format!("Another deploy of {project} is running.") };
-    let Some(lease) = app.store.lease(project, lane).await? else { return Err(busy()) };
-    if is_alive(app, &lease.lock_id).await? {
+    let Some(holder) = app.store.lease_owner(project, lane).await? else { return Err(busy()) };
+    if is_alive(app, &holder).await? {
         return Err(busy());
     }
     let Some(request) = app.store.request(owner).await? else { return Err(busy()) };
-    match app.store.take_over(project, lane, &lease.lock_id, &request, seconds).await {
+    match app.store.take_over(project, lane, &holder, &request, seconds).await {
         Ok(()) => {
             tracing::warn!(
-                request_id = %owner, project = %project, phase = "lease", from = %lease.lock_id,
+                request_id = %owner, project = %project, phase = "lease", from = %holder,
                 "took over the lease of a deploy whose execution has ended"
             );
             Ok(())
@@ -50,8 +50,8 @@ async fn take_over(
 
 /// Who holds a project and is carried out at this moment.
 pub(crate) async fn holder(app: &App, project: &ProjectId, lane: Lane) -> Result<Option<RequestId>, TaskError> {
-    let Some(lease) = app.store.lease(project, lane).await? else { return Ok(None) };
-    Ok(is_alive(app, &lease.lock_id).await?.then_some(lease.lock_id))
+    let Some(holder) = app.store.lease_owner(project, lane).await? else { return Ok(None) };
+    Ok(is_alive(app, &holder).await?.then_some(holder))
 }
 
 async fn is_alive(app: &App, owner: &RequestId) -> Result<bool, TaskError> {

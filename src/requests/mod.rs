@@ -5,7 +5,6 @@ pub mod app;
 pub mod cancel;
 pub mod complete;
 pub mod decide;
-pub mod documents;
 pub mod engine;
 pub mod errors;
 pub mod execution;

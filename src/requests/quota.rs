@@ -20,7 +20,7 @@ pub(crate) async fn admitted(app: &App, caller: &Caller, request: &Request) -> R
         return Ok(None);
     }
     let before = app.store.caller_quota(&caller.id).await?;
-    let mut asks = before.clone().unwrap_or_else(|| CallerQuota::none(&caller.id));
+    let mut asks = before.clone().unwrap_or_default();
     let with = |asks: &CallerQuota| asks.with(&request.request_id, request.created_at, request.expires_at, limits);
     let mut after = with(&asks);
     if let Err(QuotaExceeded::PendingExceeded(waiting)) = &after {
@@ -30,7 +30,7 @@ pub(crate) async fn admitted(app: &App, caller: &Caller, request: &Request) -> R
         after = with(&asks);
     }
     match after {
-        Ok(after) => Ok(Some(QuotaUpdate { before, after })),
+        Ok(after) => Ok(Some(QuotaUpdate { caller: caller.id.clone(), before, after })),
         Err(exceeded) => {
             tracing::warn!(caller = %caller.id, ?exceeded, "a caller asks too much");
             Err(refusal(limits, &exceeded))

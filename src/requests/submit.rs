@@ -12,15 +12,13 @@ use crate::domain::caller::Caller;
 use crate::domain::error::{ErrorCode, UserError};
 use crate::domain::ids::{ProjectId, RequestId};
 use crate::domain::request::{Event, Request, Status};
+use crate::domain::retry::CONTENTION;
 use crate::domain::time::Time;
 use crate::policy::rules::{Ruling, Subject, evaluate};
 use crate::storage::StoreError;
 use crate::storage::requests::TransitionError;
+use backon::BackoffBuilder as _;
 use serde_json::json;
-use std::time::Duration;
-
-/// How often a request is tried to be stored, against other calls of the same caller or for the same work.
-const ATTEMPTS: u64 = 20;
 
 /// What is submitted.
 pub struct Submission {
@@ -113,7 +111,7 @@ async fn store(
     ready: Option<&Request>,
     commit: Option<&CommitSha>,
 ) -> Result<Submitted, UserError> {
-    for attempt in 1..=ATTEMPTS {
+    for pause in CONTENTION.build() {
         let stored = match (ready, commit.zip(request.project.as_ref())) {
             (Some(ready), _) => store_ready(app, caller, request, ready).await?,
             (None, Some((commit, project))) => match claim(app, caller, request, (project, commit)).await? {
@@ -128,7 +126,7 @@ async fn store(
             Ok(stored) => return Ok(Submitted::Stored(stored)),
             Err(StoreError::Conflict) => return as_stored(app, request, ready).await.map(Submitted::Stored),
             Err(StoreError::Overtaken) => {
-                tokio::time::sleep(Duration::from_millis(rand::random_range(1..=5 * attempt))).await;
+                tokio::time::sleep(pause).await;
             }
             Err(error) => return Err(error.into()),
         }

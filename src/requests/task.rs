@@ -58,7 +58,8 @@ macro_rules! task {
 /// # Errors
 /// Fails for a payload that is not of the task's type.
 pub fn payload<T: serde::de::DeserializeOwned>(payload: Value) -> Result<T, TaskError> {
-    serde_json::from_value(payload).map_err(|error| TaskError { name: ErrorName::UnknownTask, cause: error.to_string() })
+    serde_json::from_value(payload)
+        .map_err(|error| TaskError { name: ErrorName::UnknownTask, cause: error.to_string() })
 }
 
 /// Writes a task's answer.

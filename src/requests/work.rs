@@ -6,10 +6,10 @@ use super::engine::TaskError;
 use super::find::load;
 use super::prompts::refresh;
 use crate::domain::audit::Actor;
-use crate::domain::document::Document;
 use crate::domain::history::DeployStatus;
 use crate::domain::ids::RequestId;
 use crate::domain::request::{Event, Request, Status, Verdict};
+use crate::domain::sealed::Sealable;
 use crate::domain::time::Time;
 use serde_json::{Value, json};
 
@@ -21,7 +21,7 @@ pub const APPROVAL_AGE_SECONDS: u64 = 24 * 3600;
 ///
 /// # Errors
 /// Refuses a plan that is missing, undecided, or not the one that was shown.
-pub fn approved_plan<P: Document>(request: &Request) -> Result<P, TaskError> {
+pub fn approved_plan<P: Sealable>(request: &Request) -> Result<P, TaskError> {
     check_approved(request)?;
     request.plan_as().ok_or_else(|| TaskError::refused("The plan is not of a kind that this version can carry out"))
 }
@@ -49,9 +49,10 @@ pub async fn run(app: &App, id: &RequestId) -> Result<Value, TaskError> {
         _ => return Ok(json!({})),
     };
     check_approved(&request)?;
-    let kind = app.kinds.named(&request.action).ok_or_else(|| {
-        TaskError::refused(format!("This version knows no requests of the kind {}", request.action))
-    })?;
+    let kind = app
+        .kinds
+        .named(&request.action)
+        .ok_or_else(|| TaskError::refused(format!("This version knows no requests of the kind {}", request.action)))?;
     let outcome = kind.run(app, &request).await?;
     let closed = complete::close(app, &request, Event::Complete, outcome).await?;
     complete::announce(app, &closed).await;

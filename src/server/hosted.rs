@@ -9,6 +9,7 @@ use crate::aws;
 use crate::domain::quota::QuotaLimits;
 use crate::requests::app::{App, Profile, PublishSettings, Settings, TRANSFER_ROOM_KIB};
 use crate::requests::engine::Machine;
+use crate::storage::{Documents, Store};
 use crate::workflow::step_functions::StepFunctions;
 use axum::Router;
 use std::collections::HashMap;
@@ -65,7 +66,7 @@ impl Installation {
     ) -> Result<Self, HostedError> {
         let machines = machines()?;
         let prefix = variable("BOUNCER_TABLE_PREFIX").unwrap_or_else(|| TABLE_PREFIX.to_owned());
-        let (storage, services) = aws::from_environment(&prefix, variable("BOUNCER_EXTERNAL_ID")).await;
+        let (storage, services) = aws::from_environment(variable("BOUNCER_EXTERNAL_ID")).await;
         let account = match variable("BOUNCER_ACCOUNT") {
             Some(account) => account,
             None => services.identity.account().await.ok_or(HostedError::NoAccount)?,
@@ -79,7 +80,8 @@ impl Installation {
         let entrance = TelegramSetup::from_environment(place).await?;
         let app = App {
             kinds: crate::kinds::KINDS,
-            store: storage.store,
+            store: Store::new(storage.records, prefix),
+            documents: Documents::new(storage.objects.clone(), staging_bucket),
             objects: storage.objects,
             sites: storage.sites,
             backend: backend::from_environment().await?,
@@ -89,7 +91,6 @@ impl Installation {
             settings: Settings {
                 profile: Profile::Aws,
                 account,
-                staging_bucket,
                 approval_window: window.unwrap_or(APPROVAL_WINDOW),
                 asking: asking.unwrap_or_else(asking_of_environment),
                 public_url: None,

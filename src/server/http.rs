@@ -3,10 +3,10 @@
 use super::guard::refusal;
 use super::tools::{CallError, Context, Tools};
 use crate::domain::approver::Approver;
-use crate::domain::error::{ErrorCode, UserError};
-use crate::requests::app::App;
-use crate::policy::decision::Press;
 use crate::domain::channel::ChannelName;
+use crate::domain::error::{ErrorCode, UserError};
+use crate::policy::decision::Press;
+use crate::requests::app::App;
 use crate::requests::decide;
 use crate::requests::decide::Decide;
 use crate::requests::status::health;

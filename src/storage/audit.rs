@@ -1,27 +1,28 @@
-//! `bouncer-audit`: one chain of events for the installation. An event is written in the same transaction as the change
-//! that it records, so neither is there without the other.
+//! `bouncer-audit`: one chain of events for the installation.
+//!
+//! An event is written in the same transaction as the change that it records, so neither exists without the other.
 
+use super::error::{Cancellation, StoreError, cancellations};
 use super::items::{Condition, text};
-use super::{Store, StoreError, Table};
+use super::store::Store;
+use super::tables::Table;
 use crate::domain::audit::{ChainedEvent, Entry, KEPT_SECONDS, Link};
-use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use crate::domain::retry;
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
+use backon::BackoffBuilder as _;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// The chain's name: there is one.
+/// The name of the only chain.
 const CHAIN: &str = "bouncer";
-/// The place of the row that tells the chain's end.
+/// The number of the row that holds the end of the chain.
 const END: u64 = 0;
-/// How often a place in the chain is tried for, against other processes.
-const ATTEMPTS: u32 = 40;
 /// How long to wait for the other writers of this process.
-const PATIENCE: Duration = Duration::from_secs(20);
+const QUEUE_TIMEOUT: Duration = Duration::from_secs(20);
 /// Events in one page.
 const PAGE: i32 = 200;
 
-/// A row: an event, and when it may go.
+/// An event, and when its row expires.
 #[derive(Serialize, Deserialize)]
 struct EventRow {
     chain_id: String,
@@ -30,7 +31,7 @@ struct EventRow {
     ttl: i64,
 }
 
-/// The row of the chain's end, which never goes.
+/// The end of the chain. This row never expires.
 #[derive(Serialize, Deserialize)]
 struct EndRow {
     chain_id: String,
@@ -38,10 +39,7 @@ struct EndRow {
     end: Link,
 }
 
-/// The end of the chain as this process saw it last; whoever holds it writes.
-pub(super) type End = tokio::sync::Mutex<Option<Link>>;
-
-/// Why nothing of a transaction was written.
+/// Why a transaction was not written.
 #[derive(Debug)]
 pub(super) enum Unwritten {
     /// The condition of the part with this number did not hold.
@@ -65,75 +63,81 @@ impl From<StoreError> for Unwritten {
     }
 }
 
-/// A place of the chain, and what is there; nothing when it cannot be read.
+/// The number of an event, and the event; `None` when its row cannot be read.
 pub type ChainPosition = (u64, Option<ChainedEvent>);
 
 impl Store {
-    /// Records what changed nothing: a press that did not count.
+    /// Records an event that changes nothing, such as a press that did not count.
     pub async fn record(&self, entry: Entry) -> Result<(), StoreError> {
         self.write_recorded(&[], entry).await.map_err(StoreError::from)
     }
 
-    /// Writes some parts and the event that records them, all or nothing. Writers of one process queue up; between
-    /// processes whoever is first has the place, and the others try for the next one.
+    /// Writes some parts and the event that records them, all or nothing.
+    ///
+    /// Writers of one process queue up. Between processes, the first one takes the next number of the chain, and the
+    /// others retry with the number after it.
     pub(super) async fn write_recorded(&self, parts: &[TransactWriteItem], entry: Entry) -> Result<(), Unwritten> {
-        let name = self.table(Table::Audit);
-        let crowded = |code: &str| StoreError::Unavailable {
-            table: name.clone(),
-            code: code.to_owned(),
-            message: "the audit chain is written by too many at once".to_owned(),
-        };
-        let Ok(mut known) = tokio::time::timeout(PATIENCE, self.end.lock()).await else {
-            return Err(crowded("Queue").into());
+        let contended = || Unwritten::from(StoreError::Contended { table: self.table(Table::Audit) });
+        let Ok(mut known) = tokio::time::timeout(QUEUE_TIMEOUT, self.chain_end.lock()).await else {
+            return Err(contended());
         };
         let seen = known.clone();
-        for attempt in 0..ATTEMPTS {
+        let mut pauses = retry::CONTENTION.build();
+        loop {
             let end = match known.take() {
                 Some(end) => Some(end),
                 None => self.end_after(seen.as_ref()).await?,
             };
-            let event = ChainedEvent::after(end.as_ref(), entry.clone())
-                .map_err(|error| StoreError::unreadable(&name, error))?;
-            let link = event.link();
-            let request = self
-                .client
-                .transact_write_items()
-                .set_transact_items(Some(parts.to_vec()))
-                .transact_items(self.event_part(event)?)
-                .transact_items(self.end_part(end.as_ref(), link.clone())?);
-            let codes = match request.send().await {
-                Ok(_) => {
-                    *known = Some(link);
-                    return Ok(());
-                }
-                Err(error) => cancelled(&name, error)?,
-            };
-            if let Some(part) = codes.iter().take(parts.len()).position(|code| code == FAILED) {
-                return Err(Unwritten::Part(part));
-            }
-            if parts.is_empty() && self.is_at_its_place(&link).await? {
-                // The answer to the first try was lost.
+            if let Some(link) = self.append(parts, entry.clone(), end.as_ref()).await? {
                 *known = Some(link);
                 return Ok(());
             }
-            tokio::time::sleep(Duration::from_millis(rand::random_range(1..=10 * u64::from(attempt + 1)))).await;
+            let Some(pause) = pauses.next() else { return Err(contended()) };
+            tokio::time::sleep(pause).await;
         }
-        Err(crowded("Contention").into())
     }
 
-    /// The end as it is stored. It only ever grows, so one before what this process has seen means that events are gone.
+    /// Appends an event behind `end`, and returns the new end; `None` when another process was first.
+    async fn append(
+        &self,
+        parts: &[TransactWriteItem],
+        entry: Entry,
+        end: Option<&Link>,
+    ) -> Result<Option<Link>, Unwritten> {
+        let name = self.table(Table::Audit);
+        let event = ChainedEvent::after(end, entry).map_err(|error| StoreError::invalid_request(&name, error))?;
+        let link = event.link();
+        let request = self
+            .client
+            .transact_write_items()
+            .set_transact_items(Some(parts.to_vec()))
+            .transact_items(self.event_part(event)?)
+            .transact_items(self.end_part(end, link.clone())?);
+        let Err(error) = request.send().await else { return Ok(Some(link)) };
+        let reasons = cancellations(&name, error)?;
+        if let Some(part) = reasons.iter().take(parts.len()).position(|&reason| reason == Cancellation::FailedCondition)
+        {
+            return Err(Unwritten::Part(part));
+        }
+        // Without parts, an attempt whose answer was lost is recognized by its event.
+        let is_written = parts.is_empty() && self.is_in_chain(&link).await?;
+        Ok(is_written.then_some(link))
+    }
+
+    /// Reads the end of the chain. It only grows, so an end before the one that this process has seen means that events
+    /// were lost.
     async fn end_after(&self, seen: Option<&Link>) -> Result<Option<Link>, StoreError> {
         let end = self.audit_end().await?;
         let (now, before) = (end.as_ref().map_or(END, |end| end.number), seen.map_or(END, |seen| seen.number));
         if now < before {
-            tracing::error!(before, now, "the audit chain's end has moved back: events are gone");
+            tracing::error!(before, now, "the end of the audit chain moved back: events were lost");
         }
         Ok(end)
     }
 
-    async fn is_at_its_place(&self, link: &Link) -> Result<bool, StoreError> {
-        let there = self.audit_page(Some(link.number - 1), false, 1).await?;
-        Ok(there.first().and_then(|(_, event)| event.as_ref()).is_some_and(|event| event.hash == link.hash))
+    async fn is_in_chain(&self, link: &Link) -> Result<bool, StoreError> {
+        let page = self.audit_page(Some(link.number - 1), false, 1).await?;
+        Ok(page.first().and_then(|(_, event)| event.as_ref()).is_some_and(|event| event.hash == link.hash))
     }
 
     fn event_part(&self, event: ChainedEvent) -> Result<TransactWriteItem, StoreError> {
@@ -154,7 +158,7 @@ impl Store {
         self.put_part(Table::Audit, &row, condition)
     }
 
-    /// The end of the chain as the chain itself says it; nothing while it has no event.
+    /// Reads the end of the chain; `None` while it has no event.
     pub async fn audit_end(&self) -> Result<Option<Link>, StoreError> {
         let name = self.table(Table::Audit);
         let answer = self
@@ -166,11 +170,12 @@ impl Store {
             .consistent_read(true)
             .send()
             .await
-            .map_err(|error| StoreError::from_sdk(&name, error))?;
+            .map_err(|error| StoreError::of_read(&name, error))?;
         answer.item.map(|item| self.decode::<EndRow>(Table::Audit, item).map(|row| row.end)).transpose()
     }
 
-    /// Events behind a place (or from the start, which is the end when the newest come first), at most one page.
+    /// Returns the events behind a number, or from the start, which is the end when the newest come first; at most one
+    /// page.
     pub async fn audit_events(
         &self,
         behind: Option<u64>,
@@ -210,31 +215,14 @@ impl Store {
             .limit(limit)
             .send()
             .await
-            .map_err(|error| StoreError::from_sdk(&name, error))?;
+            .map_err(|error| StoreError::of_read(&name, error))?;
         let rows = answer.items.unwrap_or_default();
         Ok(rows
             .into_iter()
             .filter_map(|item| {
-                let place = item.get("sequence").and_then(|value| value.as_n().ok())?.parse().ok()?;
-                Some((place, self.decode::<EventRow>(Table::Audit, item).ok().map(|row| row.event)))
+                let number = item.get("sequence").and_then(|value| value.as_n().ok())?.parse().ok()?;
+                Some((number, self.decode::<EventRow>(Table::Audit, item).ok().map(|row| row.event)))
             })
             .collect())
     }
-}
-
-const FAILED: &str = "ConditionalCheckFailed";
-
-/// Why each part of a cancelled transaction was refused. Anything else is an error that trying again does not mend.
-fn cancelled<R>(table: &str, error: SdkError<TransactWriteItemsError, R>) -> Result<Vec<String>, StoreError>
-where
-    R: std::fmt::Debug + 'static,
-{
-    let codes: Vec<String> = match error.as_service_error() {
-        Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
-            cancelled.cancellation_reasons().iter().map(|reason| reason.code().unwrap_or_default().to_owned()).collect()
-        }
-        _ => return Err(StoreError::from_sdk(table, error)),
-    };
-    let is_passing = |code: &String| matches!(code.as_str(), "" | "None" | FAILED | "TransactionConflict");
-    if codes.iter().all(is_passing) { Ok(codes) } else { Err(StoreError::from_sdk(table, error)) }
 }

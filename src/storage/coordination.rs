@@ -1,15 +1,28 @@
-//! `bouncer-deploy-locks`: a lease on a project. It has one owner, and only the owner renews or releases it.
+//! `bouncer-deploy-locks`: the rows by which writers coordinate. Their keys are built here and nowhere else.
+//!
+//! | row | key | lifetime |
+//! | --- | --- | --- |
+//! | lease on a project's stack | `PROJECT` | until released, or expired |
+//! | lease on a project's bucket | `PROJECT#frontend` | until released, or expired |
+//! | lock on the list of buckets | `/buckets` | until released, or expired |
+//! | quota of a caller | `/asks/KEY` | an hour after its last request expires |
+//! | claim on a commit | `PROJECT#asked#COMMIT` | until its request expires |
+//!
+//! Project ids hold neither `#` nor `/`, so no two kinds of rows collide.
 
 use super::items::{Condition, text};
-use super::{Store, StoreError, Table};
-use crate::domain::audit::{Actor, Entry, EventKind};
-use crate::domain::ids::{ProjectId, RequestId};
-use crate::domain::request::Request;
+use crate::domain::backend::commit::CommitSha;
+use crate::domain::ids::{KeyId, ProjectId};
 use crate::domain::time::Time;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
-/// What of a project is held. A site and a stack do not touch each other, so neither waits for the other.
+/// The table's key attribute. Its name is older than the rows that are not about a project.
+pub(super) const KEY: &str = "project_id";
+
+/// The part of a project that a lease covers. A site and a stack do not affect each other, so neither waits for the
+/// other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lane {
     /// Its bucket.
@@ -18,93 +31,82 @@ pub enum Lane {
     Backend,
 }
 
-impl Lane {
-    /// The row's key.
-    fn key(self, project: &ProjectId) -> String {
+/// The key of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CoordinationKey<'a> {
+    /// The lease of the deploy that runs.
+    Lease(&'a ProjectId, Lane),
+    /// The lock on the list of the projects' buckets.
+    BucketList,
+    /// What a caller has requested lately.
+    CallerQuota(&'a KeyId),
+    /// The latest request for a commit.
+    CommitClaim(&'a ProjectId, &'a CommitSha),
+}
+
+impl fmt::Display for CoordinationKey<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Lane::Frontend => format!("{project}#frontend"),
-            Lane::Backend => project.to_string(),
+            CoordinationKey::Lease(project, Lane::Backend) => write!(f, "{project}"),
+            CoordinationKey::Lease(project, Lane::Frontend) => write!(f, "{project}#frontend"),
+            CoordinationKey::BucketList => f.write_str("/buckets"),
+            CoordinationKey::CallerQuota(caller) => write!(f, "/asks/{caller}"),
+            CoordinationKey::CommitClaim(project, commit) => write!(f, "{project}#asked#{commit}"),
         }
     }
 }
 
-/// A lease as it is stored.
+/// A row that names an owner: a lease, a lock or a claim.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Lease {
-    /// What is held: the project, and `#frontend` behind it for its bucket.
-    pub project_id: String,
-    /// The owner: the request whose deploy runs.
-    pub lock_id: RequestId,
+pub(super) struct OwnedRow<Owner> {
+    #[serde(rename = "project_id")]
+    pub key: String,
+    #[serde(rename = "lock_id")]
+    pub owner: Owner,
     /// When it was taken or last renewed.
-    pub locked_at: Time,
-    /// When it ends unless renewed: seconds since 1970.
+    #[serde(rename = "locked_at")]
+    pub taken_at: Time,
+    /// When it expires unless renewed: seconds since 1970.
     pub ttl: i64,
 }
 
-impl Store {
-    /// Takes the lease, or renews it when it is this owner's already. A conflict means that another owner holds it.
-    pub async fn hold(
-        &self,
-        project: &ProjectId,
-        lane: Lane,
-        owner: &RequestId,
-        seconds: u64,
-    ) -> Result<(), StoreError> {
-        let now = Time::now();
-        let free_or_mine = Condition::new("attribute_not_exists(project_id) OR lock_id = :me OR #ttl < :now")
-            .name("#ttl", "ttl")
-            .value(":me", text(owner.as_str()))
-            .value(":now", AttributeValue::N(now.epoch_seconds().to_string()));
-        self.put(Table::Locks, &lease(project, lane, owner, now, seconds), free_or_mine).await
-    }
-
-    /// The lease as it is now; `None` when nobody holds it.
-    pub async fn lease(&self, project: &ProjectId, lane: Lane) -> Result<Option<Lease>, StoreError> {
-        let lease: Option<Lease> = self.get(Table::Locks, ("project_id", &lane.key(project))).await?;
-        // Expired rows stay until the table's TTL takes them.
-        Ok(lease.filter(|lease| lease.ttl >= Time::now().epoch_seconds()))
-    }
-
-    /// Takes the lease from an owner who cannot use it any more. A conflict means that it is not that owner's.
-    pub async fn take_over(
-        &self,
-        project: &ProjectId,
-        lane: Lane,
-        from: &RequestId,
-        owner: &Request,
-        seconds: u64,
-    ) -> Result<(), StoreError> {
-        let still_theirs = Condition::new("lock_id = :from").value(":from", text(from.as_str()));
-        let lease = lease(project, lane, &owner.request_id, Time::now(), seconds);
-        let entry = Entry::new(EventKind::LeaseTakenOver, Actor::bouncer(), owner).because(format!("from {from}"));
-        Ok(self.write_recorded(&[self.put_part(Table::Locks, &lease, still_theirs)?], entry).await?)
-    }
-
-    /// Gives the lease back; one that is another owner's, or gone, stays as it is.
-    pub async fn release(&self, project: &ProjectId, lane: Lane, owner: &RequestId) -> Result<(), StoreError> {
-        let name = self.table(Table::Locks);
-        let outcome = self
-            .client
-            .delete_item()
-            .table_name(&name)
-            .key("project_id", text(lane.key(project)))
-            .condition_expression("lock_id = :me")
-            .expression_attribute_values(":me", text(owner.as_str()))
-            .send()
-            .await
-            .map_err(|error| StoreError::from_sdk(&name, error));
-        match outcome {
-            Ok(_) | Err(StoreError::Conflict) => Ok(()),
-            Err(error) => Err(error),
-        }
+impl<Owner> OwnedRow<Owner> {
+    pub(super) fn new(key: CoordinationKey<'_>, owner: Owner, taken_at: Time, expires_at: Time) -> Self {
+        Self { key: key.to_string(), owner, taken_at, ttl: expires_at.epoch_seconds() }
     }
 }
 
-fn lease(project: &ProjectId, lane: Lane, owner: &RequestId, now: Time, seconds: u64) -> Lease {
-    Lease {
-        project_id: lane.key(project),
-        lock_id: owner.clone(),
-        locked_at: now,
-        ttl: now.plus_seconds(seconds).epoch_seconds(),
+/// Requires that a row is free, expired, or its owner's already.
+pub(super) fn is_free_or_owned_by(owner: &str, now: Time) -> Condition {
+    Condition::new("attribute_not_exists(project_id) OR lock_id = :owner OR #ttl < :now")
+        .name("#ttl", "ttl")
+        .value(":owner", text(owner))
+        .value(":now", AttributeValue::N(now.epoch_seconds().to_string()))
+}
+
+/// Requires that a row is its owner's.
+pub(super) fn is_owned_by(owner: &str) -> Condition {
+    Condition::new("lock_id = :owner").value(":owner", text(owner))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Stored rows and the permissions in `infra/template.yaml` depend on these.
+    #[test]
+    fn keys_are_stable() {
+        let project = ProjectId::parse("shop").unwrap();
+        let commit = CommitSha::parse("0123456789012345678901234567890123456789").unwrap();
+        let caller = KeyId::random();
+        for (key, expected) in [
+            (CoordinationKey::Lease(&project, Lane::Backend), "shop".to_owned()),
+            (CoordinationKey::Lease(&project, Lane::Frontend), "shop#frontend".to_owned()),
+            (CoordinationKey::BucketList, "/buckets".to_owned()),
+            (CoordinationKey::CallerQuota(&caller), format!("/asks/{caller}")),
+            (CoordinationKey::CommitClaim(&project, &commit), format!("shop#asked#{commit}")),
+        ] {
+            assert_eq!(key.to_string(), expected);
+        }
     }
 }

@@ -1,16 +1,20 @@
-//! Executions of the local engine. A row holds a snapshot, and every write of it is conditional on the revision that
-//! was read, so that of two that change an execution at the same time one has to look again.
+//! `bouncer-executions`: the executions of the local engine.
+//!
+//! A row holds a snapshot. Every write is conditional on the revision that was read, so of two writers that change an
+//! execution at the same time, one has to read it again.
 
-use super::{Store, StoreError, Table};
+use super::error::StoreError;
+use super::store::Store;
+use super::tables::Table;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
-/// The status of executions that have not ended.
+/// The status of an execution that has not ended.
 pub const RUNNING: &str = "RUNNING";
 
-/// Ended executions stay this long, in seconds: 90 days, as in Step Functions.
+/// How long ended executions are kept, in seconds: 90 days, as in Step Functions.
 const KEPT_SECONDS: i64 = 90 * 24 * 60 * 60;
 
 const SCHEMA_VERSION: u32 = 1;
@@ -20,26 +24,26 @@ const SCHEMA_VERSION: u32 = 1;
 pub struct ExecutionRow {
     /// The key: the machine's name, a colon, and the execution's name.
     pub name: String,
-    /// `RUNNING`, or how it ended, in the words of Step Functions.
+    /// `RUNNING`, or how it ended, as Step Functions calls it.
     pub status: String,
-    /// When it was started.
+    /// When it started.
     pub started_at: Timestamp,
-    /// The SHA-256 of its input in canonical JSON.
+    /// The SHA-256 of its input as canonical JSON.
     pub input_hash: String,
-    /// Where it stands, as JSON that only the engine understands.
+    /// Its state, as JSON that only the engine interprets.
     pub snapshot: String,
-    /// The state machine it was started with, which it keeps whatever a later version brings.
+    /// The state machine that it was started with, and that it keeps when Bouncer is updated.
     pub definition: String,
     /// Counts the writes.
     pub revision: u64,
-    /// When the row may go, in seconds since 1970. Absent until the execution has ended.
+    /// When the row expires, in seconds since 1970. Absent until the execution has ended.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub ttl: Option<i64>,
     schema_version: u32,
 }
 
 impl ExecutionRow {
-    /// The first row of an execution.
+    /// Makes the first row of an execution.
     pub fn new(name: String, started_at: Timestamp, input_hash: String, snapshot: String, definition: String) -> Self {
         Self {
             name,
@@ -54,7 +58,7 @@ impl ExecutionRow {
         }
     }
 
-    /// The row after a step. One that has ended gets its time to go.
+    /// Makes the row that follows a step. Once the execution has ended, the row expires.
     #[must_use]
     pub fn followed_by(&self, status: &str, snapshot: String, now: Timestamp) -> Self {
         let ttl = (status != RUNNING).then(|| now.as_second() + KEPT_SECONDS);
@@ -63,11 +67,15 @@ impl ExecutionRow {
 }
 
 impl Store {
-    /// Stores an execution's first row. `Conflict` when there is one of this name.
+    /// Stores the first row of an execution.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Conflict`] when the name is taken.
     pub async fn create_execution(&self, row: &ExecutionRow) -> Result<(), StoreError> {
         let table = self.table(Table::Executions);
         let item: HashMap<String, AttributeValue> =
-            serde_dynamo::to_item(row).map_err(|error| StoreError::unreadable(&table, error))?;
+            serde_dynamo::to_item(row).map_err(|error| StoreError::invalid_request(&table, error))?;
         self.client
             .put_item()
             .table_name(&table)
@@ -76,11 +84,15 @@ impl Store {
             .expression_attribute_names("#name", "name")
             .send()
             .await
-            .map_err(|error| StoreError::from_sdk(&table, error))?;
+            .map_err(|error| StoreError::of_write(&table, error))?;
         Ok(())
     }
 
-    /// Stores an execution's next row. `Conflict` unless the stored revision is the one before.
+    /// Stores the next row of an execution.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Conflict`] unless the stored revision is the one before.
     pub async fn update_execution(&self, row: &ExecutionRow) -> Result<(), StoreError> {
         let table = self.table(Table::Executions);
         let mut update = self
@@ -101,11 +113,11 @@ impl Store {
             change.push_str(", #ttl = :ttl");
             update = update.expression_attribute_names("#ttl", "ttl").expression_attribute_values(":ttl", number(ttl));
         }
-        update.update_expression(change).send().await.map_err(|error| StoreError::from_sdk(&table, error))?;
+        update.update_expression(change).send().await.map_err(|error| StoreError::of_write(&table, error))?;
         Ok(())
     }
 
-    /// Reads an execution's row, as it is after every write before.
+    /// Reads the row of an execution, consistently.
     pub async fn execution(&self, name: &str) -> Result<Option<ExecutionRow>, StoreError> {
         let table = self.table(Table::Executions);
         let answer = self
@@ -116,12 +128,12 @@ impl Store {
             .consistent_read(true)
             .send()
             .await
-            .map_err(|error| StoreError::from_sdk(&table, error))?;
+            .map_err(|error| StoreError::of_read(&table, error))?;
         let row = answer.item.map(serde_dynamo::from_item::<_, ExecutionRow>).transpose();
         row.map_err(|error| StoreError::unreadable(&table, error))
     }
 
-    /// The names of the executions that have not ended, oldest first.
+    /// Returns the names of the executions that have not ended, oldest first.
     pub async fn running_executions(&self) -> Result<Vec<String>, StoreError> {
         let table = self.table(Table::Executions);
         let mut pages = self
@@ -139,7 +151,7 @@ impl Store {
             .send();
         let mut names = Vec::new();
         while let Some(item) = pages.next().await {
-            let mut item = item.map_err(|error| StoreError::from_sdk(&table, error))?;
+            let mut item = item.map_err(|error| StoreError::of_read(&table, error))?;
             match item.remove("name") {
                 Some(AttributeValue::S(name)) => names.push(name),
                 _ => return Err(StoreError::unreadable(&table, "a row has no name")),

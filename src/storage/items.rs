@@ -1,14 +1,17 @@
-//! Rows as typed values: the few DynamoDB calls that every repository is made of.
+//! Typed access to rows: the few DynamoDB calls that every repository is made of.
 
-use super::{Store, StoreError, Table};
-use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
+use super::error::StoreError;
+use super::store::Store;
+use super::tables::Table;
+use crate::domain::error::chain;
+use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Put, TransactWriteItem, Update};
 use serde::{Serialize, de::DeserializeOwned};
 use std::collections::{BTreeSet, HashMap};
 
-/// A row as DynamoDB has it.
+/// A row in the form of DynamoDB.
 pub(super) type Item = HashMap<String, AttributeValue>;
 
-/// What must hold for a write: an expression over names (`#x`) and values (`:x`) of its own.
+/// The condition of a write: an expression over names (`#x`) and values (`:x`) of its own.
 #[derive(Default)]
 pub(super) struct Condition {
     expression: String,
@@ -32,12 +35,12 @@ impl Condition {
     }
 }
 
-/// A text as an attribute.
+/// Makes a string attribute.
 pub(super) fn text(value: impl Into<String>) -> AttributeValue {
     AttributeValue::S(value.into())
 }
 
-/// The expressions of a write, in the form that a request for one row and a part of a transaction have in common.
+/// The expressions of a write, in the form that a single request and a part of a transaction share.
 struct Expressions {
     update: Option<String>,
     condition: String,
@@ -79,19 +82,30 @@ impl Expressions {
 
 impl Store {
     pub(super) fn encode<T: Serialize>(&self, table: Table, row: &T) -> Result<Item, StoreError> {
-        serde_dynamo::to_item(row).map_err(|error| StoreError::unreadable(&self.table(table), error))
+        serde_dynamo::to_item(row).map_err(|error| StoreError::invalid_request(&self.table(table), error))
+    }
+
+    pub(super) fn encode_value<T: Serialize + ?Sized>(
+        &self,
+        table: Table,
+        value: &T,
+    ) -> Result<AttributeValue, StoreError> {
+        serde_dynamo::to_attribute_value(value).map_err(|error| StoreError::invalid_request(&self.table(table), error))
     }
 
     pub(super) fn decode<T: DeserializeOwned>(&self, table: Table, item: Item) -> Result<T, StoreError> {
         serde_dynamo::from_item(item).map_err(|error| StoreError::unreadable(&self.table(table), error))
     }
 
-    /// A row of a list. One that cannot be read is left out and reported: it must not hide all the others.
+    /// Decodes a row of a list. An unreadable one is logged and left out: it must not hide all the others.
     pub(super) fn decode_listed<T: DeserializeOwned>(&self, table: Table, item: Item) -> Option<T> {
-        self.decode(table, item).inspect_err(|error| tracing::error!(%error, "a row is left out of a list")).ok()
+        let decoded = self.decode(table, item);
+        decoded
+            .inspect_err(|error| tracing::error!(error = chain(error), "an unreadable row is left out of a list"))
+            .ok()
     }
 
-    /// Reads one row as it is now.
+    /// Reads one row, consistently.
     pub(super) async fn get<T: DeserializeOwned>(
         &self,
         table: Table,
@@ -100,12 +114,12 @@ impl Store {
         self.get_item(table, key).await?.map(|item| self.decode(table, item)).transpose()
     }
 
-    /// Reads one row as it is now, whatever it holds.
+    /// Reads one row, consistently, without decoding it.
     pub(super) async fn get_item(&self, table: Table, key: (&str, &str)) -> Result<Option<Item>, StoreError> {
         self.read(table, key, None, None).await
     }
 
-    /// Reads some attributes of one row as they are now; `names` are what the expression's placeholders stand for.
+    /// Reads some attributes of one row, consistently; `names` resolves the placeholders of the expression.
     pub(super) async fn get_part(
         &self,
         table: Table,
@@ -134,7 +148,7 @@ impl Store {
             .consistent_read(true)
             .send()
             .await
-            .map_err(|error| StoreError::from_sdk(&name, error))?;
+            .map_err(|error| StoreError::of_read(&name, error))?;
         Ok(answer.item)
     }
 
@@ -158,10 +172,10 @@ impl Store {
             .send()
             .await
             .map(|_| ())
-            .map_err(|error| StoreError::from_sdk(&name, error))
+            .map_err(|error| StoreError::of_write(&name, error))
     }
 
-    /// The same as a part of a transaction.
+    /// Makes [`Store::put`] a part of a transaction.
     pub(super) fn put_part<T: Serialize>(
         &self,
         table: Table,
@@ -177,12 +191,12 @@ impl Store {
             .set_expression_attribute_names(names)
             .set_expression_attribute_values(values)
             .build()
-            .map_err(|error| StoreError::unreadable(&name, error))?;
+            .map_err(|error| StoreError::invalid_request(&name, error))?;
         Ok(TransactWriteItem::builder().put(put).build())
     }
 
-    /// Writes the attributes in which two forms of a row differ, if the condition holds. Attributes that neither form
-    /// knows stay as they are.
+    /// Writes the attributes in which two versions of a row differ, if the condition holds. Attributes that neither version
+    /// has stay as they are.
     pub(super) async fn update<T: Serialize>(
         &self,
         table: Table,
@@ -195,7 +209,7 @@ impl Store {
         self.set(table, key, &difference(&before, &after), condition).await
     }
 
-    /// Sets some attributes of a row, and removes those without a value, if the condition holds.
+    /// Sets attributes of a row, and removes those without a value, if the condition holds.
     pub(super) async fn set(
         &self,
         table: Table,
@@ -216,10 +230,10 @@ impl Store {
             .send()
             .await
             .map(|_| ())
-            .map_err(|error| StoreError::from_sdk(&name, error))
+            .map_err(|error| StoreError::of_write(&name, error))
     }
 
-    /// The same as a part of a transaction.
+    /// Makes [`Store::set`] a part of a transaction.
     pub(super) fn set_part(
         &self,
         table: Table,
@@ -237,11 +251,48 @@ impl Store {
             .set_expression_attribute_names(names)
             .set_expression_attribute_values(values)
             .build()
-            .map_err(|error| StoreError::unreadable(&name, error))?;
+            .map_err(|error| StoreError::invalid_request(&name, error))?;
         Ok(TransactWriteItem::builder().update(update).build())
     }
 
-    /// Rows of an index partition in the order of its sort key, at most `limit`.
+    /// Deletes a row if the condition holds.
+    pub(super) async fn delete(&self, table: Table, key: (&str, &str), condition: Condition) -> Result<(), StoreError> {
+        let name = self.table(table);
+        let Expressions { condition, names, values, .. } = Expressions::new(&[], condition);
+        self.client
+            .delete_item()
+            .table_name(&name)
+            .key(key.0, text(key.1))
+            .condition_expression(condition)
+            .set_expression_attribute_names(names)
+            .set_expression_attribute_values(values)
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|error| StoreError::of_write(&name, error))
+    }
+
+    /// Makes a condition on a row a part of a transaction.
+    pub(super) fn check_part(
+        &self,
+        table: Table,
+        key: (&str, &str),
+        condition: Condition,
+    ) -> Result<TransactWriteItem, StoreError> {
+        let name = self.table(table);
+        let Expressions { condition, names, values, .. } = Expressions::new(&[], condition);
+        let check = ConditionCheck::builder()
+            .table_name(&name)
+            .key(key.0, text(key.1))
+            .condition_expression(condition)
+            .set_expression_attribute_names(names)
+            .set_expression_attribute_values(values)
+            .build()
+            .map_err(|error| StoreError::invalid_request(&name, error))?;
+        Ok(TransactWriteItem::builder().condition_check(check).build())
+    }
+
+    /// Returns rows of an index partition in the order of its sort key, at most `limit`.
     pub(super) async fn query_index<T: DeserializeOwned>(
         &self,
         table: Table,
@@ -268,7 +319,7 @@ impl Store {
                 .set_exclusive_start_key(start)
                 .send()
                 .await
-                .map_err(|error| StoreError::from_sdk(&name, error))?;
+                .map_err(|error| StoreError::of_read(&name, error))?;
             rows.extend(page.items.unwrap_or_default().into_iter().filter_map(|item| self.decode_listed(table, item)));
             start = page.last_evaluated_key.filter(|key| !key.is_empty());
             if start.is_none() || rows.len() >= limit {
@@ -277,7 +328,7 @@ impl Store {
         }
     }
 
-    /// Rows of an index partition within a span of its sort key, the last first, at most `limit` and one page.
+    /// Returns rows of an index partition within a range of its sort key, the last first, at most `limit` and one page.
     pub(super) async fn query_span<T: DeserializeOwned>(
         &self,
         table: Table,
@@ -302,17 +353,17 @@ impl Store {
             .limit(i32::try_from(limit.min(1000)).unwrap_or(1000))
             .send()
             .await
-            .map_err(|error| StoreError::from_sdk(&name, error))?;
+            .map_err(|error| StoreError::of_read(&name, error))?;
         let rows = page.items.unwrap_or_default().into_iter();
         Ok(rows.filter_map(|item| self.decode_listed(table, item)).collect())
     }
 
-    /// All rows of a small table.
+    /// Returns all rows of a small table.
     pub(super) async fn scan<T: DeserializeOwned>(&self, table: Table) -> Result<Vec<T>, StoreError> {
         Ok(self.scan_items(table).await?.into_iter().filter_map(|item| self.decode_listed(table, item)).collect())
     }
 
-    /// All rows of a small table, whatever they hold.
+    /// Returns all rows of a small table without decoding them.
     pub(super) async fn scan_items(&self, table: Table) -> Result<Vec<Item>, StoreError> {
         let name = self.table(table);
         let mut rows = Vec::new();
@@ -326,7 +377,7 @@ impl Store {
                 .set_exclusive_start_key(start)
                 .send()
                 .await
-                .map_err(|error| StoreError::from_sdk(&name, error))?;
+                .map_err(|error| StoreError::of_read(&name, error))?;
             rows.extend(page.items.unwrap_or_default());
             start = page.last_evaluated_key.filter(|key| !key.is_empty());
             if start.is_none() {
@@ -336,7 +387,7 @@ impl Store {
     }
 }
 
-/// The attributes in which two forms of a row differ, with their later values.
+/// Returns the attributes in which two versions of a row differ, with their later values.
 pub(super) fn difference<'a>(before: &'a Item, after: &'a Item) -> Vec<(&'a String, Option<&'a AttributeValue>)> {
     let attributes: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
     attributes

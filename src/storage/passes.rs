@@ -1,8 +1,10 @@
-//! Passes: rows of `bouncer-keys` beside the keys they stand for, told apart by `kind`.
+//! Passes: rows of `bouncer-keys` that stand for a key for a while. Only they have a `kind`.
 
+use super::error::StoreError;
 use super::items::{Condition, text};
 use super::keys::KeyRecord;
-use super::{Store, StoreError, Table};
+use super::store::Store;
+use super::tables::Table;
 use crate::domain::caller::Caller;
 use crate::domain::digest::Sha256;
 use crate::domain::ids::{ProjectId, RequestId};
@@ -12,45 +14,45 @@ use serde::{Deserialize, Serialize};
 
 const KEY: &str = "key_hash";
 
-/// A pass's row.
+/// The row of a pass.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PassRecord {
-    /// The hash of its secret.
+    /// The hash of the secret.
     pub key_hash: Sha256,
-    /// What it opens.
+    /// What it gives access to.
     pub kind: PassKind,
-    /// The hash of the API key it stands for.
+    /// The hash of the API key that it stands for.
     pub of: Sha256,
-    /// Of a preview: the session it was opened in, with which it ends.
+    /// For a preview: the session that opened it, and with which it ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<Sha256>,
-    /// Of a preview: what it shows.
+    /// For a preview: the site that it shows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub site: Option<StagedSite>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Time,
-    /// Until when it is good.
+    /// When it expires.
     pub expires_at: Time,
-    /// When the row may be forgotten: seconds since 1970.
+    /// When the row expires: seconds since 1970.
     pub ttl: i64,
-    /// When it was used up or signed out.
+    /// When it was used, or its holder signed out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Time>,
 }
 
-/// A site that is stored and not published: the request's as it was planned.
+/// A site that is stored but not published, as its request planned it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StagedSite {
-    /// The request.
+    /// The request that plans it.
     pub request_id: RequestId,
-    /// The project, whose blobs it is made of.
+    /// The project that owns its blobs.
     pub project: ProjectId,
     /// The hash of its manifest.
     pub manifest: Sha256,
 }
 
 impl PassRecord {
-    /// Whether it is of a kind and good at a time.
+    /// Returns whether it is valid at a time, and of a kind.
     pub fn is_good(&self, kind: PassKind, now: Time) -> bool {
         self.kind == kind && self.ended_at.is_none() && now < self.expires_at
     }
@@ -62,19 +64,23 @@ impl Store {
         self.put(Table::Keys, record, Condition::new("attribute_not_exists(key_hash)")).await
     }
 
-    /// Reads a pass as it is now, good or not.
+    /// Reads a pass, consistently, whether it is valid or not.
     pub async fn pass(&self, hash: Sha256) -> Result<Option<PassRecord>, StoreError> {
         self.get(Table::Keys, (KEY, &hash.to_string())).await
     }
 
-    /// Ends a pass for good. A conflict means that it had ended, so of several users of one that opens once, one gets in.
+    /// Ends a pass permanently.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Conflict`] when it had ended: of several users of a single-use pass, one succeeds.
     pub async fn end_pass(&self, hash: Sha256, at: Time) -> Result<(), StoreError> {
         let ended = text(at.to_string());
         let open = Condition::new("attribute_exists(key_hash) AND attribute_not_exists(ended_at)");
         self.set(Table::Keys, (KEY, &hash.to_string()), &[(&"ended_at".to_owned(), Some(&ended))], open).await
     }
 
-    /// Who holds the key of a hash; `None` when it is unknown or revoked.
+    /// Returns the holder of the key with a hash; `None` when it is unknown or revoked.
     pub async fn holder(&self, key_hash: Sha256) -> Result<Option<Caller>, StoreError> {
         let record: Option<KeyRecord> = self.get(Table::Keys, (KEY, &key_hash.to_string())).await?;
         Ok(record.and_then(KeyRecord::holder))

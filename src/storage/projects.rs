@@ -1,8 +1,10 @@
-//! `bouncer-projects`: what a project is, and which release its visitors get.
+//! `bouncer-projects`: the projects, and which release each one's visitors get.
 
 use super::bucket_locks::BucketLock;
+use super::error::StoreError;
 use super::items::{Condition, Item, difference, text};
-use super::{Store, StoreError, Table};
+use super::store::Store;
+use super::tables::Table;
 use crate::domain::backend::target::Deployed;
 use crate::domain::ids::{ProjectId, ReleaseId};
 use crate::domain::project::Project;
@@ -16,7 +18,7 @@ pub(super) const RELEASES: &str = "releases";
 const DEPLOYED: &str = "deployed";
 const BUCKET: &str = "frontend_bucket";
 
-/// A row of the table as it was read. Unlike a [`Project`] it can hold anything, and it remembers exactly what was there.
+/// A row of the table as it was read. Unlike a [`Project`], it can hold anything.
 #[derive(Debug, Clone)]
 pub struct ProjectRow {
     project_id: String,
@@ -24,56 +26,60 @@ pub struct ProjectRow {
 }
 
 impl ProjectRow {
-    /// The row's key; not necessarily a valid project id.
+    /// Returns the row's key, which need not be a valid project id.
     pub fn project_id(&self) -> &str {
         &self.project_id
     }
 
-    /// What an attribute holds; `None` when the row has no such attribute.
+    /// Returns the value of an attribute, if the row has it.
     pub fn get(&self, attribute: &str) -> Option<Value> {
         let value = self.item.get(attribute)?;
         let json = serde_dynamo::from_attribute_value(value.clone());
-        // What JSON cannot say can still be shown.
+        // A value without a JSON form can still be shown.
         Some(json.unwrap_or_else(|_| Value::String(format!("{value:?}"))))
     }
 }
 
 impl Store {
-    /// Stores a new project; a conflict means that there is one of this id.
-    pub async fn create_project(&self, project: &Project, turn: &BucketLock) -> Result<(), StoreError> {
+    /// Stores a new project.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Conflict`] when the id is taken.
+    pub async fn create_project(&self, project: &Project, lock: &BucketLock) -> Result<(), StoreError> {
         let is_new = Condition::new("attribute_not_exists(project_id)");
-        self.write_in_turn(turn, self.put_part(Table::Projects, project, is_new)?).await
+        self.write_locked(lock, self.put_part(Table::Projects, project, is_new)?).await
     }
 
-    /// Changes a project, if its release pointer is still where it was read.
-    pub async fn update_project(&self, before: &Project, after: &Project, turn: &BucketLock) -> Result<(), StoreError> {
+    /// Changes a project if its current release is still the one that was read.
+    pub async fn update_project(&self, before: &Project, after: &Project, lock: &BucketLock) -> Result<(), StoreError> {
         let condition = pointer_is(before.current_release.as_ref());
         let key = (KEY, before.project_id.as_str());
         if before.bucket() == after.bucket() {
             return self.update(Table::Projects, key, before, after, condition).await;
         }
-        // What lies in another bucket is not known, so nothing in it may be taken for a file of a release.
+        // The contents of another bucket are unknown, so none of them may count as a file of a release.
         let moved = Project { current_release: None, releases: vec![], ..after.clone() };
         let (before, moved) = (self.encode(Table::Projects, before)?, self.encode(Table::Projects, &moved)?);
         let unsettled = UNSETTLED.to_owned();
         let mut changed = difference(&before, &moved);
         changed.push((&unsettled, None));
-        self.write_in_turn(turn, self.set_part(Table::Projects, key, &changed, condition)?).await
+        self.write_locked(lock, self.set_part(Table::Projects, key, &changed, condition)?).await
     }
 
-    /// Reads a project as it is now.
+    /// Reads a project, consistently.
     pub async fn project(&self, id: &ProjectId) -> Result<Option<Project>, StoreError> {
         self.get(Table::Projects, (KEY, id.as_str())).await
     }
 
-    /// All projects, by id.
+    /// Returns all projects, by id.
     pub async fn projects(&self) -> Result<Vec<Project>, StoreError> {
         let mut projects: Vec<Project> = self.scan(Table::Projects).await?;
         projects.sort_by(|a, b| a.project_id.cmp(&b.project_id));
         Ok(projects)
     }
 
-    /// All rows by id, those too that are no valid projects.
+    /// Returns all rows by id, including those that are not valid projects.
     pub async fn project_rows(&self) -> Result<Vec<ProjectRow>, StoreError> {
         let items = self.scan_items(Table::Projects).await?.into_iter();
         let mut rows = items.map(|item| self.project_row_of(item)).collect::<Result<Vec<_>, _>>()?;
@@ -81,26 +87,25 @@ impl Store {
         Ok(rows)
     }
 
-    /// Reads one row as it is now.
+    /// Reads one row, consistently.
     pub async fn project_row(&self, id: &ProjectId) -> Result<Option<ProjectRow>, StoreError> {
         let item = self.get_item(Table::Projects, (KEY, id.as_str())).await?;
         item.map(|item| self.project_row_of(item)).transpose()
     }
 
-    /// Sets attributes of a row, and removes those without a value, if the row is still there and the attributes
-    /// `unchanged` hold what was read. Its other attributes stay as they are, but a row that gets another bucket has no
-    /// current release there: what lies in that bucket is not known.
+    /// Sets attributes of a row, and removes those without a value, if the row still exists and the attributes
+    /// `unchanged` hold what was read. Its other attributes stay as they are, but a row that gets another bucket loses its
+    /// releases: the contents of that bucket are unknown.
     pub async fn change_project_row(
         &self,
         row: &ProjectRow,
         changes: &[(&str, Option<Value>)],
         unchanged: &[&str],
-        turn: &BucketLock,
+        lock: &BucketLock,
     ) -> Result<(), StoreError> {
-        let unreadable = |error: serde_dynamo::Error| StoreError::unreadable(&self.table(Table::Projects), error);
         let mut values = Vec::with_capacity(changes.len());
         for (attribute, value) in changes {
-            let value = value.as_ref().map(serde_dynamo::to_attribute_value).transpose().map_err(unreadable)?;
+            let value = value.as_ref().map(|value| self.encode_value(Table::Projects, value)).transpose()?;
             values.push(((*attribute).to_owned(), value));
         }
         let moves = changes.iter().any(|(attribute, _)| *attribute == BUCKET);
@@ -111,7 +116,7 @@ impl Store {
             values.iter().map(|(attribute, value)| (attribute, value.as_ref())).collect();
         let (key, condition) = ((KEY, row.project_id.as_str()), still_holds(row, unchanged));
         if moves {
-            self.write_in_turn(turn, self.set_part(Table::Projects, key, &attributes, condition)?).await
+            self.write_locked(lock, self.set_part(Table::Projects, key, &attributes, condition)?).await
         } else {
             self.set(Table::Projects, key, &attributes, condition).await
         }
@@ -124,10 +129,9 @@ impl Store {
         }
     }
 
-    /// Notes what the project's stack was made of.
+    /// Records what the project's stack was deployed from.
     pub async fn set_deployed(&self, id: &ProjectId, deployed: &Deployed) -> Result<(), StoreError> {
-        let value = serde_dynamo::to_attribute_value(deployed)
-            .map_err(|error| StoreError::unreadable(&self.table(Table::Projects), error))?;
+        let value = self.encode_value(Table::Projects, deployed)?;
         let exists = Condition::new("attribute_exists(project_id)");
         self.set(Table::Projects, (KEY, id.as_str()), &[(&DEPLOYED.to_owned(), Some(&value))], exists).await
     }

@@ -1,16 +1,18 @@
-//! The releases in a project's row: which one visitors get, which ones were live before, and which ones began.
+//! The releases in a project's row: the current one, earlier ones, and those whose publishing has begun.
 
+use super::error::StoreError;
 use super::items::text;
 use super::projects::{KEY, POINTER, RELEASES, UNSETTLED, pointer_is};
-use super::{Store, StoreError, Table};
+use super::store::Store;
+use super::tables::Table;
 use crate::domain::ids::{ProjectId, ReleaseId};
 use crate::domain::site::release::LiveRelease;
 use aws_sdk_dynamodb::types::AttributeValue;
 use std::collections::BTreeSet;
 
 impl Store {
-    /// Notes that a release is about to be written to the bucket. Until the pointer moves, the bucket may hold files
-    /// of it, so a later deploy must not take them for those of the current release.
+    /// Records that publishing of a release begins. Until it is current, the bucket may hold files of it, which a later
+    /// deploy must not mistake for those of the current release.
     pub async fn begin_release(&self, id: &ProjectId, release: &ReleaseId) -> Result<(), StoreError> {
         let name = self.table(Table::Projects);
         self.client
@@ -24,10 +26,10 @@ impl Store {
             .send()
             .await
             .map(|_| ())
-            .map_err(|error| StoreError::from_sdk(&name, error))
+            .map_err(|error| StoreError::of_write(&name, error))
     }
 
-    /// Releases whose files may be in the bucket although none of them is the current one.
+    /// Returns the releases that are not current although the bucket may hold files of them.
     pub async fn unsettled_releases(&self, id: &ProjectId) -> Result<BTreeSet<ReleaseId>, StoreError> {
         let name = self.table(Table::Projects);
         let item = self.get_part(Table::Projects, (KEY, id.as_str()), UNSETTLED, None).await?;
@@ -40,20 +42,19 @@ impl Store {
             .collect()
     }
 
-    /// Points the project to a release whose files are all in its bucket, if it still points to `from` and still has
-    /// that bucket, and lists it as live. Of the unsettled releases only those go that the publish made up for; another
-    /// may have begun.
+    /// Makes a release current, if `from` still is and the project still has that bucket, and lists it as live. Of the
+    /// unsettled releases, removes those whose files the publish has replaced: another one may have begun since.
     pub async fn settle_release(
         &self,
         id: &ProjectId,
         bucket: &str,
         from: Option<&ReleaseId>,
         to: &LiveRelease,
-        made_up_for: &BTreeSet<ReleaseId>,
+        replaced: &BTreeSet<ReleaseId>,
     ) -> Result<(), StoreError> {
         let name = self.table(Table::Projects);
-        let entry = serde_dynamo::to_attribute_value(to).map_err(|error| StoreError::unreadable(&name, error))?;
-        let settled = made_up_for.iter().chain([&to.release_id]).map(ToString::to_string).collect::<BTreeSet<_>>();
+        let entry = self.encode_value(Table::Projects, to)?;
+        let settled = replaced.iter().chain([&to.release_id]).map(ToString::to_string).collect::<BTreeSet<_>>();
         let mut request = self
             .client
             .update_item()
@@ -76,19 +77,17 @@ impl Store {
                 .expression_attribute_values(":from", text(from.as_str())),
             None => request.condition_expression("frontend_bucket = :bucket AND attribute_not_exists(#pointer)"),
         };
-        request.send().await.map(|_| ()).map_err(|error| StoreError::from_sdk(&name, error))
+        request.send().await.map(|_| ()).map_err(|error| StoreError::of_write(&name, error))
     }
 
-    /// Leaves releases out of the list of those that were live, if the project still points to the same one. `kept` are
-    /// those that stay.
+    /// Replaces the list of live releases by those that are kept, if the current one is still the same.
     pub async fn forget_releases(
         &self,
         id: &ProjectId,
         current: &ReleaseId,
         kept: &[LiveRelease],
     ) -> Result<(), StoreError> {
-        let value = serde_dynamo::to_attribute_value(kept)
-            .map_err(|error| StoreError::unreadable(&self.table(Table::Projects), error))?;
+        let value = self.encode_value(Table::Projects, kept)?;
         let changed = [(&RELEASES.to_owned(), Some(&value))];
         self.set(Table::Projects, (KEY, id.as_str()), &changed, pointer_is(Some(current))).await
     }

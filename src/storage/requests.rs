@@ -1,14 +1,17 @@
 //! `bouncer-requests`: every change of state is one conditional write on the state before it.
 
 use super::audit::Unwritten;
+use super::coordination::{self, CoordinationKey};
+use super::error::StoreError;
 use super::items::{Condition, difference, text};
-use super::{Store, StoreError, Table};
+use super::store::Store;
+use super::tables::Table;
 use crate::domain::audit::{Actor, Entry, EventKind};
-use crate::domain::document::{Document, Sealed};
 use crate::domain::ids::{KeyId, RequestId};
 use crate::domain::prompt::Delivery;
 use crate::domain::quota::CallerQuota;
 use crate::domain::request::{Cancellation, Event, IllegalTransition, Request, Status};
+use crate::domain::sealed::{Sealable, Sealed};
 use crate::domain::time::Time;
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 
@@ -27,17 +30,27 @@ pub enum TransitionError {
     Store(#[from] StoreError),
 }
 
-/// What a caller has asked, before and after one more request.
+/// The quota of a caller, before and after one more request.
 #[derive(Debug, Clone)]
 pub struct QuotaUpdate {
-    /// As it was read; nothing when there was no row.
+    /// Whose quota it is.
+    pub caller: KeyId,
+    /// As it was read; `None` when there was no row.
     pub before: Option<CallerQuota>,
     /// With the request.
     pub after: CallerQuota,
 }
 
-/// The request's own condition is a conflict as with any write; the other one is its caller's row.
-fn told_apart(unwritten: Unwritten) -> StoreError {
+/// The row of a quota.
+#[derive(serde::Serialize)]
+struct QuotaRow<'a> {
+    project_id: &'a str,
+    #[serde(flatten)]
+    quota: &'a CallerQuota,
+}
+
+/// Distinguishes the condition on the request itself, a conflict, from the one on its caller's quota.
+fn conflict_of(unwritten: Unwritten) -> StoreError {
     match unwritten {
         Unwritten::Part(0) => StoreError::Conflict,
         Unwritten::Part(_) => StoreError::Overtaken,
@@ -52,28 +65,30 @@ impl Store {
         &self,
         request: &Request,
         by: Actor,
-        asks: Option<&QuotaUpdate>,
+        quota: Option<&QuotaUpdate>,
     ) -> Result<(), StoreError> {
         let is_new = Condition::new("attribute_not_exists(request_id)");
         let mut parts = vec![self.put_part(Table::Requests, request, is_new)?];
-        parts.extend(asks.map(|change| self.asks_part(change)).transpose()?);
+        parts.extend(quota.map(|change| self.quota_part(change)).transpose()?);
         let entry = Entry::new(EventKind::Created, by, request);
-        self.write_recorded(&parts, entry).await.map_err(told_apart)
+        self.write_recorded(&parts, entry).await.map_err(conflict_of)
     }
 
-    /// What a caller has asked lately.
+    /// Reads the quota of a caller, consistently; `None` when it has requested nothing lately.
     pub async fn caller_quota(&self, caller: &KeyId) -> Result<Option<CallerQuota>, StoreError> {
-        self.get(Table::Locks, ("project_id", &CallerQuota::key_of(caller))).await
+        let key = CoordinationKey::CallerQuota(caller).to_string();
+        self.get(Table::Coordination, (coordination::KEY, &key)).await
     }
 
-    pub(super) fn asks_part(&self, change: &QuotaUpdate) -> Result<TransactWriteItem, StoreError> {
+    pub(super) fn quota_part(&self, change: &QuotaUpdate) -> Result<TransactWriteItem, StoreError> {
         let unchanged = match &change.before {
             None => Condition::new("attribute_not_exists(project_id)"),
             Some(before) => Condition::new("#revision = :before")
                 .name("#revision", "revision")
                 .value(":before", AttributeValue::N(before.revision.to_string())),
         };
-        self.put_part(Table::Locks, &change.after, unchanged)
+        let key = CoordinationKey::CallerQuota(&change.caller).to_string();
+        self.put_part(Table::Coordination, &QuotaRow { project_id: &key, quota: &change.after }, unchanged)
     }
 
     /// Reads a request as it is now.
@@ -102,10 +117,10 @@ impl Store {
         ready: &Request,
         request: &Request,
         by: Actor,
-        asks: Option<&QuotaUpdate>,
+        quota: Option<&QuotaUpdate>,
     ) -> Result<Request, TransitionError> {
         let after = Request { status: ready.status.after(Event::Submit)?, ..request.clone() };
-        self.move_on(ready, Event::Submit, by, &after, asks).await?;
+        self.move_on(ready, Event::Submit, by, &after, quota).await?;
         Ok(after)
     }
 
@@ -115,7 +130,7 @@ impl Store {
         event: Event,
         by: Actor,
         after: &Request,
-        asks: Option<&QuotaUpdate>,
+        quota: Option<&QuotaUpdate>,
     ) -> Result<(), StoreError> {
         let unchanged = "#from = :from";
         let condition = match event {
@@ -135,24 +150,24 @@ impl Store {
         let changed = difference(&before, &now);
         let mut parts =
             vec![self.set_part(Table::Requests, (KEY, request.request_id.as_str()), &changed, condition)?];
-        parts.extend(asks.map(|change| self.asks_part(change)).transpose()?);
-        self.write_recorded(&parts, Entry::new(event.into(), by, after)).await.map_err(told_apart)
+        parts.extend(quota.map(|change| self.quota_part(change)).transpose()?);
+        self.write_recorded(&parts, Entry::new(event.into(), by, after)).await.map_err(conflict_of)
     }
 
     /// Writes how far a running request is. A conflict means that it no longer runs.
-    pub async fn set_progress<P: Document>(&self, id: &RequestId, progress: &P) -> Result<(), StoreError> {
+    pub async fn set_progress<P: Sealable>(&self, id: &RequestId, progress: &P) -> Result<(), StoreError> {
         self.set_document(id, "progress", progress, while_running()).await
     }
 
     /// Writes what a running request's tasks have done. A conflict means that it no longer runs.
-    pub async fn set_checkpoint<C: Document>(&self, id: &RequestId, checkpoint: &C) -> Result<(), StoreError> {
+    pub async fn set_checkpoint<C: Sealable>(&self, id: &RequestId, checkpoint: &C) -> Result<(), StoreError> {
         self.set_document(id, "checkpoint", checkpoint, while_running()).await
     }
 
     /// Writes what a running request's tasks have done, over the revision before. A conflict means that it no longer runs
     /// or is to be stopped, or that another attempt of the same task was first. The document holds `revision`, a number
     /// that counts its writes.
-    pub async fn advance_checkpoint<C: Document>(
+    pub async fn advance_checkpoint<C: Sealable>(
         &self,
         id: &RequestId,
         checkpoint: &C,
@@ -169,7 +184,7 @@ impl Store {
         self.set_document(id, "checkpoint", checkpoint, mine).await
     }
 
-    async fn set_document<D: Document>(
+    async fn set_document<D: Sealable>(
         &self,
         id: &RequestId,
         attribute: &str,
@@ -227,7 +242,7 @@ impl Store {
             .send()
             .await
             .map(|_| ())
-            .map_err(|error| StoreError::from_sdk(&name, error))
+            .map_err(|error| StoreError::of_write(&name, error))
     }
 
     /// Lets one more key look at a request: one that asked for the same. A conflict means that too many did.
@@ -246,7 +261,7 @@ impl Store {
             .send()
             .await
             .map(|_| ())
-            .map_err(|error| StoreError::from_sdk(&name, error))
+            .map_err(|error| StoreError::of_write(&name, error))
     }
 
     /// Keeps the token of the task that waits for the decision. A later token replaces an earlier one: the engine
@@ -285,7 +300,7 @@ impl Store {
 
     fn attribute<T: serde::Serialize>(&self, value: &T) -> Result<AttributeValue, StoreError> {
         serde_dynamo::to_attribute_value(value)
-            .map_err(|error| StoreError::unreadable(&self.table(Table::Requests), error))
+            .map_err(|error| StoreError::invalid_request(&self.table(Table::Requests), error))
     }
 }
 

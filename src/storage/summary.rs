@@ -1,6 +1,8 @@
 //! Reads the fields of a request that status polling needs; omits the plan and the details, which are the bulk of a row.
 
-use super::{Store, StoreError, Table};
+use super::error::StoreError;
+use super::store::Store;
+use super::tables::Table;
 use crate::domain::ids::RequestId;
 use crate::domain::request::Request;
 use serde::de::value::Error;
@@ -37,8 +39,7 @@ struct Projection {
 }
 
 static PROJECTION: LazyLock<Projection> = LazyLock::new(|| {
-    let names: Vec<&str> =
-        fields_of::<Request>().iter().copied().filter(|name| !OMITTED.contains(name)).collect();
+    let names: Vec<&str> = fields_of::<Request>().iter().copied().filter(|name| !OMITTED.contains(name)).collect();
     // Many names are words that DynamoDB reserves.
     Projection {
         expression: names.iter().map(|name| format!("#{name}")).collect::<Vec<_>>().join(", "),

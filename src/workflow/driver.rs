@@ -5,7 +5,7 @@ use super::asl::execution::Failure;
 use super::asl::interpreter::Action;
 use super::local::LocalEngine;
 use super::rows::Loaded;
-use crate::requests::engine::{ErrorName, TaskError, Tasks};
+use crate::requests::engine::{ErrorName, TaskFailure, Tasks};
 use futures::FutureExt as _;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -83,8 +83,8 @@ impl LocalEngine {
             Ok(result) => result.map_err(|error| failure(&error)),
             Err(_) => {
                 tracing::error!("a task panicked");
-                Err(failure(&TaskError {
-                    name: ErrorName::Panic,
+                Err(failure(&TaskFailure {
+                    name: ErrorName::Panic.to_string(),
                     cause: "The task ended by a fault of its own.".into(),
                 }))
             }
@@ -93,9 +93,8 @@ impl LocalEngine {
 }
 
 /// A task's error in the form that a Lambda function's has in Step Functions.
-fn failure(error: &TaskError) -> Failure {
-    let name = error.name.as_str();
-    Failure::new(name, json!({ "errorMessage": error.cause, "errorType": name }).to_string())
+fn failure(error: &TaskFailure) -> Failure {
+    Failure::new(error.name.as_str(), json!({ "errorMessage": error.cause, "errorType": error.name }).to_string())
 }
 
 /// Returns when the clock on the wall shows a time; never without one. Sleeps in pieces, because a sleep does not

@@ -7,9 +7,11 @@ use super::asl::execution::{MAX_SNAPSHOT_BYTES, id};
 use super::asl::{Definition, Event, Execution, IllegalEvent};
 use super::rows::{ApplyError, encode};
 use crate::domain::canonical;
+use crate::domain::error::chain;
 use crate::domain::time::Time;
 use crate::kinds::KINDS;
 use crate::requests::engine::{Engine, EngineError, ExecutionStatus, Machine, TaskToken, Tasks};
+use crate::storage::error::Source;
 use crate::storage::executions::ExecutionRow;
 use crate::storage::{Store, StoreError};
 use async_trait::async_trait;
@@ -240,8 +242,8 @@ impl Engine for LocalEngine {
     }
 }
 
-fn unavailable(error: impl std::fmt::Display) -> EngineError {
-    EngineError::Unavailable(error.to_string())
+fn unavailable(error: impl Into<Source>) -> EngineError {
+    EngineError::Unavailable(chain(error.into().as_ref()))
 }
 
 /// None of these locks is held over anything that could panic half-way.

@@ -2,10 +2,13 @@
 
 use super::asl::{Clock, Definition, Event, Execution, IllegalEvent, Refusal, advance};
 use super::local::{LocalEngine, lock};
+use crate::domain::error::chain;
+use crate::domain::retry;
 use crate::domain::time::Time;
 use crate::requests::engine::ExecutionStatus;
-use crate::storage::StoreError;
 use crate::storage::executions::{ExecutionRow, RUNNING};
+use crate::storage::{StoreError, Table};
+use backon::Retryable as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,12 +41,9 @@ impl LocalEngine {
 
     pub(super) async fn load(&self, name: &str) -> Result<Option<Loaded>, StoreError> {
         let Some(row) = self.store.execution(name).await? else { return Ok(None) };
-        let unreadable = |reason: String| StoreError::Unreadable {
-            table: self.store.table(crate::storage::Table::Executions),
-            reason: format!("{name}: {reason}"),
-        };
-        let execution = serde_json::from_str(&row.snapshot).map_err(|error| unreadable(error.to_string()))?;
-        let definition = self.definition(&row.definition).map_err(|refusal| unreadable(refusal.to_string()))?;
+        let table = self.store.table(Table::Executions);
+        let execution = serde_json::from_str(&row.snapshot).map_err(|error| StoreError::unreadable(&table, error))?;
+        let definition = self.definition(&row.definition).map_err(|refusal| StoreError::unreadable(&table, refusal))?;
         Ok(Some(Loaded { row, execution, definition }))
     }
 
@@ -63,7 +63,7 @@ impl LocalEngine {
         match self.persistently("read an execution", || self.load(name)).await {
             Ok(loaded) => loaded,
             Err(error) => {
-                tracing::error!(%error, execution = name, "the execution cannot be carried on");
+                tracing::error!(error = chain(&error), execution = name, "the execution cannot continue");
                 None
             }
         }
@@ -89,7 +89,7 @@ impl LocalEngine {
                 Ok(Some(stored)) => return Some(stored),
                 Ok(None) => {}
                 Err(error) => {
-                    tracing::error!(%error, execution = name, "the execution cannot be carried on");
+                    tracing::error!(error = chain(&error), execution = name, "the execution cannot continue");
                     return None;
                 }
             }
@@ -101,33 +101,24 @@ impl LocalEngine {
         }
     }
 
-    /// Repeats a call of the store until it is no outage any more.
+    /// Repeats a call of the store until an outage is over. Any other failure is returned.
     pub(super) async fn persistently<T, F>(&self, what: &str, call: impl Fn() -> F) -> Result<T, StoreError>
     where
         F: Future<Output = Result<T, StoreError>>,
     {
-        const LONGEST: Duration = Duration::from_secs(5);
-        let mut pause = Duration::from_millis(100);
-        loop {
-            let result = {
-                let _permit = self.store_permits.acquire().await;
-                call().await
-            };
-            match result {
-                Err(error @ StoreError::Unavailable { .. }) => {
-                    tracing::warn!(%error, what, retry_in_ms = pause.as_millis(), "the store is unavailable");
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(LONGEST);
-                }
-                result => return result,
-            }
-        }
+        let attempt = || async {
+            let _permit = self.store_permits.acquire().await;
+            call().await
+        };
+        let log = |error: &StoreError, pause: Duration| {
+            tracing::warn!(error = chain(error), what, retry_in_ms = pause.as_millis(), "the store is unavailable");
+        };
+        attempt.retry(retry::OUTAGE).when(StoreError::is_outage).notify(log).await
     }
 }
 
 pub(super) fn encode(execution: &Execution) -> Result<String, StoreError> {
-    serde_json::to_string(execution)
-        .map_err(|error| StoreError::Unreadable { table: "executions".into(), reason: error.to_string() })
+    serde_json::to_string(execution).map_err(|error| StoreError::unreadable(Table::Executions.suffix(), error))
 }
 
 fn status_text(status: ExecutionStatus) -> &'static str {

@@ -2,7 +2,7 @@
 
 use crate::domain::ids::RequestId;
 use crate::requests::app::App;
-use crate::requests::engine::{ErrorName, TaskError, TaskToken, Tasks};
+use crate::requests::engine::{ErrorName, TaskError, TaskFailure, TaskToken, Tasks};
 use crate::requests::task::{Task, TaskCall};
 use crate::requests::{complete, recover, waiting, work};
 use crate::task;
@@ -46,8 +46,18 @@ pub fn core_tasks() -> Vec<Task> {
             &args.request_id
         )),
         task!("request.run", [], |app, deadline, args: OfRequest| work::run(app, &args.request_id)),
-        task!("request.complete", [], |app, deadline, args: OfEnd| complete::finish(app, &args.request_id, &args.state, false)),
-        task!("request.fail", [], |app, deadline, args: OfEnd| complete::finish(app, &args.request_id, &args.state, true)),
+        task!("request.complete", [], |app, deadline, args: OfEnd| complete::finish(
+            app,
+            &args.request_id,
+            &args.state,
+            false
+        )),
+        task!("request.fail", [], |app, deadline, args: OfEnd| complete::finish(
+            app,
+            &args.request_id,
+            &args.state,
+            true
+        )),
         task!("request.settle", [], |app, deadline, args: OfRequest| recover::settle(app, &args.request_id)),
     ]
 }
@@ -82,8 +92,8 @@ impl TaskRunner {
 
 #[async_trait]
 impl Tasks for TaskRunner {
-    async fn run(&self, payload: Value) -> Result<Value, TaskError> {
-        self.run_until(payload, Instant::now() + self.app.settings.publish.slice).await
+    async fn run(&self, payload: Value) -> Result<Value, TaskFailure> {
+        Ok(self.run_until(payload, Instant::now() + self.app.settings.publish.slice).await?)
     }
 }
 
@@ -162,7 +172,10 @@ mod tests {
                 definition["Choices"].as_array().unwrap().iter().for_each(|rule| compared(rule, &mut words));
                 for (variable, word) in words.iter().filter(|(variable, _)| variable.ends_with(".outcome")) {
                     let possible = &written[*variable];
-                    assert!(possible.contains(word), "{name}/{state} waits for '{word}', which is not among {possible:?}");
+                    assert!(
+                        possible.contains(word),
+                        "{name}/{state} waits for '{word}', which is not among {possible:?}"
+                    );
                     seen.entry(variable).or_default().insert(word);
                     if definition["Default"].is_string() {
                         has_default.insert(variable);

@@ -224,7 +224,7 @@ async fn an_execution_that_somebody_stops_closes_its_record_as_the_world_stands(
     shop.says(&deploy_id, "Building: BUILD phase").await;
     let ended = shop.stopped_by_force(&deploy_id).await;
     assert_eq!(ended["status"], "FAILED", "{ended:#}");
-    assert_eq!(ended["error_summary"], "The workflow ended without recording why.", "{ended:#}");
+    assert_eq!(ended["error_summary"], "The workflow was stopped without recording why.", "{ended:#}");
     assert_eq!(shop.codebuild.stopped(), 1);
     shop.codebuild.outcome(Outcome::Succeed);
 
@@ -234,7 +234,7 @@ async fn an_execution_that_somebody_stops_closes_its_record_as_the_world_stands(
     let ended = shop.stopped_by_force(&deploy_id).await;
     assert_eq!(ended["status"], "FAILED", "{ended:#}");
     assert!(
-        text(&ended["error_summary"]).contains("while CloudFormation changed the stack, which goes on"),
+        text(&ended["error_summary"]).contains("while CloudFormation was changing the stack, which continues"),
         "{ended:#}"
     );
     assert_eq!(cloudformation.status(STACK), "UPDATE_IN_PROGRESS", "it is left alone");

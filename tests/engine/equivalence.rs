@@ -8,7 +8,7 @@ use super::script::{Outcome, Script};
 use super::simulator::{Simulator, hide_tokens};
 use super::world::{Do, Running, World};
 use crate::support::{Ministack, python_tool};
-use bouncer::requests::engine::{Engine as _, TaskError, TaskToken};
+use bouncer::requests::engine::{Engine as _, TaskFailure, TaskToken};
 use bouncer::workflow::asl::Ending;
 use futures::future::join_all;
 use serde::Deserialize;
@@ -145,7 +145,7 @@ async fn the_engine_does_what_the_interpreter_says() {
             async move {
                 match outcome {
                     Outcome::Return(value) => Ok(value),
-                    Outcome::Raise { error, cause } => Err(TaskError { name: error.leak(), cause }),
+                    Outcome::Raise { error, cause } => Err(TaskFailure { name: error, cause }),
                     Outcome::Complete(output) => {
                         let token = TaskToken(payload["token"].as_str().unwrap().to_owned());
                         engine.complete_task(&token, output).await.unwrap();

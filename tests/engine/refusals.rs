@@ -1,15 +1,14 @@
 //! What a file may not say: refused when it is loaded, in a sentence that names state and field.
 
-use bouncer::requests::engine::Machine;
+use bouncer::kinds::site::MACHINE;
 use bouncer::workflow::asl::Definition;
-use bouncer::workflow::definition_text;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 #[test]
 fn every_machine_of_this_version_is_accepted() {
-    for machine in Machine::ALL {
-        Definition::parse(definition_text(machine)).unwrap_or_else(|refusal| panic!("{}: {refusal}", machine.name()));
+    for machine in bouncer::kinds::KINDS.machines() {
+        Definition::parse(machine.definition).unwrap_or_else(|refusal| panic!("{}: {refusal}", machine.name));
     }
 }
 
@@ -150,7 +149,7 @@ proptest! {
             any::<i64>().prop_map(|n| json!(n)), "[$.\\[\\]'a-z0-9 {}]{0,12}".prop_map(|text| json!(text)),
         ],
     ) {
-        let mut machine: Value = serde_json::from_str(definition_text(Machine::FrontendDeploy)).unwrap();
+        let mut machine: Value = serde_json::from_str(MACHINE.definition).unwrap();
         let mut all = Vec::new();
         places(&machine, String::new(), &mut all);
         let place: &String = place.get(&all);

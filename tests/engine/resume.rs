@@ -44,7 +44,7 @@ proptest! {
             "request.expire": [{ "return": { "outcome": "expired" } }],
             "frontend.publish": outcomes,
         });
-        let text = bouncer::workflow::definition_text(bouncer::requests::engine::Machine::FrontendDeploy);
+        let text = bouncer::kinds::site::MACHINE.definition;
         let input: Value = json!({ "request_id": "req-1", "window_seconds": 60 });
         let run = || Simulator::new(text, input.clone(), Script::parse(script.clone()));
         let undisturbed = without_chance(run().run());

@@ -1,7 +1,7 @@
 //! Deadlines, waits and backoffs on the real clock.
 
 use super::world::{Do, Running, World, callback, machine, task, until};
-use bouncer::requests::engine::{Engine as _, EngineError, TaskError, TaskToken, Tasks};
+use bouncer::requests::engine::{Engine as _, EngineError, TaskFailure, TaskToken, Tasks};
 use futures::future::join_all;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
@@ -12,7 +12,7 @@ type Calls = Arc<Mutex<Vec<(Instant, Value)>>>;
 
 fn noting(
     calls: &Calls,
-    answer: impl Fn(&Value) -> Result<Value, TaskError> + Send + Sync + 'static,
+    answer: impl Fn(&Value) -> Result<Value, TaskFailure> + Send + Sync + 'static,
 ) -> Arc<dyn Tasks> {
     let calls = calls.clone();
     Do::new(move |payload: Value| {
@@ -100,7 +100,7 @@ async fn backoffs_grow_and_survive_a_restart() {
     let (world, calls) = (World::new().await, Calls::default());
     let answer = |payload: &Value| match payload["retry"].as_u64() {
         Some(2) => Ok(json!("third")),
-        _ => Err(TaskError { name: "Test.Busy", cause: "busy".into() }),
+        _ => Err(TaskFailure { name: "Test.Busy".into(), cause: "busy".into() }),
     };
     let fields =
         json!({ "Retry": [{ "ErrorEquals": ["Test.Busy"], "IntervalSeconds": 1, "BackoffRate": 2 }], "End": true });

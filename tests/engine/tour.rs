@@ -2,7 +2,7 @@
 
 use super::simulator::hide_tokens;
 use super::world::{Do, Running, callback, engine_on, machine, task};
-use bouncer::requests::engine::{Engine, EngineError, TaskError, TaskToken, Tasks};
+use bouncer::requests::engine::{Engine, EngineError, TaskFailure, TaskToken, Tasks};
 use bouncer::storage::Store;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
@@ -60,9 +60,11 @@ fn guide(calls: &Calls, hang_at: Option<usize>) -> (Arc<dyn Tasks>, Completes) {
                     }
                     Ok(Value::Null)
                 }
-                "shaky" if payload["retry"] == 0 => Err(TaskError { name: "Test.Shaky", cause: "once".into() }),
+                "shaky" if payload["retry"] == 0 => {
+                    Err(TaskFailure { name: "Test.Shaky".into(), cause: "once".into() })
+                }
                 "shaky" => Ok(json!("steady")),
-                _ => Err(TaskError { name: "Test.Broken", cause: "always".into() }),
+                _ => Err(TaskFailure { name: "Test.Broken".into(), cause: "always".into() }),
             }
         }
     });

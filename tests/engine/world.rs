@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
-use bouncer::requests::engine::{Engine as _, ExecutionStatus, Machine, TaskError, Tasks};
+use bouncer::requests::engine::{Engine as _, ExecutionStatus, TaskFailure, Tasks};
 use bouncer::storage::Store;
 use bouncer::workflow::asl::Execution;
 use bouncer::workflow::local::{LocalEngine, Settings};
@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-pub const MACHINE: Machine = Machine::FrontendDeploy;
+pub use bouncer::kinds::site::MACHINE;
 
 /// Records of a test's own.
 pub struct World {
@@ -48,12 +48,12 @@ impl World {
     }
 
     pub async fn execution(&self, name: &str) -> Execution {
-        let row = self.store.execution(&format!("{}:{name}", MACHINE.name())).await.unwrap().expect("the execution");
+        let row = self.store.execution(&format!("{}:{name}", MACHINE.name)).await.unwrap().expect("the execution");
         serde_json::from_str(&row.snapshot).unwrap()
     }
 
     pub async fn revision(&self, name: &str) -> u64 {
-        let row = self.store.execution(&format!("{}:{name}", MACHINE.name())).await.unwrap();
+        let row = self.store.execution(&format!("{}:{name}", MACHINE.name)).await.unwrap();
         row.map_or(0, |row| row.revision)
     }
 
@@ -120,7 +120,7 @@ impl Running {
     }
 }
 
-type Work = Box<dyn Fn(Value) -> BoxFuture<'static, Result<Value, TaskError>> + Send + Sync>;
+type Work = Box<dyn Fn(Value) -> BoxFuture<'static, Result<Value, TaskFailure>> + Send + Sync>;
 
 /// Tasks that a closure does.
 pub struct Do(Work);
@@ -129,7 +129,7 @@ impl Do {
     pub fn new<F, W>(work: W) -> Arc<Self>
     where
         W: Fn(Value) -> F + Send + Sync + 'static,
-        F: Future<Output = Result<Value, TaskError>> + Send + 'static,
+        F: Future<Output = Result<Value, TaskFailure>> + Send + 'static,
     {
         Arc::new(Self(Box::new(move |payload| Box::pin(work(payload)))))
     }
@@ -137,7 +137,7 @@ impl Do {
 
 #[async_trait]
 impl Tasks for Do {
-    async fn run(&self, payload: Value) -> Result<Value, TaskError> {
+    async fn run(&self, payload: Value) -> Result<Value, TaskFailure> {
         (self.0)(payload).await
     }
 }

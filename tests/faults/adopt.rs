@@ -8,7 +8,7 @@ use bouncer::domain::caller::Role;
 use bouncer::domain::digest::Sha256;
 use bouncer::domain::error::{ErrorCode, UserError};
 use bouncer::domain::ids::RequestId;
-use bouncer::kinds::frontend_maintenance::request;
+use bouncer::kinds::frontend_maintenance::submit;
 use bouncer::requests::app::PublishSettings;
 use bouncer::requests::status;
 use http::Method;
@@ -80,7 +80,7 @@ impl Bouncer {
         let mut args = json!({ "project": SHOP });
         args.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
         let args = serde_json::from_value(args).unwrap();
-        Ok(request::start_adoption(&self.app, &caller(Role::Admin), args).await?.request_id)
+        Ok(submit::start_adoption(&self.app, &caller(Role::Admin), args).await?.request_id)
     }
 
     async fn adopt(&self) -> RequestId {
@@ -118,7 +118,7 @@ impl Bouncer {
 
     pub async fn try_prune(&self) -> Result<RequestId, UserError> {
         let args = serde_json::from_value(json!({ "project": SHOP })).unwrap();
-        Ok(request::start_prune(&self.app, &caller(Role::Admin), args).await?.request_id)
+        Ok(submit::start_prune(&self.app, &caller(Role::Admin), args).await?.request_id)
     }
 }
 
@@ -160,9 +160,9 @@ async fn nothing_changes_and_the_next_deploy_writes_only_what_differs() {
         .map(|file| format!("{} {}", file["filename"].as_str().unwrap(), file["reason"].as_str().unwrap()))
         .collect();
     insta::assert_snapshot!(left.join("\n"), @r"
-    a//b.html contains a '.' or blank part
+    a//b.html contains a '.' or empty part
     backup.zip has the extension .zip, which is never published
-    pages/ is the mark of a folder, not a file
+    pages/ is a folder marker, not a file
     packed.js is served with the header Content-Encoding, which a release does not keep
     ");
     let releases = bouncer.project().await.releases;
@@ -225,8 +225,8 @@ async fn a_killed_adoption_goes_on() {
     let held = world.proxy.always(Method::GET, BUCKET, "index.html", Fault::Hold(CancellationToken::new()));
     let id = bouncer.adopt().await;
     wait_until("the last file", DEADLINE, async || (held.hits() > 0).then_some(())).await;
-    let progress = bouncer.app.store.request(&id).await.unwrap().unwrap().progress.unwrap();
-    assert_eq!(progress.files_total, 25, "{progress:?}");
+    let progress = bouncer.progress(&id).await.unwrap();
+    assert_eq!(progress.files_total, Some(25), "{progress:?}");
     assert_eq!(bouncer.try_adopt(json!({})).await.unwrap_err().code, ErrorCode::Conflict);
     bouncer.kill().await;
     world.proxy.heal();
@@ -318,7 +318,7 @@ async fn what_changes_meanwhile_is_read_again() {
 
     assert_eq!(bouncer.ended(&id).await.status(), "completed");
     let release = bouncer.project().await.current_release.unwrap();
-    let manifest = bouncer.app.read_release(&shop(), &release).await.unwrap().manifest;
+    let manifest = bouncer.app.documents.release(&shop(), &release).await.unwrap().manifest;
     let hashes: BTreeMap<&str, Sha256> =
         manifest.entries().iter().map(|entry| (entry.path.as_str(), entry.sha256)).collect();
     assert_eq!(hashes["style.css"], Sha256::of(b"body { color: white; font: small }"));
@@ -420,7 +420,7 @@ async fn a_large_file_goes_on_after_a_kill() {
 #[tokio::test]
 async fn what_cannot_be_adopted_is_refused_with_the_reason() {
     let (world, bouncer) = World::with_shop().await;
-    bouncer.does_not_adopt(&world, "has no index.html at its top").await;
+    bouncer.does_not_adopt(&world, "has no index.html at its root").await;
     world.fill_with(&old_site()).await;
     for (method, key, fault, sentence) in [
         (
@@ -479,7 +479,7 @@ async fn a_bucket_beyond_the_bounds_of_a_release_is_refused_with_the_numbers() {
     let bouncer = bouncer.at_work().await;
     bouncer.add_project(SHOP, BUCKET).await;
     world.fill_with(&old_site()).await;
-    bouncer.does_not_adopt(&world, "The bucket holds more than 5 files").await;
+    bouncer.does_not_adopt(&world, "The bucket contains more than 5 files").await;
     assert!(world.reads().is_empty(), "nothing is read in vain");
     drop(bouncer);
 
@@ -487,7 +487,7 @@ async fn a_bucket_beyond_the_bounds_of_a_release_is_refused_with_the_numbers() {
     Arc::get_mut(&mut bouncer.app).unwrap().settings.limits.presigned_total_bytes = 100;
     let bouncer = bouncer.at_work().await;
     let total = old_site().total_size();
-    bouncer.does_not_adopt(&world, &format!("7 files have {total} bytes in all, and a release may have 100")).await;
+    bouncer.does_not_adopt(&world, &format!("7 files have {total} bytes in total; a release may have 100")).await;
 }
 
 #[tokio::test]
@@ -501,7 +501,7 @@ async fn a_dry_run_only_counts() {
         request.status.has_ended().then_some(request)
     })
     .await;
-    let result = ended.result.unwrap();
+    let result = ended.outcome.unwrap().result;
     assert_eq!((&result["dry_run"], &result["not_adopted_count"]), (&json!(true), &json!(3)), "{result:#}");
     assert_eq!(result["adopted_count"], site.files().len() + 3, "headers are not looked at: {result:#}");
     assert_eq!((ended.deploy_id, bouncer.project().await.current_release), (None, None));

@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bouncer::channels::{Channel, ChannelError};
+use bouncer::domain::channel::ChannelName;
 use bouncer::domain::error::ErrorCode;
 use bouncer::domain::ids::RequestId;
 use bouncer::domain::prompt::{Delivery, Outcome, Prompt, Stage};
 use bouncer::domain::request::Status;
-use bouncer::requests::approval;
+use bouncer::requests::waiting;
 
 use super::world::{BUCKET, Bouncer, DEADLINE, SHOP, World, new_site, old_site, publish_settings};
 use crate::support::wait_until;
@@ -24,7 +25,7 @@ struct Board {
 impl Board {
     fn hear(&self, what: &'static str, prompt: &Prompt) -> Result<(), ChannelError> {
         if self.is_down.load(Ordering::Relaxed) {
-            return Err(ChannelError::Unavailable { channel: "board", reason: "it is down".to_owned() });
+            return Err(ChannelError::Unavailable { channel: ChannelName::Telegram, reason: "it is down".to_owned() });
         }
         self.said.lock().unwrap().push((what, prompt.stage.clone()));
         Ok(())
@@ -41,8 +42,8 @@ impl Board {
 
 #[async_trait]
 impl Channel for Board {
-    fn name(&self) -> &'static str {
-        "board"
+    fn name(&self) -> ChannelName {
+        ChannelName::Telegram
     }
 
     async fn check(&self) -> Result<String, ChannelError> {
@@ -51,7 +52,7 @@ impl Channel for Board {
 
     async fn deliver(&self, prompt: &Prompt) -> Result<Vec<Delivery>, ChannelError> {
         self.hear("asked", prompt)?;
-        Ok(vec![Delivery { channel: "board".to_owned(), message: prompt.request_id.to_string() }])
+        Ok(vec![Delivery { channel: ChannelName::Telegram, message: prompt.request_id.to_string() }])
     }
 
     async fn update(&self, _delivery: &Delivery, prompt: &Prompt) -> Result<(), ChannelError> {
@@ -126,7 +127,8 @@ async fn approvers_are_reminded_once_and_asked_if_nobody_was() {
     let id = bouncer.ask(&old_site()).await;
 
     for _ in 0..3 {
-        let answer = approval::remind(&bouncer.app, &id).await.unwrap();
+        let answer = waiting::remind(&bouncer.app, &id).await.unwrap();
+        let answer = serde_json::to_value(answer).unwrap();
         assert_eq!(answer["outcome"], "again");
         assert!((590..=600).contains(&answer["window_seconds"].as_u64().unwrap()), "{answer}");
     }
@@ -135,9 +137,10 @@ async fn approvers_are_reminded_once_and_asked_if_nobody_was() {
 
     // A process that died before it noted where it asked.
     bouncer.app.store.set_deliveries(&id, &[]).await.unwrap();
-    approval::remind(&bouncer.app, &id).await.unwrap();
+    waiting::remind(&bouncer.app, &id).await.unwrap();
     assert_eq!((board.count("reminded"), board.count("asked")), (1, 2));
 
     bouncer.approve(&id).await;
-    assert_eq!(approval::remind(&bouncer.app, &id).await.unwrap()["outcome"], "over");
+    let answer = waiting::remind(&bouncer.app, &id).await.unwrap();
+    assert_eq!(serde_json::to_value(answer).unwrap()["outcome"], "over");
 }

@@ -45,9 +45,12 @@ async fn whoever_loses_the_lease_stops() {
     };
     let (slice, ()) = tokio::join!(bouncer.slice(&id), take);
     let error = slice.unwrap_err();
-    assert_eq!((error.name, error.cause.as_str()), ("Bouncer.ProjectBusy", "Another deploy of shop is running."));
+    assert_eq!(
+        (error.name.as_str(), error.cause.as_str()),
+        ("Bouncer.ProjectBusy", "Another deploy of shop is running.")
+    );
     // It does not come back as long as the other is there, nor take its lease away.
-    assert_eq!(bouncer.slice(&id).await.unwrap_err().name, "Bouncer.ProjectBusy");
+    assert_eq!(bouncer.slice(&id).await.unwrap_err().name.as_str(), "Bouncer.ProjectBusy");
     assert!(bouncer.app.store.hold(&shop(), Lane::Frontend, &id, 60).await.is_err());
 
     // Once it is free, the same deploy goes on and is completed.

@@ -4,10 +4,12 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use bouncer::domain::audit::Actor;
+use bouncer::domain::channel::ChannelName;
 use bouncer::domain::ids::{ApproverId, KeyId, RequestId};
 use bouncer::domain::request::{Decision, Event, Status, Verdict};
 use bouncer::domain::time::Time;
-use bouncer::requests::engine::{Engine as _, Machine};
+use bouncer::kinds::site::MACHINE;
+use bouncer::requests::engine::Engine as _;
 use http::Method;
 use tokio_util::sync::CancellationToken;
 
@@ -22,7 +24,8 @@ async fn decide_and_die(bouncer: &Bouncer, id: &RequestId) {
         verdict: Verdict::Approve,
         by: ApproverId::from(&KeyId::random()),
         by_name: "an approver".into(),
-        channel: "test".into(),
+        channel: ChannelName::Http,
+        reason: None,
         at: Time::now(),
         by_key: None,
         press: 1,
@@ -139,7 +142,7 @@ async fn dies_between_pages_then_the_execution_ends() {
 /// Ends an execution in the records as if its last write had been the only one.
 async fn end_execution(bouncer: &Bouncer, id: &RequestId) {
     let store = &bouncer.app.store;
-    let row = store.execution(&format!("{}:{id}", Machine::FrontendDeploy.name())).await.unwrap().unwrap();
+    let row = store.execution(&format!("{}:{id}", MACHINE.name)).await.unwrap().unwrap();
     let ended = row.followed_by("FAILED", row.snapshot.clone(), Time::now().timestamp());
     store.update_execution(&ended).await.unwrap();
 }
@@ -163,10 +166,10 @@ async fn a_request_whose_execution_ended_is_closed_at_the_start() {
         end_execution(&bouncer, &id).await;
 
         let bouncer = world.bouncer(publish_settings());
-        bouncer::requests::approval::recover(&bouncer.app).await.unwrap();
+        bouncer::requests::recover::recover(&bouncer.app).await.unwrap();
         let stored = bouncer.app.store.request(&id).await.unwrap().unwrap();
         assert_eq!(stored.status, Status::Failed, "{decided}");
-        let result = stored.result.unwrap();
+        let result = stored.outcome.unwrap().result;
         assert_eq!(result["deploy_status"], "deploy_failed", "{result:#}");
         assert!(text(&result["error_summary"]).starts_with("The workflow ended without recording why."), "{result:#}");
         bouncer.assert_free().await;
@@ -184,9 +187,9 @@ async fn a_live_deploy_whose_execution_ended_is_completed_at_the_start() {
     let site = old_site();
     let id = bouncer.start(&site).await;
     assert_eq!(bouncer.slice(&id).await.unwrap()["outcome"], "deployed");
-    bouncer.engine.stop(Machine::FrontendDeploy, id.as_str(), "a test").await.unwrap();
+    bouncer.engine.stop(MACHINE, id.as_str(), "a test").await.unwrap();
     let bouncer = world.bouncer(publish_settings());
-    bouncer::requests::approval::recover(&bouncer.app).await.unwrap();
+    bouncer::requests::recover::recover(&bouncer.app).await.unwrap();
     bouncer.ended(&id).await.assert_completed(&site);
     bouncer.assert_free().await;
 }

@@ -12,18 +12,22 @@ use bouncer::aws::objects::Objects;
 use bouncer::channels::Channel;
 use bouncer::domain::approver::Approver;
 use bouncer::domain::caller::{Caller, Role};
+use bouncer::domain::channel::ChannelName;
 use bouncer::domain::digest::Sha256;
 use bouncer::domain::error::UserError;
 use bouncer::domain::history::DeployStatus;
 use bouncer::domain::ids::{KeyId, ProjectId, RequestId};
+use bouncer::domain::progress::ProgressView;
 use bouncer::domain::project::Project;
 use bouncer::domain::quota::QuotaLimits;
 use bouncer::domain::request::Verdict;
 use bouncer::kinds::frontend_deploy as frontend;
+use bouncer::policy::decision::Press;
 use bouncer::requests::app::{App, Limits, Profile, PublishSettings, Settings, TRANSFER_ROOM_KIB};
-use bouncer::requests::engine::{Engine as _, ExecutionStatus, Machine, TaskError};
-use bouncer::requests::{approval, status};
+use bouncer::requests::engine::{Engine as _, ExecutionStatus, TaskError};
+use bouncer::requests::{decide, recover, status};
 use bouncer::storage::coordination::Lane;
+use bouncer::storage::{Documents, Store};
 use bouncer::workflow::local::{LocalEngine, Settings as EngineSettings};
 use bouncer::workflow::tasks::TaskRunner;
 use embedded_aws::{Endpoints, StorageCredentials};
@@ -64,7 +68,7 @@ impl World {
         let objects = connect(records, endpoints.objects, &credentials).objects;
         objects.create_bucket(STAGING).await.unwrap();
         let world = Self { proxy, objects, records, credentials, storage, _endpoints: endpoints, _folder: folder };
-        world.through_proxy().store.create_missing_tables().await.unwrap();
+        Store::new(world.through_proxy().records, "bouncer-").create_missing_tables().await.unwrap();
         world
     }
 
@@ -88,13 +92,14 @@ impl World {
 
     /// The same with channels on which approvers are asked.
     pub fn bouncer_on(&self, publish: PublishSettings, channels: Vec<Arc<dyn Channel>>) -> Bouncer {
-        let Storage { store, objects, sites } = self.through_proxy();
+        let Storage { records, objects, sites } = self.through_proxy();
+        let store = Store::new(records, "bouncer-");
+        let documents = Documents::new(objects.clone(), STAGING);
         let settings = EngineSettings { tasks_at_once: 8, definitions: [(MACHINE, impatient())].into() };
         let engine = LocalEngine::with_settings(store.clone(), settings);
         let settings = Settings {
             profile: Profile::Local,
             account: "000000000000".into(),
-            staging_bucket: STAGING.into(),
             approval_window: 600,
             asking: QuotaLimits { per_minute: 0, pending: 0 },
             public_url: None,
@@ -104,7 +109,9 @@ impl World {
         };
         let transfer_room = Semaphore::new(TRANSFER_ROOM_KIB);
         let app = Arc::new(App {
+            kinds: bouncer::kinds::KINDS,
             store,
+            documents,
             objects,
             sites,
             backend: None,
@@ -189,18 +196,18 @@ fn connect(records: SocketAddr, objects: SocketAddr, credentials: &StorageCreden
         access_key_id: credentials.access_key_id.clone(),
         secret_access_key: credentials.secret_access_key.clone(),
     };
-    aws::local(&endpoints, "bouncer-")
+    aws::local(&endpoints)
 }
 
 pub fn publish_settings() -> PublishSettings {
     PublishSettings { concurrency: 4, slice: Duration::from_secs(30), ..Default::default() }
 }
 
-const MACHINE: Machine = Machine::FrontendDeploy;
+use bouncer::kinds::site::MACHINE;
 
 /// The product's machine, with the patience of a test: it gives up after one repetition of an outage.
 fn impatient() -> String {
-    let mut machine: Value = serde_json::from_str(bouncer::workflow::definition_text(MACHINE)).unwrap();
+    let mut machine: Value = serde_json::from_str(MACHINE.definition).unwrap();
     for state in machine["States"].as_object_mut().unwrap().values_mut() {
         for retry in state.get_mut("Retry").and_then(Value::as_array_mut).into_iter().flatten() {
             retry["IntervalSeconds"] = json!(1);
@@ -227,8 +234,14 @@ impl Bouncer {
         let stop = CancellationToken::new();
         let tasks = Arc::new(TaskRunner::new(self.app.clone()));
         self.work = Some((stop.clone(), tokio::spawn(self.engine.clone().run(tasks, stop))));
-        approval::recover(&self.app).await.unwrap();
+        recover::recover(&self.app).await.unwrap();
         self
+    }
+
+    /// How far a request is, in numbers.
+    pub async fn progress(&self, id: &RequestId) -> Option<ProgressView> {
+        let request = self.app.store.request(id).await.unwrap().unwrap();
+        self.app.kinds.of(&request).unwrap().progress(&request)
     }
 
     /// Ends at once, wherever it is.
@@ -298,7 +311,9 @@ impl Bouncer {
 
     pub async fn approve(&self, id: &RequestId) {
         let approver = Approver::from(&caller(Role::Approver));
-        approval::decide(&self.app, &approver, id.as_str(), Verdict::Approve, "test").await.unwrap();
+        decide::decide(&self.app, &approver, id.as_str(), Press::informed(Verdict::Approve), None, ChannelName::Http)
+            .await
+            .unwrap();
     }
 
     /// Asks and approves.

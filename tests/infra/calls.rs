@@ -30,9 +30,13 @@ pub struct Calls {
     pub target: Ways,
 }
 
+/// The repository in `storage/` that is over S3. The others are over DynamoDB.
+const DOCUMENTS: &str = "storage/documents.rs";
+
 /// Fields that hold an adapter, and the file it is in. What is called on them is looked up there.
-const ADAPTERS: [(&str, &str); 12] = [
-    ("store", "store/"),
+const ADAPTERS: [(&str, &str); 13] = [
+    ("store", "storage/"),
+    ("documents", DOCUMENTS),
     ("engine", "workflow/step_functions.rs"),
     ("workflows", "aws/workflows.rs"),
     ("objects", "aws/objects"),
@@ -107,11 +111,11 @@ impl Program {
         }
         // The repositories share one client.
         let of_store: BTreeMap<String, String> = (sources.iter().zip(&clients))
-            .filter(|(source, _)| source.path.starts_with("store/"))
+            .filter(|(source, _)| source.path.starts_with("storage/"))
             .flat_map(|(_, clients)| clients.clone())
             .collect();
         for (source, clients) in sources.iter().zip(&mut clients) {
-            if source.path.starts_with("store/") {
+            if source.path.starts_with("storage/") {
                 clients.clone_from(&of_store);
             }
         }
@@ -192,6 +196,8 @@ impl Program {
                 "get" | "get_item" | "get_part" => vec!["get_item"],
                 "put" | "put_part" => vec!["put_item"],
                 "set" | "set_part" | "update" => vec!["update_item"],
+                "delete" => vec!["delete_item"],
+                "check_part" => vec!["condition_check_item"],
                 "query_index" | "query_span" => vec!["query_index"],
                 "scan_items" => vec!["scan"],
                 "table" => {
@@ -206,7 +212,11 @@ impl Program {
     }
 
     fn methods(&self, from: usize, on: &str, name: &str, with: Credentials) -> Vec<(usize, Credentials)> {
-        let in_place = |place: &str| self.named(name, |function, path| function.is_method && path.starts_with(place));
+        let in_place = |place: &str| {
+            // The tables and the documents have methods of the same names.
+            let is_other = |path: &str| place != DOCUMENTS && path == DOCUMENTS;
+            self.named(name, |function, path| function.is_method && path.starts_with(place) && !is_other(path))
+        };
         let other = OTHERS.iter().find(|(what, ..)| *what == on).map(|(_, file, whose)| (in_place(file), *whose));
         if let Some((there, whose)) = other.filter(|(there, _)| !there.is_empty()) {
             return there.into_iter().map(|at| (at, whose)).collect();
@@ -216,7 +226,8 @@ impl Program {
             (Some((_, file)), _) => in_place(file),
             (None, "aws") => in_place(adapter_of(&own.path)),
             // A repository calls its own kind on itself alone; what is called on others is a map or a text.
-            (None, "store") if on != "self" => vec![],
+            (None, "storage") if on != "self" => vec![],
+            (None, "storage") if own.path == DOCUMENTS => in_place(DOCUMENTS),
             (None, folder) => in_place(&format!("{folder}/")),
         };
         candidates.into_iter().map(|at| (at, with)).collect()
@@ -233,7 +244,10 @@ impl Program {
                 Some(module) if module.starts_with(char::is_uppercase) => {
                     self.with_impl.get(module).is_some_and(|files| files.contains(&function.source))
                 }
-                Some(module) => path.split(['/', '.']).any(|part| part == module),
+                Some(module) => {
+                    let module = renamed(source, module);
+                    path.split(['/', '.']).any(|part| part == module)
+                }
                 None => !function.is_method,
             }
         });
@@ -254,6 +268,13 @@ impl Program {
     }
 }
 
+/// The module that a source imports as `name`.
+fn renamed<'a>(source: &'a Source, name: &'a str) -> &'a str {
+    let import =
+        (1..source.tokens.len()).find(|at| source.name(*at) == Some("as") && source.name(at + 1) == Some(name));
+    import.and_then(|at| source.name(at - 1)).unwrap_or(name)
+}
+
 /// The sources in which a type has methods.
 fn implementations(sources: &[Source]) -> HashMap<String, BTreeSet<usize>> {
     let mut found: HashMap<String, BTreeSet<usize>> = HashMap::new();
@@ -271,18 +292,38 @@ fn implementations(sources: &[Source]) -> HashMap<String, BTreeSet<usize>> {
 /// How far from the bottom a folder is.
 fn layer(folder: &str) -> usize {
     match folder {
-        "model" | "store" | "aws" => 0,
-        "flow" => 1,
-        _ => 2,
+        "domain" | "policy" | "analysis" | "storage" | "aws" | "channels" => 0,
+        "requests" => 1,
+        "admin" => 2,
+        "kinds" => 3,
+        _ => 4,
     }
 }
 
 /// The name before an opening parenthesis, if something is called there.
 fn called(source: &Source, at: usize) -> Option<&str> {
     let name = source.name(at)?;
-    let is_call = source.tokens.get(at + 1).is_some_and(|token| token.kind == Kind::Open(Delimiter::Parenthesis));
+    let after =
+        if source.is_path_sign(at + 1) && source.is_sign(at + 3, '<') { type_end(source, at + 3) } else { at + 1 };
+    let is_call = source.tokens.get(after).is_some_and(|token| token.kind == Kind::Open(Delimiter::Parenthesis));
     let is_definition = at > 0 && source.name(at - 1) == Some("fn");
     (is_call && !is_definition).then_some(name)
+}
+
+/// Where the types of `name::<T>` have ended.
+fn type_end(source: &Source, open: usize) -> usize {
+    let mut depth = 0_usize;
+    for at in open..source.tokens.len() {
+        if source.is_sign(at, '<') {
+            depth += 1;
+        } else if source.is_sign(at, '>') {
+            depth -= 1;
+        }
+        if depth == 0 {
+            return at + 1;
+        }
+    }
+    source.tokens.len()
 }
 
 /// What a method is called on: a name, `0` for the part of a tuple, or the function whose answer it is.
@@ -433,8 +474,8 @@ fn calls_are_followed_to_the_clients() {
         "struct Identity(aws_sdk_sts::Client); impl Identity { fn account(&self) { self.0.get_caller_identity() } }",
     );
     let flow = Source::for_test(
-        "flow/publish.rs",
-        "pub fn publish(app: &App) { helper(app); app.identity.account() } fn helper(app: &App) { app.objects.read(); site.put() }",
+        "requests/publish.rs",
+        "pub fn publish(app: &App) { helper(app); app.identity.account() } fn helper(app: &App) { app.objects.read::<Vec<u8>>(); site.put() }",
     );
     let entrance = Source::for_test("workflow/tasks.rs", "fn run() { publish::publish(app) }");
     let program = Program::of(vec![adapter, other, flow, entrance]);
@@ -447,6 +488,6 @@ fn calls_are_followed_to_the_clients() {
     let way = &calls.own[&call("s3", "get_object")];
     assert_eq!(
         way,
-        "workflow/tasks.rs::run > flow/publish.rs::publish > flow/publish.rs::helper > aws/objects.rs::read"
+        "workflow/tasks.rs::run > requests/publish.rs::publish > requests/publish.rs::helper > aws/objects.rs::read"
     );
 }

@@ -174,10 +174,10 @@ fn the_roles_have_every_right_on_the_very_table_that_needs_it() {
     // The tables are told apart, and all ways of using one are followed.
     used(asking, "History", "get_item");
     used(asking, "History", "query_index");
-    used(asking, "Locks", "put_item");
+    used(asking, "Coordination", "put_item");
     used(asking, "Keys", "scan");
     used(tasks, "Projects", "update_item");
-    used(tasks, "Locks", "delete_item");
+    used(tasks, "Coordination", "delete_item");
     let mut missing = missing_on_tables(&template, "ApiRole", asking);
     missing.extend(missing_on_tables(&template, "TaskRole", tasks));
     assert!(missing.is_empty(), "{}", missing.join("\n"));

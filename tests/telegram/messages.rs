@@ -121,7 +121,7 @@ async fn a_request_that_nobody_decides_is_reminded_of_and_expires() {
     let prompt = world.prompt(BEA, request).await;
     // To the second, as the window ends.
     let expires = text(&pending["expires_at"]);
-    let shown = format!("Expires: {} {} UTC", &expires[..10], &expires[11..19]);
+    let shown = format!("Expires: {} {} UTC", &expires[..10], &expires[11..16]);
     assert!(prompt.text.contains(&shown), "{shown:?} is not in\n{}", prompt.text);
 
     let reminds = |message: &ChatMessage| message.reply_to == Some(prompt.id);

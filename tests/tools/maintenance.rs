@@ -112,7 +112,7 @@ async fn on_the_command_line() {
     server.storage().put(BUCKET, "docs/", b"").await;
     let looked = run(&server, &["frontend", "adopt", "shop", "--dry-run"], 0).await;
     assert!(looked.starts_with("Looked at; nothing was done: req-"), "{looked}");
-    assert!(looked.contains("docs/: is the mark of a folder, not a file"), "{looked}");
+    assert!(looked.contains("docs/: is a folder marker, not a file"), "{looked}");
     run(&server, &["frontend", "prune", "shop"], 6).await;
     let adopted = run(&server, &["frontend", "adopt", "shop", "--reason", "moving in"], 0).await;
     assert!(adopted.starts_with("Adopted: req-") && adopted.contains("4 files"), "{adopted}");

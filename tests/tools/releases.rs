@@ -182,7 +182,7 @@ async fn more_than_half_of_a_site_goes_only_when_it_is_meant() {
     let (large, small) = (Site::new(76, 8, 2), Site::new(76, 1, 2));
     deploy(&server, &large).await;
     let refused = server.tool(Role::Agent, "bouncer_deploy_frontend", frontend_request("shop", &small)).await;
-    refused_naming(refused, &["VALIDATION_ERROR"], "takes away 7 of the site's 9 pages");
+    refused_naming(refused, &["VALIDATION_ERROR"], "would delete 7 of the site's 9 pages");
     super::assert_nothing_pending(&server).await;
 
     let mut request = frontend_request("shop", &small);

@@ -63,7 +63,7 @@ pub async fn rounds(rounds: usize, seed: u64) {
         world.proxy.heal();
         match (ended.status(), ended.answer["result"]["deploy_status"].as_str()) {
             ("completed", _) => {
-                let repairs = bouncer.app.store.request(&id).await.unwrap().unwrap().repairs;
+                let repairs = bouncer.app.store.request(&id).await.unwrap().unwrap().is_marked("repairs");
                 let paths = if repairs { vec!["/*".to_owned()] } else { invalidation(&truth, &earlier, &release) };
                 audience.is_live(publication, &paths).await;
                 live.push((ended.release(), release));

@@ -55,7 +55,7 @@ fn objects(installation: &Installation) -> aws::objects::Objects {
     let endpoint = installation.ministack.endpoint().to_owned();
     let (access_key_id, secret_access_key) = ("test".to_owned(), "test".to_owned());
     let endpoints = Endpoints { records: endpoint.clone(), objects: endpoint, access_key_id, secret_access_key };
-    aws::local(&endpoints, "bouncer-").objects
+    aws::local(&endpoints).objects
 }
 
 /// Publishes a release, and kills the function that does it so long after the approval; the

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::sessions::{Session, approver_key, cookie_of, form, from_origin, get, page_url, sign_in, sign_in_link};
 use crate::support::{Role, Server, Site, text};
-use crate::tools::{accepted, frontend_request};
+use crate::tools::{accepted, approve, frontend_request};
 
 async fn asked(server: &Server, site: &Site) -> String {
     let request = frontend_request("shop", site);
@@ -283,6 +283,38 @@ async fn a_preview_is_the_staged_site_under_its_own_name() {
     let log = server.stderr();
     let secrets = [cookie.split_once('=').unwrap().1, path.split_once('=').unwrap().1];
     assert!(!secrets.iter().any(|secret| log.contains(secret)), "a pass is in the log:\n{log}");
+}
+
+/// What turns text around, hides, or steers a reader of it.
+const TRICKS: &str =
+    "\u{202E}\u{202C}\u{2066}\u{2069}\u{200F}\u{61C}\u{1B}\u{9B}\u{2028}\u{200B}\u{FEFF}\u{AD}\u{E0041}\u{3164}\r";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_in_a_foreign_text_hides() {
+    let server = Server::start().await;
+    server.add_project("shop").await;
+    let session = Session::of(&server, &approver_key(&server, "ann").await).await;
+    let mut site = Site::new(7, 1, 1);
+    site.put("in\u{200B}dex.html", "<!doctype html>twin");
+    let first = asked(&server, &site).await;
+    approve(&server, &json!(first)).await;
+    assert_eq!(server.ended(&first).await["status"], "completed");
+    site.put("in\u{200B}dex.html", "<!doctype html>\u{202E}twin\u{2066}");
+    let mut request = frontend_request("shop", &site);
+    request["reason"] = json!(format!("why{TRICKS}not"));
+    request["source"] = json!(format!("bot{TRICKS}"));
+    let pending = accepted(server.tool(Role::Agent, "bouncer_deploy_frontend", request).await);
+    let path = format!("/requests/{}", text(&pending["request_id"]));
+
+    for path in [path.clone(), format!("{path}/live"), "/".into(), "/live".into()] {
+        let page = session.get(&server, &path).await.text().await.unwrap();
+        let raw: Vec<char> = page.chars().filter(|c| TRICKS.contains(*c)).collect();
+        assert!(raw.is_empty(), "{path} has {raw:?}");
+    }
+    let page = session.get(&server, &path).await.text().await.unwrap();
+    for shown in [r"why\u{202e}\u{202c}", r"bot\u{202e}", r"in\u{200b}dex.html", r"\u{202e}twin\u{2066}"] {
+        assert!(page.contains(shown), "{shown} is missing in {page}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

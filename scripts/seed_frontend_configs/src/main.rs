@@ -43,7 +43,7 @@ async fn run(options: &Options) -> Result<report::Done, Ended> {
     };
     let outcome = carry_out(options, &target, &wanted, turn.as_ref()).await;
     if let Some(turn) = &turn {
-        target.store.end_bucket_turn(turn).await;
+        target.store.unlock_buckets(turn).await;
     }
     outcome
 }

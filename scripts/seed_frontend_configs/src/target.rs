@@ -5,10 +5,11 @@ use crate::file::Wanted;
 use crate::options::Options;
 use crate::report::Ended;
 use bouncer::aws;
-use bouncer::aws::StoreOptions;
 use bouncer::aws::objects::Objects;
+use bouncer::domain::error::chain;
 use bouncer::server::local::ServerFile;
 use bouncer::storage::bucket_locks::BucketLock;
+use bouncer::storage::connect::StoreOptions;
 use bouncer::storage::projects::ProjectRow;
 use bouncer::storage::{Store, StoreError, Table};
 use embedded_aws::StorageCredentials;
@@ -45,7 +46,8 @@ impl Target {
         let table = options.table.clone();
         if let Some(dir) = &options.data_dir {
             let endpoints = endpoints_of(dir)?;
-            let aws::Storage { store, objects, .. } = aws::local(&endpoints, "bouncer-");
+            let aws::Storage { records, objects, .. } = aws::local(&endpoints);
+            let store = Store::new(records, "bouncer-");
             return Ok(Self { store: store.with_table(Table::Projects, &table), objects: Some(objects), table });
         }
         let options = StoreOptions {
@@ -53,7 +55,7 @@ impl Target {
             region: options.region.clone(),
             projects_table: table.clone(),
         };
-        let store = aws::store_from_environment(&options).await.map_err(|error| Ended::Error {
+        let store = Store::from_environment(&options).await.map_err(|error| Ended::Error {
             exit: Exit::Usage,
             message: format!("It is not known where the table {table} is: {error}."),
             suggestion: "Pass --region, set AWS_REGION, or choose an AWS profile with AWS_PROFILE.".into(),
@@ -63,7 +65,7 @@ impl Target {
 
     /// Waits until no other program gives buckets to projects, and keeps others from it.
     pub async fn take_turn(&self) -> Result<BucketLock, Failure> {
-        self.store.take_bucket_turn().await.map_err(|error| match error {
+        self.store.lock_buckets().await.map_err(|error| match error {
             StoreError::Overtaken => Failure {
                 message: "Others are changing projects all the time; nothing was written.".into(),
                 suggestion: "Run this again.".into(),
@@ -90,16 +92,18 @@ impl Target {
     /// An error of the table in words.
     pub fn failure(&self, verb: &str, error: &StoreError) -> Failure {
         let table = &self.table;
-        let StoreError::Unavailable { code, message, .. } = error else {
+        let Some(call) = error.failed_call() else {
             return Failure {
-                message: format!("The table {table} cannot be {verb}: {error}."),
+                message: format!("The table {table} cannot be {verb}: {}.", chain(error)),
                 suggestion: "Correct the row in the table, then run this again.".into(),
             };
         };
         // Whatever was tried to find credentials is listed from the second line on.
-        let reason = message.lines().next().unwrap_or_default().trim_end_matches([' ', '.']);
+        let reason = call.reason();
+        let reason = reason.lines().next().unwrap_or_default().trim_end_matches([' ', '.']);
+        let code = &call.code;
         let suggestion = match code.as_str() {
-            StoreError::NO_CREDENTIALS => {
+            _ if error.lacks_credentials() => {
                 "Give AWS credentials: log in and choose a profile with AWS_PROFILE, or set AWS_ACCESS_KEY_ID and \
                  AWS_SECRET_ACCESS_KEY."
             }

@@ -1,51 +1,51 @@
-//! The judgement of a whole change set: code only, or infrastructure that a human must see.
+//! Assesses a whole change set: code only, or infrastructure that a human must approve.
 
+use super::description::{ChangeSet, ResourceChange};
 use super::verdict::{AssessedChange, Replacement, Risk, Surroundings, is_code, judge, unknown_kind};
-use super::{ChangeSet, ResourceChange};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-/// What a change set is, as a whole.
+/// The class of a change set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeClass {
-    /// Nothing but code changes, or nothing at all.
+    /// Only code changes, or no changes.
     CodeOnly,
-    /// Anything else, and everything that could not be read completely.
+    /// Everything else, including what could not be read completely.
     Infrastructure,
 }
 
-/// A change set with each change judged.
+/// An assessed change set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Assessment {
-    /// What it is as a whole.
+    /// The class of the whole change set.
     pub class: ChangeClass,
-    /// The changes in the order an approver is shown them: replacements and removals first, high risk first.
+    /// The changes in the order shown to an approver: replacements and removals first, then by risk.
     pub changes: Vec<AssessedChange>,
-    /// What keeps the change set from being judged, one sentence.
+    /// Why the change set could not be assessed, in one sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
 
-/// How many changes of each kind there are. A replacement counts as nothing else.
+/// The number of changes by kind. A replacement counts only as one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ChangeCounts {
-    /// New resources.
+    /// Resources to be created.
     pub added: u64,
-    /// Resources that change in place.
+    /// Resources updated in place.
     pub modified: u64,
-    /// Resources that are, or may be, made anew.
+    /// Resources that are or may be replaced.
     pub replaced: u64,
-    /// Resources that go.
+    /// Resources to be removed.
     pub removed: u64,
-    /// Imports and what is not known.
+    /// Imports and unknown kinds.
     pub other: u64,
 }
 
 impl Assessment {
-    /// How many changes of each kind there are.
+    /// Counts the changes by kind.
     pub fn counts(&self) -> ChangeCounts {
         let mut counts = ChangeCounts::default();
         for change in &self.changes {
@@ -68,7 +68,7 @@ impl Assessment {
 }
 
 impl std::fmt::Display for ChangeCounts {
-    /// Such as "2 to add, 1 to replace".
+    /// Writes counts such as "2 to add, 1 to replace".
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let kinds = [
             (self.replaced, "to replace"),
@@ -83,7 +83,7 @@ impl std::fmt::Display for ChangeCounts {
     }
 }
 
-/// Judges a change set with all its pages and nested change sets. What is not known to be safe goes to a human.
+/// Assesses a change set with all its pages and nested change sets. What is not known to be safe needs a human.
 pub fn assess(change_set: &ChangeSet) -> Assessment {
     let mut changes = Vec::new();
     let error = collect(change_set, change_set, &mut Vec::new(), &mut changes).err();
@@ -97,8 +97,8 @@ pub fn assess(change_set: &ChangeSet) -> Assessment {
     Assessment { class, changes, error }
 }
 
-/// Judges the changes of one change set and of those nested in it. `Err` says why it cannot be trusted as a whole; the
-/// changes are judged all the same, to be shown.
+/// Assesses the changes of a change set and of those nested in it. `Err` says why the change set as a whole cannot be
+/// trusted; its changes are assessed and shown nevertheless.
 fn collect<'a>(
     change_set: &'a ChangeSet,
     root: &'a ChangeSet,
@@ -127,7 +127,7 @@ fn collect<'a>(
                 let humans = into[first..].iter().filter(|change| change.needs_human).count();
                 match humans {
                     0 => trusted,
-                    _ => Err(format!("Its own change set has {humans} changes that need a human.")
+                    _ => Err(format!("Its nested change set has {humans} changes that need a human.")
                         .replace("has 1 changes that need", "has 1 change that needs")),
                 }
             }
@@ -138,14 +138,14 @@ fn collect<'a>(
     outcome
 }
 
-/// Whether the description is whole and of a change set that can be executed.
+/// Checks that the description is complete and the change set executable.
 fn trustworthy(change_set: &ChangeSet) -> Result<(), String> {
     let name = change_set.change_set_name.as_deref().or(change_set.change_set_id.as_deref()).unwrap_or("of the stack");
     if change_set.says_no_changes() {
         return Ok(());
     }
     if change_set.next_token.as_deref().is_some_and(|token| !token.is_empty()) {
-        return Err(format!("The change set {name} was not read to its end."));
+        return Err(format!("The change set {name} was not read completely."));
     }
     match change_set.status.as_deref() {
         None | Some("CREATE_COMPLETE") => Ok(()),
@@ -153,11 +153,11 @@ fn trustworthy(change_set: &ChangeSet) -> Result<(), String> {
             "The change set {name} failed: {}",
             change_set.status_reason.as_deref().unwrap_or("CloudFormation gave no reason.")
         )),
-        Some(status) => Err(format!("The change set {name} is {status}, not ready to be executed.")),
+        Some(status) => Err(format!("The change set {name} cannot be executed: its status is {status}.")),
     }
 }
 
-/// The resources whose change is code only, and so what follows from them: looked for until nothing more is found.
+/// Finds the resources whose change is code only, including those that follow from others, until no more are found.
 fn code_resources(change_set: &ChangeSet) -> BTreeSet<&str> {
     let resources: Vec<&ResourceChange> =
         change_set.changes.iter().filter_map(|change| change.resource_change.as_ref()).collect();
@@ -175,8 +175,8 @@ fn code_resources(change_set: &ChangeSet) -> BTreeSet<&str> {
     }
 }
 
-/// The change set of a nested stack's change; nothing for another type. It must be the one the change names, for the
-/// stack the change names, and must not hold itself.
+/// Finds the change set of a nested stack; `None` for other resources. It must be the one that the change names, for
+/// the stack that the change names, and must not contain itself.
 fn nested_of<'a>(
     resource: &ResourceChange,
     parent: &'a ChangeSet,
@@ -187,11 +187,11 @@ fn nested_of<'a>(
         return Ok(None);
     }
     let Some(id) = resource.change_set_id.as_deref().filter(|id| !id.is_empty()) else {
-        return Err("It has no change set of its own, so what changes inside it is not known.".into());
+        return Err("It has no nested change set, so its changes are unknown.".into());
     };
     let found = find(parent, id).or_else(|| find(root, id));
     let Some(nested) = found.filter(|nested| !open.iter().any(|outer| std::ptr::eq(*outer, *nested))) else {
-        return Err("Its own change set was not described, so what changes inside it is not known.".into());
+        return Err("Its nested change set was not described, so its changes are unknown.".into());
     };
     match (resource.physical_resource_id.as_deref(), nested.stack_id.as_deref()) {
         (Some(physical), Some(stack)) if !physical.is_empty() && physical != stack => {

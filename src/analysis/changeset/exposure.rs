@@ -1,22 +1,22 @@
-//! What a change opens up: rights with a wildcard, and things the public can reach. Found by comparing the resource as
-//! it is with the resource as it will be, as far as the change set tells. It only ever raises a risk.
+//! Finds what a change exposes: wildcard permissions and public access. Compares the resource before and after as far
+//! as the change set shows it. Findings only ever raise the risk.
 
-use super::{Detail, ResourceChange};
+use super::description::{Detail, ResourceChange};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
-/// Managed policies that give nearly everything.
+/// Managed policies that grant nearly everything.
 const BROAD_POLICIES: &[&str] = &["AdministratorAccess", "PowerUserAccess", "IAMFullAccess"];
 
-/// The switches that keep a bucket closed.
+/// The settings that block public access to a bucket.
 const CLOSING_SWITCHES: &[&str] =
     &["BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"];
 
-/// Properties that put a resource on the internet when they are true.
+/// Properties that expose a resource to the internet when true.
 const OPENING_SWITCHES: &[&str] =
     &["AssociatePublicIpAddress", "EndpointPublicAccess", "MapPublicIpOnLaunch", "PubliclyAccessible", "PublicAccess"];
 
-/// What the change would open that is closed today, each the end of a sentence that begins with "it".
+/// Lists what the change opens that is closed today, each as the end of a sentence that begins with "it".
 pub(super) fn opened(change: &ResourceChange) -> Vec<String> {
     let resource_type = change.resource_type.as_deref().unwrap_or_default();
     let before =
@@ -26,12 +26,12 @@ pub(super) fn opened(change: &ResourceChange) -> Vec<String> {
     let open_today = findings(resource_type, &before);
     let mut open_then = findings(resource_type, &after);
     if closes_bucket(&before) && !after.is_null() && !closes_bucket(&after) {
-        open_then.insert("drops the block on public access".into());
+        open_then.insert("removes the block on public access".into());
     }
     open_then.difference(&open_today).cloned().collect()
 }
 
-/// The resource on one side of the change: its context, or else what the details tell of it.
+/// Returns the resource on one side of the change: its context, or what the details show of it.
 fn document<'a>(
     context: Option<&'a str>,
     details: &'a [Detail],
@@ -44,7 +44,7 @@ fn document<'a>(
     if fragments.is_empty() { Value::Null } else { Value::Array(fragments) }
 }
 
-/// One changed value under the name of its property; inside a policy's statement if it lies in one.
+/// Wraps a changed value in the name of its property, and in a statement if it belongs to one.
 fn fragment(detail: &Detail, text: &str) -> Value {
     let parsed = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()));
     let path = detail.target.path.as_deref().unwrap_or_default();
@@ -60,7 +60,7 @@ fn is_index(part: &str) -> bool {
     part.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Everything open in a resource's document.
+/// Collects what is open in a resource's document.
 fn findings(resource_type: &str, document: &Value) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let lambda_permission = matches!(resource_type, "AWS::Lambda::Permission" | "AWS::Lambda::LayerVersionPermission");
@@ -71,10 +71,10 @@ fn findings(resource_type: &str, document: &Value) -> BTreeSet<String> {
             }
         }
         if lambda_permission && key == "Principal" && is_anyone(value) {
-            found.insert("lets anyone call it".into());
+            found.insert("allows anyone to invoke it".into());
         }
         if key == "AuthType" && value == "NONE" && resource_type == "AWS::Lambda::Url" {
-            found.insert("lets anyone call it from the internet".into());
+            found.insert("allows anyone on the internet to invoke it".into());
         }
         judge_switches(key, value, &mut found);
         judge_network(resource_type, key, value, &mut found);
@@ -82,13 +82,13 @@ fn findings(resource_type: &str, document: &Value) -> BTreeSet<String> {
     found
 }
 
-/// A statement of a policy: who it lets in, and for identity policies how wide it is.
+/// Checks a policy statement: whom it lets in and, for identity policies, how broad it is.
 fn judge_statement(resource_type: &str, statement: &Value, found: &mut BTreeSet<String>) {
     if statement.get("Effect").and_then(Value::as_str) == Some("Deny") {
         return;
     }
     if statement.get("Principal").is_some_and(is_anyone) || statement.get("NotPrincipal").is_some() {
-        found.insert("lets anyone in".into());
+        found.insert("grants access to anyone".into());
     }
     if !resource_type.starts_with("AWS::IAM::") {
         return;
@@ -111,14 +111,14 @@ fn judge_statement(resource_type: &str, statement: &Value, found: &mut BTreeSet<
 
 fn judge_switches(key: &str, value: &Value, found: &mut BTreeSet<String>) {
     if CLOSING_SWITCHES.contains(&key) && is_bool(value, false) {
-        found.insert(format!("switches {key} off"));
+        found.insert(format!("turns off {key}"));
     }
     if OPENING_SWITCHES.contains(&key) && is_bool(value, true) {
-        found.insert(format!("switches {key} on"));
+        found.insert(format!("turns on {key}"));
     }
     let open_acl = value.as_str().filter(|acl| acl.starts_with("Public") || *acl == "AuthenticatedRead");
     if let Some(acl) = open_acl.filter(|_| matches!(key, "AccessControl" | "CannedACL")) {
-        found.insert(format!("sets the access list {acl}"));
+        found.insert(format!("sets the ACL {acl}"));
     }
     if matches!(key, "ManagedPolicyArns" | "ManagedPolicyArn" | "PolicyArn") {
         for arn in one_or_many(value).filter_map(Value::as_str) {
@@ -129,12 +129,12 @@ fn judge_switches(key: &str, value: &Value, found: &mut BTreeSet<String>) {
     }
 }
 
-/// Ingress from everywhere. Egress to everywhere is the default of every security group and says nothing.
+/// Checks for ingress from anywhere. Egress to anywhere is the default of security groups.
 fn judge_network(resource_type: &str, key: &str, value: &Value, found: &mut BTreeSet<String>) {
     let everywhere = matches!(value.as_str(), Some("0.0.0.0/0" | "::/0"));
     let ingress = resource_type.contains("SecurityGroup") && resource_type != "AWS::EC2::SecurityGroupEgress";
     if everywhere && ingress && matches!(key, "CidrIp" | "CidrIpv6" | "CIDRIP") {
-        found.insert(format!("lets every address in ({})", value.as_str().unwrap_or_default()));
+        found.insert(format!("allows ingress from any address ({})", value.as_str().unwrap_or_default()));
     }
 }
 
@@ -144,7 +144,7 @@ fn closes_bucket(document: &Value) -> bool {
     closes
 }
 
-/// Visits every member of every object, except what lies under a group's egress rules.
+/// Visits every member of every object except a security group's egress rules.
 fn walk(value: &Value, visit: &mut impl FnMut(&str, &Value)) {
     match value {
         Value::Object(members) => {

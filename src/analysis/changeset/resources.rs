@@ -1,6 +1,6 @@
-//! What is known about types of resources: which keep data, which decide who may do what.
+//! Knows which resource types hold data, and which control access.
 
-/// Types that keep data which is gone when the resource is.
+/// Types whose data is lost with the resource.
 const STATEFUL: &[&str] = &[
     "AWS::AmazonMQ::Broker",
     "AWS::Backup::BackupVault",
@@ -61,35 +61,35 @@ const STATEFUL: &[&str] = &[
     "AWS::Timestream::Table",
 ];
 
-/// A resource that keeps data.
+/// Tells whether a resource type holds data.
 pub(super) fn is_stateful(resource_type: &str) -> bool {
     STATEFUL.contains(&resource_type)
 }
 
-/// Why every change of such a resource is for a human: the end of a sentence that begins with the change.
+/// Says why every change of this type needs a human, as the end of a sentence that begins with the change.
 pub(super) fn guarded(resource_type: &str) -> Option<&'static str> {
     Some(match resource_type {
-        kind if kind.starts_with("AWS::IAM::") => "it decides who may do what",
-        kind if kind.starts_with("AWS::KMS::") => "it decides who can read encrypted data",
-        kind if kind.starts_with("Custom::") => "it runs code that CloudFormation does not see into",
+        kind if kind.starts_with("AWS::IAM::") => "it controls permissions",
+        kind if kind.starts_with("AWS::KMS::") => "it controls who can decrypt data",
+        kind if kind.starts_with("Custom::") => "it runs code that CloudFormation cannot inspect",
         "AWS::CloudFormation::CustomResource" | "AWS::CloudFormation::Macro" => {
-            "it runs code that CloudFormation does not see into"
+            "it runs code that CloudFormation cannot inspect"
         }
-        "AWS::S3::BucketPolicy" => "it decides who may use the bucket",
-        "AWS::Lambda::Permission" | "AWS::Lambda::LayerVersionPermission" => "it decides who may call the code",
-        "AWS::Lambda::Url" => "it decides who may call the code from the internet",
+        "AWS::S3::BucketPolicy" => "it controls access to the bucket",
+        "AWS::Lambda::Permission" | "AWS::Lambda::LayerVersionPermission" => "it controls who may invoke the function",
+        "AWS::Lambda::Url" => "it controls who may invoke the function from the internet",
         "AWS::EC2::SecurityGroup" | "AWS::EC2::SecurityGroupIngress" | "AWS::EC2::SecurityGroupEgress" => {
-            "it decides which network may connect"
+            "it controls network access"
         }
         "AWS::RDS::DBSecurityGroup" | "AWS::RDS::DBSecurityGroupIngress" | "AWS::ElastiCache::SecurityGroupIngress" => {
-            "it decides which network may connect"
+            "it controls network access"
         }
-        kind if kind.starts_with("AWS::EC2::NetworkAcl") => "it decides which network may connect",
+        kind if kind.starts_with("AWS::EC2::NetworkAcl") => "it controls network access",
         "AWS::EC2::EIP" | "AWS::EC2::InternetGateway" | "AWS::EC2::VPCGatewayAttachment" | "AWS::EC2::Route" => {
-            "it decides what the internet can reach"
+            "it controls exposure to the internet"
         }
         kind if kind.starts_with("AWS::") && (kind.ends_with("Policy") || kind.ends_with("Permission")) => {
-            "it decides who may use the resource"
+            "it controls access to the resource"
         }
         _ => return None,
     })

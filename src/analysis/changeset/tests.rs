@@ -355,7 +355,7 @@ fn what_failed_or_was_not_read_to_its_end_is_infrastructure_with_the_error() {
     let failed = ChangeSet { status: Some("FAILED".into()), status_reason: Some(reason.into()), ..ready() };
     let cases = [
         (failed, reason),
-        (ChangeSet { next_token: Some("page 2".into()), ..ready() }, "not read to its end"),
+        (ChangeSet { next_token: Some("page 2".into()), ..ready() }, "not read completely"),
         (ChangeSet { status: Some("CREATE_IN_PROGRESS".into()), ..ready() }, "CREATE_IN_PROGRESS"),
         (ChangeSet { status: Some("DELETE_COMPLETE".into()), ..ready() }, "DELETE_COMPLETE"),
     ];

@@ -1,71 +1,72 @@
-//! The judgement of one change: whether a human must see it, how risky it is, and why.
+//! Assesses one change: whether a human must approve it, how risky it is, and why.
 
-use super::{Detail, ResourceChange, exposure, resources};
+use super::description::{Detail, ResourceChange};
+use super::{exposure, resources};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// The tags that Bouncer itself puts on a stack, and CloudFormation on its resources.
+/// The prefix of the tags that Bouncer sets on a stack and CloudFormation copies to its resources.
 const OWN_TAGS: &str = "bouncer:";
 
-/// How bad a change can turn out.
+/// The risk of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Risk {
     /// Known to be safe.
     Low,
-    /// To be looked at.
+    /// Needs a review.
     Review,
-    /// Data may be lost, rights widen, or something opens to the public.
+    /// May lose data, widen permissions, or expose something to the public.
     High,
 }
 
-/// Whether a resource is made anew in place of the old one.
+/// Whether a resource is replaced by a new one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Replacement {
-    /// It stays.
+    /// Not replaced.
     None,
-    /// It may be replaced; CloudFormation decides while it runs, or did not say.
+    /// May be replaced; CloudFormation decides during execution, or did not say.
     Conditional,
-    /// It is replaced.
+    /// Replaced.
     True,
 }
 
-/// One change as an approver is shown it.
+/// A change as shown to an approver.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AssessedChange {
-    /// The stack it belongs to.
+    /// The name of the stack.
     pub stack: String,
     /// The name in the template.
     pub logical_id: String,
     /// The name in the account; absent before it exists.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub physical_id: Option<String>,
-    /// Such as `AWS::Lambda::Function`.
+    /// A type such as `AWS::Lambda::Function`.
     pub resource_type: String,
-    /// CloudFormation's word: `Add`, `Modify`, `Remove`, `Import`, …
+    /// The CloudFormation action: `Add`, `Modify`, `Remove`, `Import`, …
     pub action: String,
-    /// Whether it is made anew.
+    /// Whether it is replaced.
     pub replacement: Replacement,
-    /// What changes, each once: names of properties, and attributes such as `Tags`.
+    /// What changes, without repetition: names of properties, and attributes such as `Tags`.
     pub properties: Vec<String>,
-    /// How bad it can turn out.
+    /// The risk of the change.
     pub risk: Risk,
     /// Whether a human must approve it.
     pub needs_human: bool,
-    /// One sentence: why it needs a human, or why it does not.
+    /// Why it needs a human, or why it does not, in one sentence.
     pub why: String,
 }
 
 impl AssessedChange {
-    /// Whether the resource goes, perhaps to be made anew.
+    /// Tells whether the existing resource is or may be removed, including by replacement.
     pub fn loses(&self) -> bool {
         self.action == "Remove" || self.replacement != Replacement::None
     }
 
-    /// What happens to the resource, as the end of a sentence that begins with its name.
+    /// Says what happens to the resource, as the end of a sentence that begins with its name.
     pub fn happening(&self) -> String {
         match (self.action.as_str(), self.replacement) {
             ("Remove", _) => "is removed".into(),
@@ -78,7 +79,7 @@ impl AssessedChange {
     }
 }
 
-/// What a rule says of a change.
+/// The verdict of a rule on a change.
 struct Verdict {
     needs_human: bool,
     risk: Risk,
@@ -95,17 +96,17 @@ impl Verdict {
     }
 }
 
-/// A view of the change set around one change.
+/// The context of a change within its change set.
 pub(super) struct Surroundings<'a> {
-    /// The stack's name.
+    /// The name of the stack.
     pub stack: &'a str,
-    /// Logical ids of resources whose change is code only.
+    /// The logical ids of resources whose change is code only.
     pub code_only: &'a BTreeSet<&'a str>,
-    /// For a nested stack: why its own change set needs a human; nothing when it is code only.
+    /// For a nested stack, why its own change set needs a human; `Ok` when it is code only.
     pub nested: Result<(), String>,
 }
 
-/// Judges one change. What no rule knows to be safe is for a human.
+/// Assesses one change. What no rule knows to be safe needs a human.
 pub(super) fn judge(change: &ResourceChange, around: &Surroundings<'_>) -> AssessedChange {
     let replacement = replacement(change);
     let mut verdict = by_rule(change, replacement, around);
@@ -129,7 +130,7 @@ pub(super) fn judge(change: &ResourceChange, around: &Surroundings<'_>) -> Asses
     }
 }
 
-/// A change that names no resource: of a kind that is not known.
+/// Assesses a change of an unknown kind, which names no resource.
 pub(super) fn unknown_kind(stack: &str, kind: Option<&str>) -> AssessedChange {
     AssessedChange {
         stack: stack.to_owned(),
@@ -141,7 +142,7 @@ pub(super) fn unknown_kind(stack: &str, kind: Option<&str>) -> AssessedChange {
         properties: vec![],
         risk: Risk::Review,
         needs_human: true,
-        why: "This kind of change is not known, so a human must look at it.".into(),
+        why: "This kind of change is unknown, so it needs a human.".into(),
     }
 }
 
@@ -152,7 +153,7 @@ fn by_rule(change: &ResourceChange, replacement: Replacement, around: &Surroundi
     match replacement {
         Replacement::True => return Verdict::human(risk, replaced(change, stateful)),
         Replacement::Conditional => {
-            return Verdict::human(risk, "It may be replaced: CloudFormation cannot say before it runs.");
+            return Verdict::human(risk, "It may be replaced; CloudFormation decides that during execution.");
         }
         Replacement::None => {}
     }
@@ -161,7 +162,7 @@ fn by_rule(change: &ResourceChange, replacement: Replacement, around: &Surroundi
         return Verdict::human(Risk::High, removed(change));
     }
     if changes_only_own_tags(change) {
-        return Verdict::safe("Only Bouncer's own tags change on it.");
+        return Verdict::safe("Only Bouncer's own tags change.");
     }
     if kind == "AWS::CloudFormation::Stack" {
         return nested_stack(action, &around.nested);
@@ -170,18 +171,18 @@ fn by_rule(change: &ResourceChange, replacement: Replacement, around: &Surroundi
         return safe;
     }
     if let Some(reason) = resources::guarded(kind) {
-        return Verdict::human(Risk::Review, format!("{} and {reason}.", what_happens(action)));
+        return Verdict::human(Risk::Review, format!("{}, and {reason}.", what_happens(action)));
     }
     match action {
-        "Modify" => Verdict::human(Risk::Review, format!("{} in place.", modified(change))),
+        "Modify" => Verdict::human(Risk::Review, modified(change)),
         "Add" | "Remove" | "Import" => {
-            Verdict::human(Risk::Review, format!("{}, which is not a change of code.", what_happens(action)))
+            Verdict::human(Risk::Review, format!("{}, which is not a code change.", what_happens(action)))
         }
         _ => Verdict::human(Risk::Review, format!("{}.", what_happens(action))),
     }
 }
 
-/// The rules of what is code. Everything else is not.
+/// Recognizes code changes. Everything else is infrastructure.
 fn code_only(change: &ResourceChange, code: &BTreeSet<&str>) -> Option<Verdict> {
     let plain = matches!(text(&change.action), "Add" | "Modify" | "Remove") && has_plain_scope(change);
     match (text(&change.resource_type), text(&change.action)) {
@@ -189,34 +190,34 @@ fn code_only(change: &ResourceChange, code: &BTreeSet<&str>) -> Option<Verdict> 
             Some(Verdict::safe("Only the function's code changes."))
         }
         ("AWS::Lambda::Version" | "AWS::Lambda::Alias" | "AWS::Lambda::LayerVersion", _) if plain => {
-            Some(Verdict::safe("It is a version of code or points to one."))
+            Some(Verdict::safe("It is a code version, or points to one."))
         }
-        ("AWS::Lambda::Permission", "Remove") => Some(Verdict::safe("It takes a right away.")),
+        ("AWS::Lambda::Permission", "Remove") => Some(Verdict::safe("It removes a permission.")),
         ("AWS::ApiGateway::Deployment" | "AWS::ApiGateway::Stage", "Modify")
             if every_detail(change, |detail| follows_from(detail, code)) =>
         {
-            Some(Verdict::safe("It follows from the change of code."))
+            Some(Verdict::safe("It follows from the code change."))
         }
-        ("AWS::Logs::LogGroup", "Add") => Some(Verdict::safe("A new log group holds nothing yet.")),
+        ("AWS::Logs::LogGroup", "Add") => Some(Verdict::safe("A new log group is empty.")),
         _ => None,
     }
 }
 
-/// Whether a change is code only for sure, whatever surrounds it; what others may follow from.
+/// Tells whether a change is certainly code only, so that other changes may follow from it.
 pub(super) fn is_code(change: &ResourceChange, code: &BTreeSet<&str>) -> bool {
     replacement(change) == Replacement::None && code_only(change, code).is_some()
 }
 
 fn nested_stack(action: &str, nested: &Result<(), String>) -> Verdict {
     match (action, nested) {
-        ("Modify", Ok(())) => Verdict::safe("Its own change set changes only code."),
+        ("Modify", Ok(())) => Verdict::safe("Its nested change set changes only code."),
         ("Modify", Err(why)) => Verdict::human(Risk::Review, why.clone()),
         ("Add", _) => Verdict::human(Risk::Review, "It is a new nested stack."),
         _ => Verdict::human(Risk::Review, format!("{}.", what_happens(action))),
     }
 }
 
-/// Whether the resource is replaced. Only a clear "no" counts as one.
+/// Tells whether the resource is replaced. Only an explicit "no" counts as one.
 fn replacement(change: &ResourceChange) -> Replacement {
     if change.policy_action.as_deref().is_some_and(|action| action.starts_with("Replace")) {
         return Replacement::True;
@@ -236,14 +237,15 @@ fn every_detail(change: &ResourceChange, rule: impl Fn(&Detail) -> bool) -> bool
     has_plain_scope(change) && !change.details.is_empty() && change.details.iter().all(rule)
 }
 
-/// Nothing but properties and metadata; policies of update and deletion decide what CloudFormation does to a resource.
+/// Tells whether only properties and metadata change. Update and deletion policies decide what CloudFormation does to
+/// a resource.
 fn has_plain_scope(change: &ResourceChange) -> bool {
     let plain = |attribute: &str| matches!(attribute, "Properties" | "Metadata");
     change.scope.iter().all(|attribute| plain(attribute))
         && change.details.iter().all(|detail| detail.target.attribute.as_deref().is_some_and(plain))
 }
 
-/// The function's code, its hash, its description, and the template's notes beside it.
+/// Tells whether a detail is about the function's code, its hash, its description, or metadata.
 fn is_function_code(detail: &Detail) -> bool {
     let target = &detail.target;
     if target.attribute_change_type.as_deref().is_some_and(|kind| !matches!(kind, "Add" | "Modify" | "Remove")) {
@@ -265,14 +267,14 @@ fn is_function_code(detail: &Detail) -> bool {
     }
 }
 
-/// A property that changes because of a resource whose change is code only.
+/// Tells whether a property changes because of a resource whose change is code only.
 fn follows_from(detail: &Detail, code: &BTreeSet<&str>) -> bool {
     let cause = detail.causing_entity.as_deref().and_then(|entity| entity.split('.').next());
     matches!(detail.change_source.as_deref(), Some("ResourceReference" | "ResourceAttribute"))
         && cause.is_some_and(|cause| code.contains(cause))
 }
 
-/// The contexts show that nothing differs but tags that Bouncer puts there. Without contexts it is not known.
+/// Tells whether only Bouncer's own tags differ. Without both contexts that is unknown.
 fn changes_only_own_tags(change: &ResourceChange) -> bool {
     let read = |context: &Option<String>| context.as_deref().and_then(|text| serde_json::from_str::<Value>(text).ok());
     let (Some(before), Some(after)) = (read(&change.before_context), read(&change.after_context)) else {
@@ -300,7 +302,7 @@ fn without_own_tags(mut resource: Value) -> Value {
     resource
 }
 
-/// The names of what changes, each once: CloudFormation lists one property several times when it has several causes.
+/// Lists the names of what changes, without repetition: CloudFormation lists a property once for each cause.
 fn changed_properties(change: &ResourceChange) -> Vec<String> {
     let mut names = Vec::new();
     for detail in &change.details {
@@ -315,10 +317,10 @@ fn changed_properties(change: &ResourceChange) -> Vec<String> {
 fn modified(change: &ResourceChange) -> String {
     let properties = changed_properties(change);
     match properties.as_slice() {
-        [] => "It changes in a way CloudFormation does not describe,".into(),
-        [one] => format!("{one} changes"),
-        [one, two] => format!("{one} and {two} change"),
-        [one, two, rest @ ..] => format!("{one}, {two} and {} more change", rest.len()),
+        [] => "It changes in place in a way that CloudFormation does not describe.".into(),
+        [one] => format!("{one} changes in place."),
+        [one, two] => format!("{one} and {two} change in place."),
+        [one, two, rest @ ..] => format!("{one}, {two} and {} more change in place.", rest.len()),
     }
 }
 
@@ -329,14 +331,14 @@ fn replaced(change: &ResourceChange, stateful: bool) -> String {
         Some("ReplaceAndSnapshot") => "is deleted after a snapshot",
         _ => "is deleted",
     };
-    format!("It is replaced: a new one is made and {old} {then}.")
+    format!("It is replaced: a new one is created, and {old} {then}.")
 }
 
 fn removed(change: &ResourceChange) -> String {
     match change.policy_action.as_deref() {
-        Some("Retain") => "It leaves the stack; the resource itself is kept.".into(),
+        Some("Retain") => "It is removed from the stack, but the resource is kept.".into(),
         Some("Snapshot") => "It is removed after a snapshot of its data.".into(),
-        _ => "It is removed, with all it holds.".into(),
+        _ => "It is deleted with all its data.".into(),
     }
 }
 
@@ -345,10 +347,10 @@ fn what_happens(action: &str) -> String {
         "Add" => "It is added".into(),
         "Modify" => "It changes".into(),
         "Remove" => "It is removed".into(),
-        "Import" => "It is taken into the stack as it is".into(),
-        "Dynamic" => "What happens to it is decided while it runs".into(),
-        "SyncWithActual" => "The stack takes over what differs in the account".into(),
-        other => format!("The action '{other}' is not known"),
+        "Import" => "It is imported into the stack".into(),
+        "Dynamic" => "CloudFormation decides during execution what happens to it".into(),
+        "SyncWithActual" => "The stack takes over the differences found in the account".into(),
+        other => format!("The action '{other}' is unknown"),
     }
 }
 

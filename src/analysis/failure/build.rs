@@ -1,15 +1,16 @@
-//! The cause of a failed build, from CodeBuild's phases and the end of its log.
+//! Finds the cause of a failed build from CodeBuild's phases and the end of its log.
 
+use crate::analysis::null_as_default::null_as_default;
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
-/// How many lines of a log are kept.
+/// The most log lines kept.
 const ERROR_LINES: usize = 5;
 
-/// How long a kept line may be, in characters.
+/// The longest line kept, in characters.
 const LINE_LENGTH: usize = 500;
 
-/// One build of `BatchGetBuilds`.
+/// A build as `BatchGetBuilds` returns it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Build {
@@ -17,7 +18,7 @@ pub struct Build {
     pub id: Option<String>,
     /// `SUCCEEDED`, `FAILED`, `FAULT`, `TIMED_OUT`, `IN_PROGRESS`, `STOPPED`.
     pub build_status: Option<String>,
-    /// The phase it is in.
+    /// The current phase.
     pub current_phase: Option<String>,
     /// The phases so far, in order.
     #[serde(deserialize_with = "null_as_default")]
@@ -31,43 +32,43 @@ pub struct Phase {
     /// `SUBMITTED`, `QUEUED`, `PROVISIONING`, `DOWNLOAD_SOURCE`, `INSTALL`, `PRE_BUILD`, `BUILD`, `POST_BUILD`,
     /// `UPLOAD_ARTIFACTS`, `FINALIZING`, `COMPLETED`.
     pub phase_type: Option<String>,
-    /// How it ended; absent while it runs and for `COMPLETED`.
+    /// The phase's result; absent while it runs and for `COMPLETED`.
     pub phase_status: Option<String>,
-    /// What CodeBuild says of it.
+    /// Messages about the phase.
     #[serde(deserialize_with = "null_as_default")]
     pub contexts: Vec<PhaseContext>,
-    /// How long it took, in seconds.
+    /// The duration in seconds.
     pub duration_in_seconds: Option<u64>,
 }
 
-/// What CodeBuild says of a phase.
+/// A message about a phase.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct PhaseContext {
-    /// Such as `COMMAND_EXECUTION_ERROR`.
+    /// A code such as `COMMAND_EXECUTION_ERROR`.
     pub status_code: Option<String>,
-    /// A sentence.
+    /// The text of the message.
     pub message: Option<String>,
 }
 
-/// Why a build failed.
+/// The cause of a failed build.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BuildFailure {
-    /// The first phase that failed; the current one when CodeBuild names none.
+    /// The first phase that failed; the current phase when none did.
     pub failed_phase: String,
-    /// How it ended: `FAILED`, `FAULT`, `TIMED_OUT`, `STOPPED`.
+    /// The phase's result: `FAILED`, `FAULT`, `TIMED_OUT`, `STOPPED`.
     pub phase_status: String,
     /// CodeBuild's code, such as `COMMAND_EXECUTION_ERROR`; empty when it gives none.
     pub status_code: String,
-    /// CodeBuild's sentence, or ours where it gives none.
+    /// CodeBuild's message, or Bouncer's where CodeBuild gives none.
     pub message: String,
     /// Later phases that failed because of this one.
     pub cascades: Vec<String>,
-    /// The last error lines of the log, each once, oldest first, at most five.
+    /// The last distinct error lines of the log, oldest first, at most five.
     pub error_lines: Vec<String>,
 }
 
-/// The cause of a failed build. `None` for one that runs or has succeeded.
+/// Finds the cause of a failed build. Returns `None` for a build that is running or has succeeded.
 pub fn build_failure(build: &Build, log_tail: &[String]) -> Option<BuildFailure> {
     let status = build.build_status.as_deref();
     if matches!(status, Some("SUCCEEDED" | "IN_PROGRESS")) {
@@ -93,13 +94,13 @@ fn has_failed(phase: &Phase) -> bool {
     phase.phase_status.as_deref().is_some_and(|status| !matches!(status, "SUCCEEDED" | "IN_PROGRESS" | ""))
 }
 
-/// The first context that says something; CodeBuild writes empty ones too.
+/// Returns the first context with a code or message; CodeBuild also writes empty ones.
 fn told(phase: &Phase) -> Option<PhaseContext> {
     let says = |value: &Option<String>| value.as_deref().is_some_and(|text| !text.trim().is_empty());
     phase.contexts.iter().find(|context| says(&context.message) || says(&context.status_code)).cloned()
 }
 
-/// A build that failed although no phase did: stopped while it waited, or a fault of CodeBuild itself.
+/// Describes a build that failed without a failed phase: stopped while queued, or a fault of CodeBuild.
 fn without_failed_phase(build: &Build, status: &str, log_tail: &[String]) -> BuildFailure {
     let context = build.phases.iter().rev().find_map(told).unwrap_or_default();
     let last = build.phases.iter().rev().find_map(|phase| phase.phase_type.clone().filter(|name| name != "COMPLETED"));
@@ -120,14 +121,14 @@ fn or_default_message(message: String, status: &str) -> String {
     }
     match status {
         "STOPPED" => "The build was stopped.",
-        "TIMED_OUT" => "The build ran out of time.",
-        "FAULT" => "CodeBuild itself had a fault.",
+        "TIMED_OUT" => "The build timed out.",
+        "FAULT" => "CodeBuild had an internal fault.",
         _ => "CodeBuild gave no reason.",
     }
     .into()
 }
 
-/// The last lines that tell of an error, each once. A log without any gives its last lines, and a short one all it has.
+/// Picks the last distinct error lines. Falls back to the last lines of any kind; a short log is kept whole.
 fn error_lines(log_tail: &[String]) -> Vec<String> {
     let lines: Vec<&str> =
         log_tail.iter().map(|line| line.trim_end()).filter(|line| !line.trim().is_empty() && !is_frame(line)).collect();
@@ -148,7 +149,7 @@ fn last_unique<'a>(lines: impl DoubleEndedIterator<Item = &'a str>) -> Vec<Strin
     kept
 }
 
-/// What CodeBuild's own container writes about phases and commands.
+/// Recognizes what CodeBuild's container writes about phases and commands.
 fn is_frame(line: &str) -> bool {
     let Some(words) = line.strip_prefix("[Container] ") else {
         return false;
@@ -216,10 +217,6 @@ fn text(value: &Option<String>) -> String {
     value.clone().unwrap_or_default()
 }
 
-fn null_as_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(input: D) -> Result<T, D::Error> {
-    Ok(Option::deserialize(input)?.unwrap_or_default())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -235,14 +232,14 @@ mod tests {
     fn the_first_failed_phase_is_the_cause() {
         let phase = |name: &str, status: &str, code: &str, message: &str| json!({"phaseType": name, "phaseStatus": status, "contexts": [{"statusCode": code, "message": message}]});
         let cases = [
-            (json!([phase("QUEUED", "TIMED_OUT", "", "")]), "QUEUED", "", "The build ran out of time."),
+            (json!([phase("QUEUED", "TIMED_OUT", "", "")]), "QUEUED", "", "The build timed out."),
             (
                 json!([phase("PROVISIONING", "FAILED", "VPC_CLIENT_ERROR", "no route")]),
                 "PROVISIONING",
                 "VPC_CLIENT_ERROR",
                 "no route",
             ),
-            (json!([phase("SUBMITTED", "FAULT", "", "")]), "SUBMITTED", "", "CodeBuild itself had a fault."),
+            (json!([phase("SUBMITTED", "FAULT", "", "")]), "SUBMITTED", "", "CodeBuild had an internal fault."),
             (
                 json!([phase("BUILD", "TIMED_OUT", "BUILD_TIMED_OUT", "Build has timed out. ")]),
                 "BUILD",

@@ -1,10 +1,10 @@
-//! Stack events as `DescribeStackEvents` gives them, and those of one operation.
+//! Reads stack events as `DescribeStackEvents` returns them, and selects those of one operation.
 
 use crate::domain::time::Time;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// One row of `DescribeStackEvents`. Rows come newest first; rows of one instant keep the order they were given in.
+/// A row of `DescribeStackEvents`. Rows come newest first; rows with equal times keep the order of the answer.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 #[allow(missing_docs)] // The names are AWS's own words.
@@ -28,46 +28,46 @@ pub struct StackEvent {
     pub resource_properties: Option<String>,
 }
 
-/// The type of stacks, nested or not.
+/// The resource type of stacks, nested or not.
 pub const STACK_TYPE: &str = "AWS::CloudFormation::Stack";
 
 impl StackEvent {
-    /// When it happened, where the text is a time. Tests and old tables carry others.
+    /// Parses the timestamp. Returns `None` where the text is not a time, as in tests and old tables.
     pub fn time(&self) -> Option<Timestamp> {
         self.timestamp.as_deref()?.parse().ok()
     }
 
-    /// The row's status; empty where it has none.
+    /// Returns the row's status, or an empty text.
     pub fn status(&self) -> &str {
         self.resource_status.as_deref().unwrap_or_default()
     }
 
-    /// The resource's name in the template; for a stack's own row the stack's name.
+    /// Returns the resource's name in the template; for a stack's own row, the stack's name.
     pub fn logical_id(&self) -> &str {
         self.logical_resource_id.as_deref().unwrap_or_default()
     }
 
-    /// What tells one stack's rows from another's: its ARN, or its name where rows carry no ARN.
+    /// Identifies the row's stack: its ARN, or its name where rows carry no ARN.
     pub fn stack_key(&self) -> &str {
         self.stack_id.as_deref().or(self.stack_name.as_deref()).unwrap_or_default()
     }
 
-    /// The name of the stack the row belongs to.
+    /// Returns the name of the row's stack.
     pub fn stack_label(&self) -> &str {
         self.stack_name.as_deref().or_else(|| self.stack_id.as_deref().map(stack_name_of)).unwrap_or_default()
     }
 
-    /// The resource's name in the account, absent before anything is made.
+    /// Returns the resource's name in the account; `None` before it is created.
     pub fn physical_id(&self) -> Option<&str> {
         self.physical_resource_id.as_deref().filter(|id| !id.is_empty())
     }
 
-    /// Whether the row is about a stack, its own or a nested one. Rows without a type may be.
+    /// Tells whether the row may be about a stack, its own or a nested one. A row without a type may be.
     pub(super) fn may_be_stack(&self) -> bool {
         self.resource_type.as_deref().is_none_or(|kind| kind.is_empty() || kind == STACK_TYPE)
     }
 
-    /// Whether this is the stack's row about itself.
+    /// Tells whether this is the stack's row about itself.
     pub fn is_own_row(&self) -> bool {
         if !self.may_be_stack() {
             return false;
@@ -78,17 +78,22 @@ impl StackEvent {
         }
     }
 
-    /// Whether this is a stack's row about a stack nested in it.
+    /// Tells whether this is a row about a nested stack.
     pub fn is_nested_stack(&self) -> bool {
         self.resource_type.as_deref() == Some(STACK_TYPE) && !self.is_own_row()
     }
 
-    /// Whether the status is one of failure.
+    /// Tells whether the status reports a failure.
     pub(super) fn has_failed(&self) -> bool {
         self.status().ends_with("_FAILED")
     }
 
-    /// Whether this row starts an operation on the stack. The deletion that follows a failed creation does not.
+    /// Tells whether the status ends the operation on the resource.
+    pub(in crate::analysis) fn is_final(&self) -> bool {
+        self.has_failed() || self.status().ends_with("_COMPLETE")
+    }
+
+    /// Tells whether this row starts an operation on the stack. The deletion after a failed creation does not.
     fn starts_operation(&self) -> bool {
         let after_failure =
             self.resource_status_reason.as_deref().is_some_and(|reason| reason.contains("requested by user"));
@@ -97,7 +102,7 @@ impl StackEvent {
     }
 }
 
-/// The name in a stack's ARN; a text that is no ARN is a name already.
+/// Extracts the stack's name from its ARN. A text that is no ARN is returned as it is.
 pub(super) fn stack_name_of(arn: &str) -> &str {
     match arn.split_once(":stack/") {
         Some((_, rest)) => rest.split('/').next().unwrap_or(rest),
@@ -105,11 +110,13 @@ pub(super) fn stack_name_of(arn: &str) -> &str {
     }
 }
 
-/// The rows of one operation, in the order given: those with its client request token; of rows without a token those
-/// since the operation began. Without a token and without a time, the rows since the latest start of the first row's
-/// stack, which is the one the operation is on.
+/// Selects the rows of one operation, in the order given.
 ///
-/// `since` should be a little earlier than the call that began the operation: it is compared with AWS's clock.
+/// Rows with a client request token are matched by it; rows without one by time, from the start of the operation.
+/// Without token and time, the rows since the latest start of the first row's stack are taken, since that is the
+/// stack operated on.
+///
+/// `since` should be slightly earlier than the call that started the operation: it is compared with AWS's clock.
 pub fn of_operation(events: &[StackEvent], client_request_token: Option<&str>, since: Option<Time>) -> Vec<StackEvent> {
     let has_token = |event: &&StackEvent| {
         client_request_token.is_some() && event.client_request_token.as_deref() == client_request_token

@@ -1,42 +1,42 @@
-//! What to do about the causes that come up most.
+//! Suggests fixes for the most common causes of failed deploys.
 
 use super::stack::FailedResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The twelve commonest causes of failed deploys.
+/// A common cause of failed deploys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CommonCause {
-    /// The name is taken.
+    /// The name is already taken.
     AlreadyExists,
-    /// The role may not do it.
+    /// The role lacks a permission.
     NoPermission,
-    /// A quota of the account is used up.
+    /// An account quota is exhausted.
     LimitExceeded,
-    /// A property has a value that the service refuses.
+    /// The service rejects the value of a property.
     InvalidParameter,
-    /// The function's code has no such handler.
+    /// The function's package does not contain its handler.
     HandlerNotFound,
-    /// A bucket with objects cannot be deleted.
+    /// The bucket cannot be deleted because it contains objects.
     BucketNotEmpty,
-    /// Resources need each other.
+    /// Resources depend on each other.
     CircularDependency,
-    /// A custom resource or a wait condition never answered.
+    /// A custom resource or wait condition never responded.
     CustomResourceTimeout,
     /// A service or CloudFormation cannot assume the role.
     RoleNotAssumable,
-    /// The template, or its number of resources, is over the limit.
+    /// The template, or its number of resources, exceeds a limit.
     TemplateTooLarge,
-    /// The stack is in a state from which it cannot be updated.
+    /// The stack is in a state that does not allow updates.
     StackNotUpdatable,
-    /// Something was changed or deleted outside CloudFormation.
+    /// A resource was changed or deleted outside CloudFormation.
     DriftedOrDeleted,
 }
 
 impl CommonCause {
-    /// The cause that a reason names, if it is a common one. The order matters: a refused `sts:AssumeRole` is about the
-    /// role, not about a permission to be added.
+    /// Classifies a reason. The order of the rules matters: a refused `sts:AssumeRole` is about the role, not about a
+    /// missing permission.
     pub fn of(reason: &str) -> Option<Self> {
         let words = reason.to_lowercase().replace('\u{2019}', "'");
         let has = |signs: &[&str]| signs.iter().any(|sign| words.contains(sign));
@@ -64,50 +64,50 @@ impl CommonCause {
             .map(|(cause, _)| cause)
     }
 
-    /// What to do about it, one sentence.
+    /// Returns a sentence that says what to do.
     pub fn hint(self) -> &'static str {
         match self {
             Self::AlreadyExists => {
-                "Something of this name exists already: delete it, import it into the stack, or give the resource another name."
+                "A resource with this name already exists. Delete it, import it into the stack, or choose another name."
             }
             Self::NoPermission => {
-                "The role that deploys may not do this: add the action the message names to the CloudFormation execution role of the target account."
+                "The deploy role lacks a permission. Add the action in the message to the CloudFormation execution role of the target account."
             }
             Self::LimitExceeded => {
-                "A quota of the account is used up: delete what is no longer needed or ask for a higher quota in Service Quotas."
+                "An account quota is exhausted. Delete unused resources, or request a higher quota in Service Quotas."
             }
             Self::InvalidParameter => {
-                "The service refuses a value of the template: correct the property the message names and deploy again."
+                "The service rejected a value of the template. Correct the property in the message and deploy again."
             }
             Self::HandlerNotFound => {
-                "The function's code does not hold its handler: check the Handler property, the build's output and the packaged dependencies."
+                "The function's package does not contain its handler. Check the Handler property, the build output and the packaged dependencies."
             }
             Self::BucketNotEmpty => {
-                "The bucket still holds objects: empty it, versions included, or keep it with DeletionPolicy Retain."
+                "The bucket is not empty. Delete its objects and their versions, or keep the bucket with DeletionPolicy: Retain."
             }
             Self::CircularDependency => {
-                "The resources need each other: take one reference out, often by a resource of its own for the permission or the rule."
+                "The resources depend on each other. Break the cycle, for example by moving the permission or rule into a resource of its own."
             }
             Self::CustomResourceTimeout => {
-                "The custom resource never answered: look into its function's log, and see that it answers on every path and can reach S3."
+                "The custom resource never responded. Check its function's log, and make sure that it responds on every path and can reach S3."
             }
             Self::RoleNotAssumable => {
-                "The role cannot be assumed: check that it exists and that its trust policy names the service or account that uses it."
+                "The role cannot be assumed. Check that it exists and that its trust policy allows the service or account that uses it."
             }
             Self::TemplateTooLarge => {
-                "The template is over CloudFormation's limit: split it into nested stacks or several stacks."
+                "The template exceeds a CloudFormation limit. Split it into nested or separate stacks."
             }
             Self::StackNotUpdatable => {
-                "The stack cannot be updated as it is: after ROLLBACK_COMPLETE delete it yourself and deploy again; after UPDATE_ROLLBACK_FAILED continue the update's rollback first."
+                "The stack cannot be updated in its current state. After ROLLBACK_COMPLETE, delete it and deploy again; after UPDATE_ROLLBACK_FAILED, continue the rollback first."
             }
             Self::DriftedOrDeleted => {
-                "Something the stack relies on was changed or deleted outside CloudFormation: restore it, or run drift detection and bring the template in line."
+                "A resource that the stack relies on was changed or deleted outside CloudFormation. Restore it, or run drift detection and update the template."
             }
         }
     }
 }
 
-/// What to do about a failed resource, if its cause is a common one.
+/// Suggests a fix for a failed resource if its cause is a common one.
 pub fn hint(resource: &FailedResource) -> Option<&'static str> {
     CommonCause::of(&resource.reason).map(CommonCause::hint)
 }

@@ -1,9 +1,9 @@
-//! What a row's reason says: a cause, or only that something else failed.
+//! Classifies the reason of a row: a cause of its own, or a consequence of another failure.
 
-/// How the sentence begins with which a stack lists what failed in it.
+/// The start of the sentence in which a stack lists its failed resources.
 const LISTING: &str = "The following resource(s) failed to";
 
-/// Sentences that accompany any operation and say nothing of a failure.
+/// Reasons that accompany any operation and say nothing about a failure.
 const ROUTINE: &[&str] = &[
     "",
     "user initiated",
@@ -15,23 +15,23 @@ const ROUTINE: &[&str] = &[
     "eventual consistency check initiated",
 ];
 
-/// What the reason of a failed row says.
+/// The meaning of a failed row's reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Meaning<'a> {
     /// The row gives no reason.
     Silent,
-    /// The row's own reason.
+    /// The row gives its own reason.
     Cause,
-    /// Something else failed first.
+    /// The row is a consequence of another failure.
     Cascade,
-    /// A nested stack failed; the cause is in its own events.
+    /// The row relays the failure of a nested stack, whose own events hold the cause.
     Relay {
-        /// The nested stack, where the text names it.
+        /// The ARN of the nested stack, where the text names it.
         arn: Option<&'a str>,
     },
 }
 
-/// What the reason of a failed row means.
+/// Classifies the reason of a failed row.
 pub(super) fn meaning(reason: &str) -> Meaning<'_> {
     let relayed = reason.trim().strip_prefix("Embedded stack ");
     if let Some((arn, outcome)) = relayed.and_then(|rest| rest.split_once(" was not successfully ")) {
@@ -48,7 +48,7 @@ pub(super) fn meaning(reason: &str) -> Meaning<'_> {
     }
 }
 
-/// Whether a reason only says that something else failed first.
+/// Tells whether a reason only says that something else failed first.
 pub fn only_follows(reason: &str) -> bool {
     match meaning(reason) {
         Meaning::Cascade => true,
@@ -58,25 +58,25 @@ pub fn only_follows(reason: &str) -> bool {
     }
 }
 
-/// Whether a stack only lists what failed in it.
+/// Tells whether a reason only lists the failed resources of a stack.
 pub(super) fn is_listing(reason: &str) -> bool {
     reason.trim_start().starts_with(LISTING)
 }
 
-/// Whether a reason goes with any operation.
+/// Tells whether a reason accompanies any operation.
 pub(super) fn is_routine(reason: &str) -> bool {
     let words = own_words(reason).to_ascii_lowercase();
     ROUTINE.contains(&words.as_str()) || words.starts_with("requested update require")
 }
 
-/// Something else failed first: this was cancelled, or only lists what failed.
+/// Tells whether a reason reports a consequence: the resource was cancelled, or failed resources are listed.
 fn is_cascade(reason: &str) -> bool {
     let words = own_words(reason).to_ascii_lowercase();
     let cancelled = words.ends_with("cancelled") || words.ends_with("canceled");
     (cancelled && words.split_whitespace().count() <= 4) || is_listing(reason) || is_routine(reason)
 }
 
-/// A reason without what CloudFormation adds about the rollback that follows.
+/// Strips what CloudFormation appends about the rollback that follows.
 pub(super) fn own_words(reason: &str) -> &str {
     let mut words = reason.trim();
     loop {
@@ -92,7 +92,7 @@ pub(super) fn own_words(reason: &str) -> &str {
     }
 }
 
-/// The names in every "failed to …: [A, B]" of a reason.
+/// Extracts the names from every "failed to …: [A, B]" of a reason.
 pub(super) fn listed(reason: &str) -> Vec<String> {
     let mut names = Vec::new();
     for part in reason.split(LISTING).skip(1) {
@@ -102,7 +102,7 @@ pub(super) fn listed(reason: &str) -> Vec<String> {
     names
 }
 
-/// The log stream a custom resource names in its reason.
+/// Extracts the log stream that a custom resource names in its reason.
 pub(super) fn log_stream(reason: &str) -> Option<String> {
     let at = reason.to_ascii_lowercase().find("log stream")?;
     let rest = reason.get(at + "log stream".len()..)?;
@@ -116,7 +116,7 @@ pub(super) fn log_stream(reason: &str) -> Option<String> {
     name.contains(['/', '$', '-']).then(|| name.to_owned())
 }
 
-/// Whether a row of a resource that is still being worked on tells of trouble, such as a failure signal.
+/// Tells whether the reason of a resource in progress reports a problem, such as a failure signal.
 pub(super) fn tells_of_trouble(reason: &str) -> bool {
     let words = reason.to_ascii_lowercase();
     let trouble = ["fail", "error", "timeout", "timed out", "time out", "unhealthy", "unable", "denied", "exceeded"];

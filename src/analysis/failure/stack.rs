@@ -1,4 +1,4 @@
-//! The cause of a failed stack operation, from its events.
+//! Finds the cause of a failed stack operation from its events.
 
 use super::events::{StackEvent, stack_name_of};
 use super::reasons;
@@ -7,67 +7,67 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// A resource that failed, or that was stopped because another did.
+/// A resource that failed, or that was cancelled because another one did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FailedResource {
-    /// The name in the template; for a stack itself its name.
+    /// The name in the template; for a stack itself, the stack's name.
     pub resource: String,
-    /// Such as `AWS::S3::Bucket`; empty where the source does not say.
+    /// The resource type, such as `AWS::S3::Bucket`; empty where the source does not say.
     #[serde(rename = "type")]
     pub resource_type: String,
-    /// CloudFormation's status, such as `CREATE_FAILED`.
+    /// The CloudFormation status, such as `CREATE_FAILED`.
     pub status: String,
-    /// CloudFormation's own words.
+    /// The reason as CloudFormation gives it.
     pub reason: String,
-    /// The stack it belongs to.
+    /// The name of the stack.
     pub stack: String,
-    /// When, as the source wrote it.
+    /// The time as the source wrote it.
     pub timestamp: String,
-    /// Whether it failed only because something else did.
+    /// Whether it failed only as a consequence of another failure.
     pub cascade: bool,
 }
 
-/// Why a stack operation failed.
+/// The analysis of a failed stack operation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StackFailure {
-    /// What failed first for a reason of its own.
+    /// The first failure with a reason of its own.
     pub root_cause: FailedResource,
-    /// Everything that failed: the cause, others with reasons of their own, what the rollback could not undo, and what
-    /// only followed.
+    /// All failures: the root cause, other causes, failures of the rollback, and cascades.
     pub failed_resources: Vec<FailedResource>,
-    /// What also failed for a reason of its own, oldest first.
+    /// Other failures with reasons of their own, oldest first.
     pub other_causes: Vec<FailedResource>,
-    /// What the rollback could not undo: a consequence with its own repair.
+    /// Resources that the rollback could not undo. Each needs a repair of its own.
     pub rollback_failures: Vec<FailedResource>,
-    /// What failed only because something else did, the stacks themselves included.
+    /// Failures that follow from another one, including those of the stacks themselves.
     pub cascades: Vec<FailedResource>,
-    /// The nested stack whose events must be fetched to get nearer to the cause.
+    /// The nested stack whose events must be fetched to find the cause.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub needs_child_stack: Option<String>,
-    /// What failed inside that nested stack, as far as its parent tells.
+    /// The resources that failed in that nested stack, as far as its parent names them.
     pub child_failed: Vec<String>,
-    /// What the resource said while it was being worked on, such as which instance signalled a failure.
+    /// What the resource reported before it failed, such as the instance that signalled a failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub supporting_event: Option<String>,
-    /// The CloudWatch log stream in which a custom resource wrote more.
+    /// The CloudWatch log stream that a custom resource refers to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log_stream: Option<String>,
 }
 
-/// What a row is in the story of the failure.
+/// The role of a row in the failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Role {
     /// A resource failed for a reason of its own.
     Cause,
-    /// A nested stack failed; its events, if they are here, hold the cause.
+    /// A nested stack failed; its own events, if present, hold the cause.
     Relay(Option<String>),
-    /// A resource failed and does not say why.
+    /// A resource failed without giving a reason.
     Silent,
-    /// A resource failed because something else did.
+    /// A resource failed as a consequence.
     Cascade,
-    /// A stack's own row about its failure or rollback; `own_reason` when it says more than what failed in it.
+    /// The stack's own row about its failure or rollback. `own_reason` is set when it says more than which resources
+    /// failed.
     Stack { own_reason: bool },
-    /// Nothing about a failure.
+    /// The row does not report a failure.
     Other,
 }
 
@@ -75,12 +75,14 @@ struct Row<'a> {
     event: &'a StackEvent,
     reason: &'a str,
     role: Role,
-    /// Whether its stack was being rolled back by then.
+    /// Whether the stack was already rolling back.
     in_rollback: bool,
 }
 
-/// The cause of a failed operation. `events` are those of this operation alone, newest first; streams of several stacks
-/// may follow one another. `None` when nothing in them tells of a failure.
+/// Finds the cause of a failed operation.
+///
+/// `events` are those of this operation only, newest first; the streams of several stacks may follow one another.
+/// Returns `None` when no event reports a failure.
 pub fn stack_failure(events: &[StackEvent]) -> Option<StackFailure> {
     let mut rows = classify(&oldest_first(events));
     resolve_relays(&mut rows);
@@ -88,8 +90,8 @@ pub fn stack_failure(events: &[StackEvent]) -> Option<StackFailure> {
     Some(describe(&rows, root))
 }
 
-/// Rows in the order they happened. Times decide where every row has one; among equal times, and without times, the
-/// order of the answer does, in which the oldest row and nested stacks come last.
+/// Sorts rows by time where every row has one. Rows with equal times, or without times, keep the reversed order of
+/// the answer, which lists the oldest row and nested stacks last.
 fn oldest_first(events: &[StackEvent]) -> Vec<&StackEvent> {
     let mut rows: Vec<&StackEvent> = events.iter().rev().collect();
     if rows.iter().all(|event| event.time().is_some()) {
@@ -148,13 +150,13 @@ fn role(event: &StackEvent) -> (Role, &str) {
     (role, reason)
 }
 
-/// A hook that was only to warn stops nothing.
+/// Tells whether a hook failed the operation. A hook in `WARN` mode does not.
 fn hook_failed(event: &StackEvent) -> bool {
     let failed = event.hook_status.as_deref().is_some_and(|status| status.ends_with("FAILED"));
     failed && event.hook_failure_mode.as_deref() != Some("WARN")
 }
 
-/// The row after a hook's own names the hooks, not what they found.
+/// Recognizes the row after a hook's own, which names the failed hooks but not what they found.
 fn names_hooks(reason: &str) -> bool {
     reason.starts_with("The following hook(s) failed")
 }
@@ -165,7 +167,7 @@ fn begins_rollback(event: &StackEvent, reason: &str) -> bool {
     event.status().ends_with("ROLLBACK_IN_PROGRESS") || deletes_itself
 }
 
-/// A nested stack's row is no cause where the rows of that stack tell the cause.
+/// Turns a nested stack's row into a cascade where the rows of that stack explain the failure.
 fn resolve_relays(rows: &mut [Row<'_>]) {
     let telling: BTreeSet<String> = rows
         .iter()
@@ -184,8 +186,8 @@ fn resolve_relays(rows: &mut [Row<'_>]) {
     }
 }
 
-/// The row that tells the cause: the first with a reason of its own, before the rollback if there is one; or else the
-/// nearest thing to a reason there is.
+/// Picks the row of the root cause: the first with a reason of its own, preferably before the rollback, or else the
+/// next best.
 fn root_cause(rows: &[Row<'_>]) -> Option<usize> {
     let first = |rule: &dyn Fn(&Row<'_>) -> bool| rows.iter().position(rule);
     let tells = |row: &Row<'_>| matches!(row.role, Role::Cause | Role::Relay(_) | Role::Stack { own_reason: true });
@@ -241,8 +243,8 @@ fn describe(rows: &[Row<'_>], root: usize) -> StackFailure {
     }
 }
 
-/// One row speaks for a stack: the first that gives a reason. A stack that gives none is named only where the rows show
-/// the operation from its start, for a lone last status may belong to another one.
+/// Tells whether a row represents its stack: the first row with a reason does. A stack without any reason is named
+/// only if its rows show the operation from the start, since a lone final status may belong to another operation.
 fn speaks_for_stack(rows: &[Row<'_>], at: usize, root: usize) -> bool {
     let key = rows[at].event.stack_key();
     let of_stack = |row: &&Row<'_>| row.event.stack_key() == key && row.event.is_own_row();
@@ -263,7 +265,7 @@ fn speaks_for_stack(rows: &[Row<'_>], at: usize, root: usize) -> bool {
     }
 }
 
-/// The last thing the cause's resource said before it failed, if it tells of trouble.
+/// Returns the last problem that the root cause's resource reported before it failed.
 fn supporting(rows: &[Row<'_>], root: usize) -> Option<String> {
     let cause = rows[root].event;
     rows[..root]

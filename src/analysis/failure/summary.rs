@@ -1,18 +1,20 @@
-//! One sentence a person can act on.
+//! Words a failure for a person who has to act on it.
 
 use super::build::BuildFailure;
-use super::execution::ExecutionFailure;
 use super::reasons;
 use super::stack::{FailedResource, StackFailure};
 
-/// How long a sentence may be, in characters.
+/// The longest summary, in characters.
 const LENGTH: usize = 400;
 
-/// What marks a remark in brackets as meant for AWS's support.
+/// The most lines that explain a failure.
+const ERROR_LINES: usize = 5;
+
+/// Marks of a parenthesis that only helps AWS Support.
 const NOISE: &[&str] =
     &["Request ID:", "RequestId:", "RequestToken:", "SDK Attempt Count", "Proxy: null", "Service: ", "Status Code:"];
 
-/// The cause of a failed stack operation in one sentence, such as "Orders (AWS::DynamoDB::Table) failed to create: the
+/// Summarizes a failed stack operation in one sentence, such as "Orders (AWS::DynamoDB::Table) failed to create: the
 /// table already exists."
 pub fn error_summary(failure: &StackFailure) -> String {
     let cause = &failure.root_cause;
@@ -25,12 +27,14 @@ pub fn error_summary(failure: &StackFailure) -> String {
         readable(reasons::own_words(&cause.reason))
     };
     match why.as_str() {
-        "" | "User Initiated" => sentence(&format!("{what} {verb}: it was cancelled or CloudFormation gave no reason")),
+        "" | "User Initiated" => {
+            sentence(&format!("{what} {verb}: it was cancelled, or CloudFormation gave no reason"))
+        }
         why => sentence(&format!("{what} {verb}: {why}")),
     }
 }
 
-/// The cause of a failed build in one sentence.
+/// Summarizes a failed build in one sentence.
 pub fn build_summary(failure: &BuildFailure) -> String {
     let message = readable(&failure.message);
     match failure.failed_phase.as_str() {
@@ -39,26 +43,24 @@ pub fn build_summary(failure: &BuildFailure) -> String {
     }
 }
 
-/// The cause of a failed execution in one sentence.
-pub fn execution_summary(failure: &ExecutionFailure) -> String {
-    let told = ["errorMessage", "Cause", "StoppedReason", "StatusReason", "ErrorMessage"]
-        .iter()
-        .find_map(|member| failure.inner.get(*member))
-        .or(failure.cause.as_ref());
-    let place = failure.state.as_ref().map_or_else(|| "The workflow".to_owned(), |state| format!("The step {state}"));
-    let how = match failure.status.as_str() {
-        "TIMED_OUT" => "ran out of time",
-        "ABORTED" => "was stopped",
-        _ => "failed",
-    };
-    let times = if failure.attempts > 1 { format!(" after {} attempts", failure.attempts) } else { String::new() };
-    match told.map(|text| readable(text)).or_else(|| failure.error.clone()) {
-        Some(why) => sentence(&format!("{place} {how}{times}: {why}")),
-        None => sentence(&format!("{place} {how}{times}")),
+/// Lists the lines that explain a failed stack operation, the root cause first: its reason, what the resource
+/// reported before it failed, and the log stream to read.
+pub fn error_lines(failure: &StackFailure) -> Vec<String> {
+    let line = |resource: &FailedResource, text: &str| format!("{}: {}", resource.resource, readable(text));
+    let cause = &failure.root_cause;
+    let supporting = failure.supporting_event.iter().map(|event| line(cause, event));
+    let log = failure.log_stream.iter().map(|stream| format!("{}: more in log stream {stream}", cause.resource));
+    let others = failure.failed_resources.iter().map(|resource| line(resource, &resource.reason));
+    let mut lines = Vec::new();
+    for line in std::iter::once(line(cause, &cause.reason)).chain(supporting).chain(log).chain(others) {
+        if lines.len() < ERROR_LINES && !lines.contains(&line) {
+            lines.push(line);
+        }
     }
+    lines
 }
 
-/// A reason without request ids and the like, on one line, of bounded length.
+/// Strips request ids and the like from a reason and puts it on one line of bounded length.
 pub fn readable(reason: &str) -> String {
     let unwrapped = unwrap_handler(&without_noise(reason));
     let text = unwrapped.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -93,7 +95,7 @@ fn list(names: &[String]) -> String {
     }
 }
 
-/// Takes out remarks in brackets that hold request ids; what is inside quotes or brackets of its own goes with them.
+/// Removes parentheses with request ids. Quotes and parentheses inside go with them.
 fn without_noise(reason: &str) -> String {
     let mut text = reason.to_owned();
     let mut from = 0;
@@ -127,7 +129,7 @@ fn closing(text: &str, open: usize) -> Option<usize> {
     None
 }
 
-/// `Resource handler returned message: "…"` is how a type's own code speaks; what it says is enough.
+/// Unwraps `Resource handler returned message: "…"`, which adds nothing to the message.
 fn unwrap_handler(reason: &str) -> String {
     let Some(said) = reason.trim().strip_prefix("Resource handler returned message:") else {
         return reason.to_owned();
@@ -157,13 +159,17 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
-    fn summary(status: &str, reason: &str) -> String {
+    fn failure(status: &str, reason: &str) -> StackFailure {
         let events = serde_json::from_value::<Vec<_>>(json!([{
             "StackName": "Shop", "LogicalResourceId": "Orders", "ResourceType": "AWS::DynamoDB::Table",
             "ResourceStatus": status, "ResourceStatusReason": reason,
         }]))
         .unwrap();
-        error_summary(&stack_failure(&events).unwrap())
+        stack_failure(&events).unwrap()
+    }
+
+    fn summary(status: &str, reason: &str) -> String {
+        error_summary(&failure(status, reason))
     }
 
     #[test]
@@ -217,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn builds_and_executions_get_a_sentence() {
+    fn builds_get_a_sentence() {
         let build = BuildFailure {
             failed_phase: "BUILD".into(),
             phase_status: "FAILED".into(),
@@ -228,17 +234,21 @@ mod tests {
         };
         let expected = "The build failed in BUILD: Error while executing command: make. Reason: exit status 2.";
         assert_eq!(build_summary(&build), expected);
-        let execution = ExecutionFailure {
-            status: "FAILED".into(),
-            error_in: "LambdaFunctionFailed".into(),
-            event_id: 5,
-            error: Some("KeyError".into()),
-            cause: Some("{}".into()),
-            attempts: 3,
-            state: Some("Load".into()),
-            inner: [("errorMessage".to_owned(), "no name".to_owned())].into(),
+    }
+
+    #[test]
+    fn error_lines_name_the_supporting_event_and_the_log_stream() {
+        let failure = StackFailure {
+            supporting_event: Some("CREATE_IN_PROGRESS: Received FAILURE signal with UniqueId i-1".into()),
+            log_stream: Some("2026/01/02/[$LATEST]ab".into()),
+            ..failure("CREATE_FAILED", "Internal Failure")
         };
-        assert_eq!(execution_summary(&execution), "The step Load failed after 3 attempts: no name.");
+        let expected = [
+            "Orders: Internal Failure",
+            "Orders: CREATE_IN_PROGRESS: Received FAILURE signal with UniqueId i-1",
+            "Orders: more in log stream 2026/01/02/[$LATEST]ab",
+        ];
+        assert_eq!(error_lines(&failure), expected);
     }
 
     proptest! {

@@ -1,15 +1,16 @@
-//! The failed resources of a deploy as a tree: the cause first, nested stacks as branches.
+//! Arranges failed resources as a tree: the cause first, nested stacks as branches.
 
 use super::events::STACK_TYPE;
 use super::stack::FailedResource;
 
 impl FailedResource {
-    /// Whether it is the row that a stack has of itself.
+    /// Tells whether this is a stack's row about itself.
     pub fn is_own_row(&self) -> bool {
         self.resource == self.stack && matches!(self.resource_type.as_str(), "" | STACK_TYPE)
     }
 
-    /// Whether it stands, in its own stack, for another one. CloudFormation names a nested stack after both.
+    /// Tells whether this row stands for a nested stack in its parent. CloudFormation prefixes a nested stack's name
+    /// with both names.
     fn stands_for(&self, stack: &str) -> bool {
         let of_parent = stack.strip_prefix(self.stack.as_str()).and_then(|rest| rest.strip_prefix('-'));
         let named = of_parent.and_then(|rest| rest.strip_prefix(self.resource.as_str()));
@@ -17,21 +18,20 @@ impl FailedResource {
     }
 }
 
-/// A resource, or a stack, and what is below it.
+/// A resource or stack, with what failed below it.
 #[derive(Debug)]
 pub struct Branch<'a> {
-    /// Where its first resource is in the list.
+    /// The index of its first resource in the list.
     first: usize,
-    /// The resource; a stack without a row of its own has none.
+    /// The resource; `None` for a stack without a row of its own.
     pub row: Option<&'a FailedResource>,
     /// The stack's name, where there is no row.
     pub name: &'a str,
-    /// What failed within.
+    /// What failed inside.
     pub below: Vec<Branch<'a>>,
 }
 
-/// The outermost stacks of a list that has the cause first, that of the cause first; below each what failed in it, and
-/// below each nested stack the same.
+/// Builds the tree from a list that starts with the cause. Returns the outermost stacks, that of the cause first.
 pub fn tree(resources: &[FailedResource]) -> Vec<Branch<'_>> {
     let mut nodes: Vec<Branch<'_>> =
         stacks_below(None, resources).into_iter().map(|name| stack(name, resources)).collect();
@@ -39,13 +39,13 @@ pub fn tree(resources: &[FailedResource]) -> Vec<Branch<'_>> {
     nodes
 }
 
-/// The row that stands for a nested stack in the stack around it. Names may fit several: the nearest is the longest.
+/// Finds the row that stands for a nested stack in its parent. If several names match, the longest is the nearest.
 fn parent<'a>(stack: &str, resources: &'a [FailedResource]) -> Option<&'a FailedResource> {
     let rows = resources.iter().filter(|row| row.stands_for(stack));
     rows.max_by_key(|row| row.stack.len() + row.resource.len())
 }
 
-/// The names of the stacks that a list speaks of and whose parent is this row, each once.
+/// Lists the distinct stacks whose parent is this row.
 fn stacks_below<'a>(row: Option<&FailedResource>, resources: &'a [FailedResource]) -> Vec<&'a str> {
     let mut names: Vec<&str> = Vec::new();
     for name in resources.iter().map(|resource| resource.stack.as_str()) {
@@ -67,8 +67,8 @@ fn stack<'a>(name: &'a str, resources: &'a [FailedResource]) -> Branch<'a> {
     Branch { first, row: own.map(|at| &resources[at]), name, below }
 }
 
-/// The resources of a stack, each nested stack with its own below it. A nested stack's name is longer than that of the
-/// stack around it, so this ends.
+/// Lists the resources of a stack, each nested stack with its own below it. Terminates because a nested stack's name
+/// is longer than its parent's.
 fn rows_of<'a>(name: &str, resources: &'a [FailedResource]) -> Vec<Branch<'a>> {
     let rows = resources.iter().enumerate().filter(|(_, row)| row.stack == name && !row.is_own_row());
     let mut nodes: Vec<Branch<'a>> = rows.map(|(at, row)| resource(at, row, resources)).collect();

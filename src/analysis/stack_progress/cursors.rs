@@ -1,30 +1,30 @@
-//! Where reading stopped in the events of each stack, and what each stack as a whole is doing.
+//! Tracks how far the events of each stack were read, and the state of each stack.
 
 use crate::analysis::failure::StackEvent;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// How many nested stacks are followed at once; those that have ended make room.
+/// The most stacks tracked at once; finished ones make room.
 const MOST: usize = 60;
 
-/// Where a row lies among the rows it came with, for rows of the same instant as a rollback's beginning.
+/// The place of a row in its batch, for rows with the same time as the start of a rollback.
 pub(super) struct Position<'a> {
-    /// Whether it is newer than the row that began its stack's rollback.
+    /// Whether it is newer than the row that began the rollback of its stack.
     pub passed: bool,
     /// The stacks whose rollback begins among these rows.
     pub in_batch: &'a BTreeSet<String>,
 }
 
-/// One stack of the operation. Times are milliseconds since 1970; 0 where a source has none.
+/// A stack of the operation. Times are in Unix milliseconds; 0 where the source has none.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 struct Cursor {
     stack: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     newest: Option<String>,
-    /// When the newest counted event happened.
+    /// The time of the newest counted event.
     at: i64,
-    /// When the stack's own status was last heard of, and whether it was a last one.
+    /// The time of the stack's latest own status; `ended` tells whether it was final.
     status_at: i64,
     ended: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -49,7 +49,7 @@ impl Cursors {
         self.0.iter().find(|cursor| cursor.stack == stack)?.newest.as_deref()
     }
 
-    /// Moves each stack's cursor to its newest row. Rows of a page seen before do not move it back.
+    /// Advances each stack's cursor to its newest row. Rows of an old page do not move it back.
     pub fn advance(&mut self, events_newest_first: &[StackEvent]) {
         let mut seen = BTreeSet::new();
         for event in events_newest_first {
@@ -69,18 +69,17 @@ impl Cursors {
         }
     }
 
-    /// Whether a row belongs to the stack the operation is on.
+    /// Tells whether a row belongs to the root stack.
     pub fn is_root(&self, event: &StackEvent) -> bool {
         self.0.first().is_some_and(|root| belongs(event, &root.stack))
     }
 
-    /// Whether this own row of the root is not older than the one heard of before; at the same instant a last status
-    /// counts, for it is the later one.
+    /// Tells whether this row of the root is at least as new as its latest one. At equal times a final status wins.
     pub fn is_latest_of_root(&self, event: &StackEvent) -> bool {
-        self.0.first().is_some_and(|root| is_later(root, event, super::is_terminal(event.status())))
+        self.0.first().is_some_and(|root| is_later(root, event, event.is_final()))
     }
 
-    /// Remembers a stack's own status.
+    /// Records a stack's own status.
     pub fn ended(&mut self, event: &StackEvent, ended: bool) {
         let cursor = self.entry(event);
         if is_later(cursor, event, ended) {
@@ -88,13 +87,13 @@ impl Cursors {
         }
     }
 
-    /// Remembers when a stack's rollback began: the earliest time heard of.
+    /// Records when a stack's rollback began, keeping the earliest time.
     pub fn rolls_back(&mut self, event: &StackEvent) {
         let cursor = self.entry(event);
         cursor.rollback_at = Some(cursor.rollback_at.map_or(millis(event), |known| known.min(millis(event))));
     }
 
-    /// Learns of a nested stack from its parent's row. A row about new work opens one that had ended.
+    /// Adds a nested stack from its parent's row. A row about new work reopens a finished one.
     pub fn discover(&mut self, event: &StackEvent) {
         let Some(arn) = event.physical_id() else {
             return;
@@ -109,7 +108,7 @@ impl Cursors {
         }
     }
 
-    /// Whether a row belongs to the way back: its stack, or the root, was being rolled back by then.
+    /// Tells whether a row belongs to a rollback: its stack, or the root, was rolling back by then.
     pub fn in_rollback(&self, event: &StackEvent, position: &Position<'_>) -> bool {
         let own = self.0.iter().find(|cursor| belongs(event, &cursor.stack));
         let began = |cursor: &Cursor| match cursor.rollback_at {
@@ -145,7 +144,7 @@ fn is_later(cursor: &Cursor, event: &StackEvent, ends: bool) -> bool {
     time > cursor.status_at || (time == cursor.status_at && (ends || !cursor.ended))
 }
 
-/// By ARN, or by name where the operation or its rows know only that.
+/// Matches by ARN, or by name where the operation or its rows know nothing else.
 fn belongs(event: &StackEvent, stack: &str) -> bool {
     event.stack_key() == stack || event.stack_name.as_deref() == Some(stack)
 }

@@ -1,4 +1,4 @@
-//! How far each resource is, in eight letters a resource: a record must hold hundreds of them.
+//! Stores the state of each resource in eight characters, so that a record has room for hundreds.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -6,17 +6,16 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
-/// Bytes of a resource's hash: two of 500 resources share one less than once in a million operations.
+/// The bytes of a resource's hash. Two of 500 resources collide less than once in a million operations.
 const HASH: usize = 5;
 
-/// Bytes of an entry: the hash and its state.
+/// The bytes of an entry: hash and state.
 const ENTRY: usize = HASH + 1;
 
-/// How many resources are told apart: CloudFormation's own limit for one operation with its nested stacks.
+/// The most resources tracked: CloudFormation's limit for one operation with its nested stacks.
 const MOST: usize = 2_500;
 
-/// How far a resource is. Later ones win, whatever the order they are heard of in: a failure is never taken back by the
-/// rows of the same direction.
+/// The state of a resource. A higher state wins whatever the order of events, so that a failure is never taken back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum State {
     InProgress = 1,
@@ -25,7 +24,7 @@ pub(super) enum State {
 }
 
 impl State {
-    /// What a status says; nothing for words that are not about progress.
+    /// Reads a status; `None` if it is not about progress.
     pub fn of(status: &str) -> Option<Self> {
         match status {
             status if status.ends_with("_IN_PROGRESS") => Some(Self::InProgress),
@@ -37,13 +36,13 @@ impl State {
     }
 }
 
-/// The states of all resources, those of the way forth and those of the way back.
+/// The states of all resources, forward and in rollback.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub(super) struct Marks(BTreeMap<[u8; HASH], u8>);
 
 impl Marks {
-    /// Remembers that a resource is at least so far. `false` when that was known, or when there are too many.
+    /// Raises the state of a resource. Returns `false` if it was already known, or if there are too many resources.
     pub fn raise(&mut self, stack: &str, resource: &str, undoing: bool, state: State) -> bool {
         let key = hash(stack, resource);
         if self.0.len() >= MOST && !self.0.contains_key(&key) {
@@ -59,17 +58,17 @@ impl Marks {
         true
     }
 
-    /// How many resources are known.
+    /// Counts the known resources.
     pub fn len(&self) -> u64 {
         self.0.len() as u64
     }
 
-    /// How many are finished on the way forth.
+    /// Counts the resources finished going forward.
     pub fn completed(&self) -> u64 {
         self.count(|mark| mark & 3 == State::Complete as u8)
     }
 
-    /// How many are finished on the way back.
+    /// Counts the resources finished in the rollback.
     pub fn undone(&self) -> u64 {
         self.count(|mark| mark >> 2 == State::Complete as u8)
     }

@@ -1,6 +1,6 @@
 //! What a stack operation is doing, in every language.
 
-use super::StackAction;
+use crate::domain::backend::stack_action::StackAction;
 use crate::domain::phrase::Phrase;
 
 pub(super) const CLEANING_UP: Phrase = Phrase::new("Cleaning up after the update", "更新後正在清理");

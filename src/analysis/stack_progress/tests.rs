@@ -1,7 +1,12 @@
+use super::marks::Marks;
+use super::progress::{NAMED, REASON};
 use super::*;
+use crate::analysis::failure::StackEvent;
+use crate::domain::backend::stack_action::StackAction;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::json;
+use std::collections::BTreeSet;
 
 const ROOT: &str = "arn:aws:cloudformation:eu-central-1:1:stack/Shop/1";
 const CHILD: &str = "arn:aws:cloudformation:eu-central-1:1:stack/Shop-Child-X/2";

@@ -1,11 +1,16 @@
-//! JSON templates: serde_json's own values, but a key that stands twice in one object is refused.
+//! Reads JSON templates as serde_json does, but refuses duplicate keys.
 
-use super::{TemplateError, settle};
+use super::error::TemplateError;
+use super::functions::settle;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use std::fmt;
 
-/// Reads one JSON document that is nested at most so deep.
+/// Reads one JSON document of limited depth.
+///
+/// # Errors
+///
+/// Fails on a syntax error, a duplicate key, or too deep nesting.
 pub fn read(text: &str, max_depth: usize) -> Result<Value, TemplateError> {
     let fault = std::cell::RefCell::new(None);
     let mut reader = serde_json::Deserializer::from_str(text);
@@ -30,7 +35,7 @@ enum Fault {
     Deep,
 }
 
-/// Where in the document the reader is, and where it leaves what it refuses.
+/// The remaining depth, and a slot for the reason of a refusal.
 #[derive(Clone, Copy)]
 struct Seed<'a> {
     depth_left: usize,
@@ -100,7 +105,7 @@ impl<'de> Visitor<'de> for Seed<'_> {
         while let Some(key) = access.next_key::<String>()? {
             if map.contains_key(&key) {
                 self.fault.replace(Some(Fault::Duplicate(key)));
-                return Err(A::Error::custom("a key stands twice"));
+                return Err(A::Error::custom("duplicate key"));
             }
             let value = access.next_value_seed(inner)?;
             map.insert(key, value);

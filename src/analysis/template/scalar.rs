@@ -1,9 +1,9 @@
-//! What a plain YAML scalar means: the rules of YAML 1.1 as the packaging tools' reader (PyYAML) and CloudFormation
-//! apply them. Timestamps stay text, as those tools keep them.
+//! Resolves plain YAML scalars by the rules of YAML 1.1, as PyYAML and CloudFormation apply them. Timestamps stay
+//! text.
 
 use serde_json::{Number, Value};
 
-/// The value of a scalar that is neither quoted nor tagged.
+/// Resolves a scalar that is neither quoted nor tagged.
 pub fn resolve(text: &str) -> Value {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => Value::Null,
@@ -13,7 +13,7 @@ pub fn resolve(text: &str) -> Value {
     }
 }
 
-/// A number, unless it is too large to be held exactly; such a one stays text.
+/// Parses a number. One that is too large to be held exactly stays text.
 fn number(text: &str) -> Option<Number> {
     let (negative, body) = match text.strip_prefix(['-', '+']) {
         Some(body) => (text.starts_with('-'), body),
@@ -58,7 +58,7 @@ fn integer(body: &str) -> Option<u64> {
     }
 }
 
-/// `1:30` is ninety.
+/// Parses a base-60 number: `1:30` is ninety.
 fn sexagesimal(body: &str) -> Option<u64> {
     let (first, rest) = body.split_once(':')?;
     if first.starts_with('0') || !first.bytes().all(|b| b.is_ascii_digit() || b == b'_') {
@@ -73,7 +73,7 @@ fn sexagesimal(body: &str) -> Option<u64> {
     Some(total)
 }
 
-/// A float has a point, and its exponent a sign.
+/// Parses a float. It needs a decimal point, and its exponent a sign.
 fn float(body: &str) -> Option<f64> {
     let (mantissa, exponent) = match body.split_once(['e', 'E']) {
         Some((mantissa, exponent)) => (mantissa, Some(exponent)),

@@ -1,7 +1,8 @@
-//! The secrets that a template lets CloudFormation read from Secrets Manager: its dynamic references.
-//! Form: `{{resolve:secretsmanager:ID:SecretString:JSON_KEY:STAGE:VERSION}}`, where all but the id may be left out.
+//! Finds the secrets that a template reads from Secrets Manager by dynamic references.
+//!
+//! The form is `{{resolve:secretsmanager:ID:SecretString:JSON_KEY:STAGE:VERSION}}`, where all but the id is optional.
 
-use super::Template;
+use super::document::Template;
 use super::substitution::text_of;
 use crate::domain::backend::parameters::StackParameters;
 use serde::{Deserialize, Serialize};
@@ -10,33 +11,33 @@ use std::collections::{BTreeMap, BTreeSet};
 
 const OPENING: &str = "{{resolve:secretsmanager:";
 
-/// One reference to a secret.
+/// A reference to a secret.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SecretRef {
     /// The secret's name or ARN.
     pub id: String,
-    /// The member of its JSON that is wanted; the whole text when absent.
+    /// The JSON member to read; the whole text when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub json_key: Option<String>,
-    /// The staging label; AWSCURRENT when this and the version are absent.
+    /// The staging label; `AWSCURRENT` when label and version are absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version_stage: Option<String>,
-    /// The version.
+    /// The version id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version_id: Option<String>,
 }
 
-/// Every reference to a secret in a template.
+/// The references in a template.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SecretReferences {
-    /// Those whose secret is known.
+    /// References to known secrets.
     pub named: BTreeSet<SecretRef>,
-    /// The ids that hold a `${…}` that only the running stack can fill in.
+    /// The ids with a `${…}` that is resolved only when the stack runs.
     pub open: BTreeSet<String>,
 }
 
-/// Finds the references in a template that is deployed with these parameters. A parameter that the project does not
-/// give has its default; one with `NoEcho` stays unknown.
+/// Finds the references in a template deployed with these parameters. A parameter without a value has its default;
+/// the value of one with `NoEcho` stays unknown.
 pub fn secrets_resolved(template: &Template, parameters: &StackParameters) -> SecretReferences {
     let known = template.known_values(parameters);
     let mut found = SecretReferences::default();
@@ -78,7 +79,7 @@ fn scan(text: &str, found: &mut SecretReferences) {
     }
 }
 
-/// A body that ends in `${Name` lost its brace to the closing `}}`: `{{…:${Name}}}`.
+/// Restores the brace of a body ending in `${Name`, which the closing `}}` took: `{{…:${Name}}}`.
 fn widen<'a>(after: &'a str, body: &'a str, next: &'a str) -> (&'a str, &'a str) {
     let is_open = body.rfind("${").is_some_and(|at| !body[at..].contains('}'));
     match next.strip_prefix('}') {
@@ -114,21 +115,6 @@ fn fields(body: &str) -> Vec<&str> {
     }
     fields.push(&body[start..]);
     fields
-}
-
-impl Template {
-    /// What each parameter is worth when a stack gets these values: the given value or the default. Left out are those
-    /// that must not be shown and those that only name the place of their value.
-    pub fn known_values(&self, given: &StackParameters) -> BTreeMap<String, String> {
-        let values = self.parameters().into_iter().filter_map(|(name, declaration)| {
-            if declaration.no_echo || declaration.kind.starts_with("AWS::SSM::Parameter::Value") {
-                return None;
-            }
-            let value = given.get(&name).map(str::to_owned).or(declaration.default)?;
-            Some((name, value))
-        });
-        values.collect()
-    }
 }
 
 #[cfg(test)]

@@ -1,21 +1,21 @@
-//! The text form of functions that make text: `Fn::Sub` and `Fn::Join` with what is known put in its place.
+//! Evaluates functions that build text, `Fn::Sub` and `Fn::Join`, as far as values are known.
 
-use super::scalar_text;
+use crate::domain::backend::parameters::scalar_text;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// A part of an `Fn::Sub` text.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Piece<'a> {
-    /// Text that stays.
+    /// Literal text.
     Text(&'a str),
-    /// `${!Name}`: the text `${Name}`.
+    /// `${!Name}`, the literal text `${Name}`.
     Escaped(&'a str),
     /// `${Name}` or `${Name.Attribute}`.
     Variable(&'a str),
 }
 
-/// Takes an `Fn::Sub` text apart.
+/// Splits an `Fn::Sub` text into its parts.
 pub fn pieces(text: &str) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     let mut rest = text;
@@ -36,8 +36,8 @@ pub fn pieces(text: &str) -> Vec<Piece<'_>> {
     pieces
 }
 
-/// The text that a value makes, with `${…}` where something is not known before the stack runs. `None` for a value that
-/// makes no text by itself: a list, an object, a choice between values.
+/// Returns the text of a value, with `${…}` for what is unknown until the stack runs. Returns `None` for a value that
+/// is not text: a list, an object, or a choice.
 pub fn text_of(value: &Value, known: &BTreeMap<String, String>) -> Option<String> {
     let Value::Object(map) = value else { return scalar_text(value) };
     let mut members = map.iter();

@@ -1,8 +1,10 @@
 //! Tables and properties of the reader.
 
+use super::functions::settle;
 use super::*;
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// The resource part of a template whose one property is this YAML.
@@ -65,43 +67,28 @@ fn short_forms_become_long_ones() {
 #[test]
 fn faults_say_where() {
     for (text, sentence) in [
-        ("", "The template is blank."),
-        ("# nothing", "The template is blank."),
+        ("", "The template is empty."),
+        ("# nothing", "The template is empty."),
         ("a", "The template is not a mapping of sections such as 'Resources'."),
         ("[]", "The template is not a mapping of sections such as 'Resources'."),
-        ("A: 1", "The template has no section 'Resources', or it is not a mapping."),
-        ("Resources: []", "The template has no section 'Resources', or it is not a mapping."),
-        (
-            "Resources: {}\nResources: {}",
-            "The key 'Resources' stands twice in one mapping of the template, the second time at line 2.",
-        ),
-        (
-            "Resources:\n  yes: 1\n  'true': 2",
-            "The key 'true' stands twice in one mapping of the template, the second time at line 3.",
-        ),
-        (
-            "{\"Resources\": {}, \"Resources\": {}}",
-            "The key 'Resources' stands twice in one mapping of the template, the second time at line 1.",
-        ),
-        (
-            "{\"Resources\": {},\n \"A\": {\"x\": 1, \"\\u0078\": 2}}",
-            "The key 'x' stands twice in one mapping of the template, the second time at line 2.",
-        ),
-        ("Resources:\n  [a]: b", "A key of the template is not text at line 2."),
-        ("Resources:\n  ~: b", "A key of the template is not text at line 2."),
-        (
-            "Resources: !!binary aGk=",
-            "The template has the tag '!!binary' at line 1, which CloudFormation does not know.",
-        ),
+        ("A: 1", "The template has no 'Resources' section, or it is not a mapping."),
+        ("Resources: []", "The template has no 'Resources' section, or it is not a mapping."),
+        ("Resources: {}\nResources: {}", "The template has a duplicate key 'Resources' at line 2."),
+        ("Resources:\n  yes: 1\n  'true': 2", "The template has a duplicate key 'true' at line 3."),
+        ("{\"Resources\": {}, \"Resources\": {}}", "The template has a duplicate key 'Resources' at line 1."),
+        ("{\"Resources\": {},\n \"A\": {\"x\": 1, \"\\u0078\": 2}}", "The template has a duplicate key 'x' at line 2."),
+        ("Resources:\n  [a]: b", "The template has a key that is not text at line 2."),
+        ("Resources:\n  ~: b", "The template has a key that is not text at line 2."),
+        ("Resources: !!binary aGk=", "The template has the unknown tag '!!binary' at line 1."),
         ("Resources: !a!b c", "the handle wasn't declared"),
-        ("Resources: &x {a: *x}", "The template has an alias inside the very value it stands for at line 1."),
-        ("Resources: {<<: 1}", "The template merges ('<<') something that is not a mapping at line 1."),
+        ("Resources: &x {a: *x}", "The template has an alias that contains itself at line 1."),
+        ("Resources: {<<: 1}", "The template merges ('<<') a value that is not a mapping at line 1."),
         (
             "Resources: {}\n---\nResources: {}",
             "The template has more than one YAML document; the second starts at line 2.",
         ),
-        ("Resources: {a", "The template cannot be read at line"),
-        ("{\"Resources\": ", "The template cannot be read at line 1: EOF while parsing a value."),
+        ("Resources: {a", "The template cannot be parsed at line"),
+        ("{\"Resources\": ", "The template cannot be parsed at line 1: EOF while parsing a value."),
     ] {
         let error = Template::parse(text).unwrap_err().to_string();
         assert!(error.contains(sentence), "{text:?}: {error}");
@@ -229,7 +216,7 @@ proptest! {
     #[test]
     fn every_way_of_writing_reads_the_same(value in values()) {
         let document = json!({"Resources": {"A": value}});
-        let read = |text: &str| Template::parse(text).map(|template| Value::Object(template.sections));
+        let read = |text: &str| Template::parse(text).map(|template| Value::Object(template.sections().clone()));
         let resource = &document["Resources"]["A"];
         prop_assert_eq!(read(&document.to_string()), Ok(document.clone()));
         prop_assert_eq!(read(&serde_json::to_string_pretty(&document).unwrap()), Ok(document.clone()));

@@ -1,12 +1,19 @@
-//! YAML templates: the parser's events become values in one pass, so that every limit holds while reading.
+//! Builds values from the events of a YAML parser in one pass, so that every limit holds while reading.
 
-use super::{MAX_DEPTH, MAX_EXPANDED_BYTES, MAX_VALUES, TemplateError, scalar, scalar_text, settle};
+use super::error::{MAX_DEPTH, MAX_EXPANDED_BYTES, MAX_VALUES, TemplateError};
+use super::functions::settle;
+use super::scalar;
+use crate::domain::backend::parameters::scalar_text;
 use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// Reads one YAML document.
+///
+/// # Errors
+///
+/// Fails on a syntax error, an unsupported construct, or an exceeded limit.
 pub fn read(text: &str) -> Result<Value, TemplateError> {
     let mut builder = Builder::default();
     for event in Parser::new_from_str(text) {
@@ -18,18 +25,18 @@ pub fn read(text: &str) -> Result<Value, TemplateError> {
     builder.document.ok_or(TemplateError::Blank)
 }
 
-/// A value and what it costs to write it out once more.
+/// A value and the cost of another copy of it.
 #[derive(Clone)]
 struct Node {
     value: Value,
     values: usize,
     bytes: usize,
     depth: usize,
-    /// Whether this is the plain `<<` that merges when it is a key.
+    /// Whether it is a plain `<<`, which merges when it is a key.
     merges: bool,
 }
 
-/// A list or mapping that is still being read.
+/// An unfinished list or mapping.
 struct Frame {
     anchor: usize,
     tag: Option<String>,
@@ -228,13 +235,13 @@ impl Builder {
     }
 }
 
-/// What a tag makes of a value.
+/// The meaning of a tag.
 enum Meaning {
     /// The short form of a function.
     Function(String),
-    /// Text whatever it looks like.
+    /// Text, whatever it looks like.
     Text,
-    /// One of YAML's own kinds.
+    /// A type of YAML's own.
     Plain(&'static str),
 }
 
@@ -249,7 +256,7 @@ fn key_of(node: Node, line: usize) -> Result<Key, TemplateError> {
     scalar_text(&node.value).map(Key::Name).ok_or(TemplateError::Key(line))
 }
 
-/// What a merge key brings in: a mapping, or several of them.
+/// Returns the mappings that a merge key brings in, one or several.
 fn mappings(value: Value, line: usize) -> Result<Vec<Map<String, Value>>, TemplateError> {
     match value {
         Value::Object(map) => Ok(vec![map]),

@@ -1,12 +1,14 @@
 //! Things that must never come in unseen, alone and in any template.
 
-use super::tests::{resource, resources, rules, template};
+use super::tests::{diff, resource, resources, rules, template};
 use super::*;
+use crate::analysis::template::Template;
+use crate::domain::backend::parameters::StackParameters;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 /// Things that must never come in unseen: the rule, the type, and the properties in the flow style.
-const BAD: [(Rule, &str, &str); 72] = [
+const BAD: [(Rule, &str, &str); 74] = [
     (
         Rule::WildcardPrincipal,
         "AWS::SQS::QueuePolicy",
@@ -171,6 +173,8 @@ const BAD: [(Rule, &str, &str); 72] = [
         "AWS::ECS::TaskDefinition",
         "{ContainerDefinitions: [{Environment: [{Name: API_KEY, Value: hunter2}]}]}",
     ),
+    (Rule::LiteralSecret, "AWS::EC2::Instance", "{UserData: !Base64 'export ID=AKIAIOSFODNN7EXAMPLE'}"),
+    (Rule::LiteralSecret, "AWS::EC2::Instance", "{UserData: {'Fn::Base64': !Sub 'curl https://a:hunter2@${Ip}/'}}"),
     (Rule::LiteralSecret, "AWS::SecretsManager::Secret", "{SecretString: '{\"user\":\"a\",\"password\":\"hunter2\"}'}"),
     (Rule::PublicIp, "AWS::EC2::Subnet", "{MapPublicIpOnLaunch: 'yes'}"),
     (Rule::PublicIp, "AWS::ECS::Service", "{NetworkConfiguration: {AwsvpcConfiguration: {AssignPublicIp: ENABLED}}}"),

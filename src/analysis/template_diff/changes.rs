@@ -1,15 +1,15 @@
-//! The plain list of what differs, for people.
+//! Lists what differs between two templates.
 
-use super::effective::Effective;
-use super::{Change, Deployed, ResourceDiff, SectionDiff};
+use super::effective::{Deployed, Effective};
+use super::report::{Change, ResourceDiff, SectionDiff};
 use crate::analysis::template::Template;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
-/// How many paths are listed for a resource.
+/// The most paths listed for a resource.
 const MAX_PATHS: usize = 50;
 
-/// The resources that differ in what they say or in their effect.
+/// Lists the resources that differ in text or effect.
 pub fn resources(old: &Template, new: &Template, before: &Effective, after: &Effective) -> Vec<ResourceDiff> {
     let ids: BTreeSet<&String> = before.resources.keys().chain(after.resources.keys()).collect();
     let resource = |id: &String| {
@@ -31,7 +31,7 @@ pub fn resources(old: &Template, new: &Template, before: &Effective, after: &Eff
     ids.into_iter().filter_map(resource).collect()
 }
 
-/// The members of other sections that differ, and the parameters' values.
+/// Lists the members of other sections that differ, and the parameter values that differ.
 pub fn sections(old: Deployed<'_>, new: Deployed<'_>) -> Vec<SectionDiff> {
     let none = Map::new();
     let (was, is) = (old.template.sections(), new.template.sections());
@@ -74,7 +74,7 @@ fn change(was: Option<&Value>, is: Option<&Value>) -> Option<Change> {
     }
 }
 
-/// The paths at which two values differ.
+/// Lists the paths at which two values differ.
 fn differences(was: &Value, is: &Value) -> Vec<String> {
     let mut paths = Vec::new();
     descend(was, is, "", &mut paths);

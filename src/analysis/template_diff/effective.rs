@@ -1,53 +1,62 @@
-//! A template by its effect: values in the place of parameters and mappings, conditions by what they say, SAM's globals
-//! in the resources that inherit them, JSON texts as what they hold.
+//! Expands a template to its effect: parameters and mappings replaced by their values, conditions by their
+//! expressions, SAM globals merged into resources, JSON texts parsed.
 
-use super::Deployed;
 use crate::analysis::template::substitution::text_of;
 use crate::analysis::template::{Template, json};
+use crate::domain::backend::parameters::StackParameters;
 use crate::domain::canonical;
 use serde_json::{Map, Value, json};
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The function that stands for values of which any may be meant. No template can use the name.
+/// Stands for one of several possible values. No template can use this name.
 pub const ANY_OF: &str = "Bouncer::AnyOf";
-/// How much may be written out, in bytes.
+/// The most bytes that an expansion may produce.
 const BUDGET: usize = 32 << 20;
-/// What a value costs besides its text, in bytes.
+/// The cost of a value besides its text, in bytes.
 const VALUE_COST: usize = 64;
-/// What a mapping costs besides its members: the first entry of a map takes room for several.
+/// The cost of a mapping besides its members, in bytes: the first entry of a map allocates several.
 const MAP_COST: usize = 512;
-/// How deep JSON texts within JSON texts are read.
+/// The deepest nesting of JSON texts in JSON texts.
 const MAX_EMBEDDED: usize = 3;
-/// How deep values in such a text may be nested.
+/// The deepest nesting inside such a text.
 const MAX_EMBEDDED_DEPTH: usize = 32;
 
-/// A resource by its effect.
+/// A template with the parameters that it is deployed with.
+#[derive(Debug, Clone, Copy)]
+pub struct Deployed<'a> {
+    /// The template as committed.
+    pub template: &'a Template,
+    /// The values from the project; other parameters have their defaults.
+    pub parameters: &'a StackParameters,
+}
+
+/// An expanded resource.
 #[derive(Debug)]
 pub struct Resource {
-    /// Its type; blank when it has none that is text.
+    /// The type; empty if it is not text.
     pub kind: String,
-    /// The condition with its expression, as one word; blank without.
+    /// The fingerprint of its condition; empty without one.
     pub condition: String,
-    /// Everything it says.
+    /// The expanded body.
     pub body: Value,
 }
 
-/// A template by its effect.
+/// An expanded template.
 #[derive(Debug)]
 pub struct Effective {
-    /// By logical id.
+    /// The resources by logical id.
     pub resources: BTreeMap<String, Resource>,
     /// The other sections.
     pub sections: Map<String, Value>,
-    /// Every declared parameter.
+    /// The names of the declared parameters.
     pub parameters: BTreeSet<String>,
-    /// Whether all of it could be written out.
+    /// Whether the expansion stayed within its budget.
     pub complete: bool,
 }
 
 impl Effective {
-    /// Writes a template out.
+    /// Expands a template.
     pub fn of(deployed: Deployed<'_>) -> Self {
         let expander = Expander::new(deployed);
         let resources =
@@ -62,7 +71,7 @@ impl Effective {
         }
     }
 
-    /// The type of a resource.
+    /// Returns the type of a resource.
     pub fn kind(&self, logical_id: &str) -> Option<&str> {
         self.resources.get(logical_id).map(|resource| resource.kind.as_str())
     }
@@ -73,7 +82,7 @@ struct Expander<'a> {
     known: BTreeMap<String, String>,
     /// Whether each parameter is a list.
     lists: BTreeMap<String, bool>,
-    /// By name, as words that stand for all they say.
+    /// The fingerprints of the conditions by name.
     conditions: BTreeMap<String, String>,
     budget: Cell<usize>,
 }
@@ -93,8 +102,8 @@ impl<'a> Expander<'a> {
         expander
     }
 
-    /// Makes a word of each condition: its name and the hash of all it says, the conditions it builds on included.
-    /// Works from those that build on none upwards, so that a long chain needs no deep stack.
+    /// Computes the fingerprint of each condition: its name and the hash of its expression, including the conditions
+    /// it builds on. Works upwards from conditions without dependencies, so that a long chain needs no deep stack.
     fn read_conditions(&mut self) {
         let declared = self.template.sections().get("Conditions").and_then(Value::as_object);
         let mut waiting = BTreeMap::new();
@@ -147,7 +156,7 @@ impl<'a> Expander<'a> {
         Resource { kind, condition, body }
     }
 
-    /// What SAM adds to a resource of its own types.
+    /// Merges SAM globals into a resource of a SAM type.
     fn with_globals(&self, kind: &str, body: &Value) -> Value {
         let global = kind.strip_prefix("AWS::Serverless::").and_then(|name| self.template.member("Globals", name));
         match (global, body) {
@@ -161,7 +170,7 @@ impl<'a> Expander<'a> {
         }
     }
 
-    /// Counts what is written out; past the budget nothing more is.
+    /// Charges the budget. Returns `false` once it is exhausted.
     fn spend(&self, amount: usize) -> bool {
         self.budget.set(self.budget.get().saturating_sub(amount));
         self.budget.get() > 0
@@ -189,7 +198,7 @@ impl<'a> Expander<'a> {
         }
     }
 
-    /// A text, or what it holds if that is JSON. Nothing in it is a function any more, but it may be read again.
+    /// Expands a text: JSON is parsed and expanded in turn. Nothing inside is a function any more.
     fn text(&self, text: &str, embedded: usize) -> Value {
         if !self.spend(VALUE_COST + text.len()) {
             return Value::Null;
@@ -236,7 +245,7 @@ impl<'a> Expander<'a> {
         self.text(value, embedded)
     }
 
-    /// The text of an `Fn::Sub` or `Fn::Join`, if every part of it makes text.
+    /// Evaluates `Fn::Sub` or `Fn::Join` if every part is text.
     fn assemble(&self, call: Value, embedded: usize) -> Value {
         let own = call.get("Fn::Sub").and_then(|argument| argument.get(1)).and_then(Value::as_object);
         if own.is_some_and(|own| own.values().any(|value| text_of(value, &self.known).is_none())) {
@@ -249,7 +258,7 @@ impl<'a> Expander<'a> {
         }
     }
 
-    /// The value of a mapping, or all that the keys which are not known may lead to.
+    /// Looks up a mapping. With unknown keys, returns all values they may lead to.
     fn find_in_map(&self, parts: &[Value], embedded: usize) -> Value {
         let parts: Vec<Value> = parts.iter().map(|part| self.expand(part, embedded)).collect();
         let [Value::String(name), first, second, rest @ ..] = parts.as_slice() else {
@@ -273,7 +282,7 @@ impl<'a> Expander<'a> {
         }
     }
 
-    /// What a mapping holds. CloudFormation allows no function there, so none is followed: it could lead back here.
+    /// Expands a value of a mapping. CloudFormation allows no functions there, and following one could loop.
     fn cell(&self, value: &Value, embedded: usize) -> Value {
         match value {
             Value::String(text) => self.text(text, embedded),
@@ -285,12 +294,12 @@ impl<'a> Expander<'a> {
         }
     }
 
-    /// The word of a condition.
+    /// Returns the fingerprint of a condition.
     fn condition(&self, name: &str) -> String {
         self.conditions.get(name).cloned().unwrap_or_else(|| format!("{name}#none"))
     }
 
-    /// An expression with the words of the conditions it names.
+    /// Replaces the conditions in an expression by their fingerprints.
     fn with_conditions(&self, expression: &Value) -> Value {
         match expression {
             Value::Object(map) => map
@@ -306,7 +315,7 @@ impl<'a> Expander<'a> {
     }
 }
 
-/// The names of the conditions in an expression.
+/// Collects the names of the conditions in an expression.
 fn conditions_in(expression: &Value, names: &mut BTreeSet<String>) {
     match expression {
         Value::Object(map) => map.iter().for_each(|(name, value)| match value {
@@ -320,17 +329,17 @@ fn conditions_in(expression: &Value, names: &mut BTreeSet<String>) {
     }
 }
 
-/// Whether an object with this only member is a function call.
+/// Tells whether an object with this only member is a function call.
 pub fn is_function(name: &str) -> bool {
     name == "Ref" || name == ANY_OF || name.starts_with("Fn::")
 }
 
-/// A member that is taken away before anything is made.
+/// Tells whether a value is `AWS::NoValue`, which removes its member.
 fn is_nothing(value: &Value) -> bool {
     value.get("Ref").and_then(Value::as_str) == Some("AWS::NoValue")
 }
 
-/// SAM's rule: mappings are merged, lists are joined, anything else is replaced.
+/// Merges as SAM does: mappings are merged, lists are concatenated, other values are replaced.
 fn merge(global: &Value, own: &Value) -> Value {
     match (global, own) {
         (global, Value::Null) => global.clone(),

@@ -1,9 +1,18 @@
 //! Tables and properties of the comparison.
 
 use super::*;
+use crate::analysis::template::Template;
+use crate::domain::backend::parameters::StackParameters;
 use serde_json::json;
+use std::collections::BTreeSet;
 
 const NONE: &str = "AWSTemplateFormatVersion: 2010-09-09\nResources: {}\n";
+
+/// Compares two templates with their parameters' defaults.
+pub(super) fn diff(old: &Template, new: &Template) -> TemplateDiff {
+    let none = StackParameters::default();
+    diff_deployed(Deployed { template: old, parameters: &none }, Deployed { template: new, parameters: &none })
+}
 
 pub(super) fn template(text: &str) -> Template {
     Template::parse(text).unwrap_or_else(|error| panic!("{error}\n{text}"))
@@ -189,7 +198,7 @@ fn removed_resources() {
         &template(&resource("AWS::S3::Bucket", "{}").replace("X:", "Z:")),
     );
     assert_eq!(renamed.findings.len(), 1);
-    assert_eq!(renamed.findings[0].sentence, "'X', which holds data, is removed.");
+    assert_eq!(renamed.findings[0].sentence, "The data store 'X' is removed.");
 }
 
 #[test]
@@ -304,6 +313,18 @@ fn sections_reach_into_resources() {
             "a secret in a mapping",
             stack("Mappings: {M: {prod: {apiKey: ''}}}", ""),
             stack("Mappings: {M: {prod: {apiKey: hunter2}}}", ""),
+            vec![Rule::LiteralSecret],
+        ),
+        (
+            "a key in the description",
+            stack("", ""),
+            stack("Description: uses AKIAIOSFODNN7EXAMPLE", ""),
+            vec![Rule::LiteralSecret],
+        ),
+        (
+            "a key in a condition",
+            stack("", ""),
+            stack("Conditions: {C: !Equals [!Ref 'AWS::Region', AKIAIOSFODNN7EXAMPLE]}", ""),
             vec![Rule::LiteralSecret],
         ),
         (
@@ -433,6 +454,10 @@ fn texts_that_cannot_be_compared() {
     assert_eq!(compared("", NONE).findings[0].path, "old template");
     assert_eq!(compared(NONE, &format!("# 0.0.0.0/0\n{NONE}")).findings, []);
     assert!(compared(NONE, NONE).unchanged);
+    let closed =
+        "{BlockPublicAcls: true, BlockPublicPolicy: true, IgnorePublicAcls: true, RestrictPublicBuckets: true}";
+    let bucket = resource("AWS::S3::Bucket", &format!("{{PublicAccessBlockConfiguration: {closed}}}"));
+    assert_eq!(compared(&resources(""), &bucket).findings, []);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use super::text::Text;
 use super::words::fill;
 use crate::domain::card::{Card, FactValue, FileChange, FileLine, Files, Row, Section, Table, Weight};
 use crate::domain::phrase::Phrase;
-use crate::domain::text::size;
+use crate::domain::text::{absolute, number, size};
 
 /// Items of a list that are shown.
 const SHOWN: usize = 10;
@@ -31,13 +31,13 @@ impl List {
         }
         let mut label = self.after_label;
         if label.is_empty() {
-            label = self.total.to_string();
+            label = number(self.total);
         }
         let more = self.total.saturating_sub(self.items.len());
         let mut lines = vec![renderer.line(&self.label).plain(&label)];
         lines.extend(self.items.into_iter().map(|item| Text::default().plain("\n").and(item)));
         if more > 0 {
-            lines.push(Text::default().plain("\n").plain(&fill(renderer.words.more, &[&more.to_string()])));
+            lines.push(Text::default().plain("\n").plain(&fill(renderer.words.more, &[&number(more)])));
         }
         lines
     }
@@ -62,8 +62,8 @@ pub(super) fn facts(renderer: &Renderer, card: &Card) -> Text {
             FactValue::Code(code) => renderer.field(label, code, NAME),
             FactValue::Phrase(phrase) => renderer.line(label).plain(renderer.phrase(phrase)),
             FactValue::Bytes(bytes) => renderer.line(label).plain(&size(*bytes)),
-            FactValue::Count(count) => renderer.line(label).plain(&count.to_string()),
-            FactValue::Time(time) => renderer.line(label).plain(&super::render::when(*time)),
+            FactValue::Count(count) => renderer.line(label).plain(&number(*count)),
+            FactValue::Time(time) => renderer.line(label).plain(&absolute(*time)),
         }
     });
     lines.fold(Text::default(), Text::and)
@@ -71,7 +71,8 @@ pub(super) fn facts(renderer: &Renderer, card: &Card) -> Text {
 
 /// Renders the risks and the sections as lists, in their order.
 pub(super) fn lists(renderer: &Renderer, card: &Card) -> Vec<List> {
-    let risks = card.risks.iter().map(|risk| renderer.quoted(Text::default().plain("🔴 "), renderer.phrase(risk), SENTENCE));
+    let risks =
+        card.risks.iter().map(|risk| renderer.quoted(Text::default().plain("🔴 "), renderer.phrase(risk), SENTENCE));
     let risks = List::of(renderer.words.risks, risks, card.risks.len());
     let sections = card.sections.iter().flat_map(|section| lists_of(renderer, section));
     std::iter::once(risks).chain(sections).collect()
@@ -94,7 +95,7 @@ fn lists_of(renderer: &Renderer, section: &Section) -> Vec<List> {
 
 fn file_lists(renderer: &Renderer, files: &Files) -> Vec<List> {
     let words = renderer.words;
-    let numbers = [files.added, files.changed, files.removed, files.unchanged].map(|number| number.to_string());
+    let numbers = [files.added, files.changed, files.removed, files.unchanged].map(number);
     let bytes = size(files.bytes);
     let numbers: Vec<&str> = numbers.iter().map(String::as_str).chain([bytes.as_str()]).collect();
     let counts = List {
@@ -117,7 +118,8 @@ fn file_lists(renderer: &Renderer, files: &Files) -> Vec<List> {
 
 fn file_line(file: &FileLine) -> Text {
     let sign = if file.change == FileChange::Added { "+ " } else { "~ " };
-    let text = Text::default().plain(sign).foreign_name(&file.path, PATH).plain(&format!(" {} ", size(file.served.size)));
+    let text =
+        Text::default().plain(sign).foreign_name(&file.path, PATH).plain(&format!(" {} ", size(file.served.size)));
     text.foreign(&file.served.cache_control, 80)
 }
 
@@ -139,6 +141,7 @@ fn table_row(renderer: &Renderer, row: &Row) -> Text {
 }
 
 fn sentences(renderer: &Renderer, title: &Phrase, sentences: &[Phrase]) -> List {
-    let items = sentences.iter().map(|one| renderer.quoted(Text::default().plain("• "), renderer.phrase(one), SENTENCE));
+    let items =
+        sentences.iter().map(|one| renderer.quoted(Text::default().plain("• "), renderer.phrase(one), SENTENCE));
     List::of(renderer.phrase(title), items, sentences.len())
 }

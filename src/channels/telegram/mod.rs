@@ -10,13 +10,13 @@ mod text;
 mod update;
 mod words;
 
+use crate::domain::channel::ChannelName;
+pub use crate::domain::phrase::Language;
 pub use api::PUBLIC_API;
 pub use button::Press;
 pub use render::{Message, Renderer};
 pub use text::Text;
 pub use update::{CallbackQuery, Chat, IncomingMessage, Pressed, Update, User};
-use crate::domain::channel::ChannelName;
-pub use crate::domain::phrase::Language;
 pub use words::{Words, fill};
 
 use super::{Channel, ChannelError};

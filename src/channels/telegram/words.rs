@@ -1,6 +1,7 @@
 //! The catalogue: everything Telegram's users read, in every language. A message exists in all of them or does not compile.
 
 use crate::domain::phrase::Language;
+use crate::domain::text::{Unit, parts};
 
 /// Returns the messages in a language.
 pub fn words_of(language: Language) -> &'static Words {
@@ -62,6 +63,11 @@ catalogue! {
     more: "… and {} more", "……還有 {} 項";
     left_out: "✂️ Cut: {} more lines do not fit into this message.", "✂️ 已截斷：還有 {} 行放不下這則訊息。";
     shortened: " (shortened)", "（已縮短）";
+    // Durations.
+    days: "{} d", "{} 天";
+    hours: "{} h", "{} 小時";
+    minutes: "{} min", "{} 分鐘";
+    seconds: "{} s", "{} 秒";
     // Buttons.
     approve: "✅ Approve", "✅ 批准部署";
     approve_risks: "⚠️ Approve with these risks", "⚠️ 了解風險並批准";
@@ -86,7 +92,7 @@ catalogue! {
     only_private: "This is answered only in a private chat, or in a chat that is asked for approvals.", "此指令只在私人聊天或指定的核准聊天室回覆。";
     hours_wanted: "Give the hours as a number from 1 to 2160, for example /stats 24.", "請輸入 1 到 2160 之間的小時數，例如 /stats 24。";
     asked_lately: "Requests of the last {} hours: {}", "最近 {} 小時的請求：{}";
-    decided_after: "decided by a human: {}; half within {} s, 95 of 100 within {} s", "由人決定：{}；半數在 {} 秒內，95% 在 {} 秒內";
+    decided_after: "decided by a human: {}; half within {}, 95 of 100 within {}", "由人決定：{}；半數在 {}內，95% 在 {}內";
     // How requests stand, in numbers.
     stands_ready: "waiting for files", "等待檔案";
     stands_pending: "waiting for a decision", "等待決定";
@@ -98,6 +104,21 @@ catalogue! {
     stands_expired: "expired", "已逾期";
     stands_cancelled: "cancelled", "已取消";
     unavailable: "This cannot be answered now; please try again.", "目前無法回覆，請再試一次。";
+}
+
+impl Words {
+    /// Renders seconds, as [`crate::domain::text::duration`] does in English.
+    pub fn duration(&self, seconds: u64) -> String {
+        let words = |unit| match unit {
+            Unit::Day => self.days,
+            Unit::Hour => self.hours,
+            Unit::Minute => self.minutes,
+            Unit::Second => self.seconds,
+        };
+        let parts: Vec<String> =
+            parts(seconds).into_iter().map(|(amount, unit)| fill(words(unit), &[&amount.to_string()])).collect();
+        parts.join(" ")
+    }
 }
 
 /// Puts values in the places of a message.
@@ -142,6 +163,15 @@ mod tests {
             let different: BTreeSet<&str> = labels.iter().copied().collect();
             assert_eq!(different.len(), labels.len());
         }
+    }
+
+    #[test]
+    fn durations_read_as_everywhere() {
+        for seconds in [0, 45, 60, 90, 600, 3600, 7500, 90_000, 604_800] {
+            assert_eq!(ENGLISH.duration(seconds), crate::domain::text::duration(seconds));
+        }
+        let chinese = [45, 90, 600, 7500, 604_800].map(|seconds| TRADITIONAL_CHINESE.duration(seconds));
+        assert_eq!(chinese, ["45 秒", "1 分鐘 30 秒", "10 分鐘", "2 小時 5 分鐘", "7 天"]);
     }
 
     #[test]

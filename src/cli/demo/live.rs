@@ -3,7 +3,7 @@
 use crate::cli::client::{http_client, root_cause};
 use crate::cli::connection::base_url;
 use crate::cli::error::CliError;
-use crate::cli::output::{Render, bytes, plain};
+use crate::cli::output::{Render, size, visible};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
@@ -46,7 +46,7 @@ pub async fn fetch(root: &str, name: &str, site: &Path) -> Result<Page, CliError
 
 impl Render for Page {
     fn render(&self, out: &mut dyn Write) -> fmt::Result {
-        writeln!(out, "GET {} -> {}, {}, the very bytes that were approved", self.url, self.status, bytes(self.size))?;
-        self.headers.iter().try_for_each(|(name, value)| writeln!(out, "  {name}: {}", plain(value)))
+        writeln!(out, "GET {} -> {}, {}, the very bytes that were approved", self.url, self.status, size(self.size))?;
+        self.headers.iter().try_for_each(|(name, value)| writeln!(out, "  {name}: {}", visible(value)))
     }
 }

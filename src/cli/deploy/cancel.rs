@@ -4,7 +4,7 @@ use crate::cli::Context;
 use crate::cli::client::Client;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::output::{Answer, Render, plain, write_field};
+use crate::cli::output::{Answer, Render, visible, write_field};
 use crate::cli::watch;
 use serde::Deserialize;
 use serde_json::json;
@@ -27,7 +27,7 @@ struct Cancelled {
 
 impl Render for Cancelled {
     fn render(&self, out: &mut dyn Write) -> fmt::Result {
-        let deploy = plain(&self.deploy_id);
+        let deploy = visible(&self.deploy_id);
         writeln!(out, "Cancelled: {deploy}")?;
         write_field(out, "what", Some(&self.message).filter(|text| !text.is_empty()).map(String::as_str))?;
         write_field(out, "look", Some(&format!("bouncer deploy status {deploy}")))

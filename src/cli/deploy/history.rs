@@ -4,7 +4,7 @@ use crate::cli::Context;
 use crate::cli::client::Client;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::output::{Render, duration, plain, shorten, table, write_table};
+use crate::cli::output::{Render, duration, shorten, table, time, visible, write_table};
 use serde::Deserialize;
 use serde_json::json;
 use std::fmt::{self, Write};
@@ -52,7 +52,7 @@ impl Row {
         let Some(sha) = &self.commit_sha else { return "-".into() };
         let short: String = sha.chars().take(7).collect();
         let title = self.commit_message.as_deref().unwrap_or_default();
-        shorten(plain(&format!("{short} {title}")).trim_end(), COMMIT_LENGTH)
+        shorten(visible(&format!("{short} {title}")).trim_end(), COMMIT_LENGTH)
     }
 }
 
@@ -77,11 +77,11 @@ impl Render for History {
         }
         let mut rows = table(&columns);
         for row in &self.deploys {
-            let cell = |value: &Option<String>| plain(value.as_deref().unwrap_or("-"));
+            let cell = |value: &Option<String>| visible(value.as_deref().unwrap_or("-"));
             let mut cells = vec![
-                plain(&row.deploy_id),
-                plain(&row.status),
-                cell(&row.started_at),
+                visible(&row.deploy_id),
+                visible(&row.status),
+                row.started_at.as_deref().map_or_else(|| "-".into(), time),
                 row.duration_seconds.map_or_else(|| "-".into(), duration),
                 cell(&row.triggered_by),
                 shorten(&cell(&row.reason), REASON_LENGTH),

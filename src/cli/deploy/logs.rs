@@ -4,7 +4,7 @@ use crate::cli::Context;
 use crate::cli::client::Client;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::output::{Answer, plain};
+use crate::cli::output::{Answer, visible};
 use crate::cli::watch;
 use crate::cli::watch::{AWAY, Patience};
 use crate::domain::error::ErrorCode;
@@ -171,7 +171,7 @@ fn readable(line: &str) -> String {
             None => text.extend(["\u{1b}[", part]),
         }
     }
-    plain(&text.replace('\t', TAB))
+    visible(&text.replace('\t', TAB))
 }
 
 #[cfg(test)]

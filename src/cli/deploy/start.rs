@@ -3,7 +3,7 @@
 use crate::cli::client::Client;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::output::{Answer, Render, count, plain, text_of, write_field};
+use crate::cli::output::{Answer, Render, count, text_of, visible, write_field};
 use crate::cli::watch;
 use crate::cli::watch::{StatusView, time_left};
 use crate::cli::{Context, default_source};
@@ -108,7 +108,7 @@ struct Asked {
 
 impl Render for Asked {
     fn render(&self, out: &mut dyn Write) -> fmt::Result {
-        let (deploy, request) = (plain(&self.deploy_id), plain(&self.request_id));
+        let (deploy, request) = (visible(&self.deploy_id), visible(&self.request_id));
         let is_pending = self.status == "pending_approval";
         match (is_pending, self.duplicate) {
             (true, false) => writeln!(out, "{deploy} waits for an approval")?,

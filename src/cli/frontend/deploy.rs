@@ -6,7 +6,7 @@ use super::walk::{looks_private, walk};
 use crate::cli::client::Client;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::output::{Answer, Render, bytes, count, plain, text_of, write_field};
+use crate::cli::output::{Answer, Render, count, number, size, text_of, visible, write_field};
 use crate::cli::progress::Progress;
 use crate::cli::watch;
 use crate::cli::watch::StatusView;
@@ -188,7 +188,7 @@ pub async fn submit(client: &Client, progress: &Progress, proposal: Proposal<'_>
     });
     let Addresses { request_id, files: issued, skipped, .. } = addresses(client, &arguments).await?;
     let uploaded = upload_missing(&files, issued, &skipped, |total| progress.bytes("Uploading", total)).await?;
-    progress.line(&format!("Uploaded {}, {}.", count(uploaded.files, "file"), bytes(uploaded.bytes)));
+    progress.line(&format!("Uploaded {}, {}.", count(uploaded.files, "file"), size(uploaded.bytes)));
     let mut arguments = arguments;
     arguments["request_id"] = json!(request_id);
     if proposal.allow_mass_delete {
@@ -236,7 +236,7 @@ async fn read_site(progress: &Progress, dir: &Path) -> Result<Vec<HashedFile>, C
     let work = move || {
         let files = walk(&dir)?;
         for file in files.iter().filter(|file| looks_private(&file.path)) {
-            let name = plain(file.path.as_str());
+            let name = visible(file.path.as_str());
             shown.note(&format!("warning: '{name}' looks private, and everything published is public"));
         }
         let bar = shown.bytes("Hashing", files.iter().map(|file| file.size).sum());
@@ -248,7 +248,7 @@ async fn read_site(progress: &Progress, dir: &Path) -> Result<Vec<HashedFile>, C
         .await
         .map_err(|_| CliError::failed("Reading the folder ended unexpectedly."))??;
     let total = files.iter().map(|file| file.source.size).sum();
-    progress.line(&format!("Hashed {}, {}.", count(files.len() as u64, "file"), bytes(total)));
+    progress.line(&format!("Hashed {}, {}.", count(files.len(), "file"), size(total)));
     Ok(files)
 }
 
@@ -281,11 +281,11 @@ impl Render for Submitted {
     fn render(&self, out: &mut dyn Write) -> fmt::Result {
         let id = &self.request_id;
         let again = if self.duplicate { " (asked for before)" } else { "" };
-        writeln!(out, "{} waits for an approval{again}", plain(id))?;
+        writeln!(out, "{} waits for an approval{again}", visible(id))?;
         write_field(out, "project", Some(&self.project))?;
-        write_field(out, "files", Some(&format!("{}, {}", self.file_count, bytes(self.total_size))))?;
+        write_field(out, "files", Some(&format!("{}, {}", number(self.file_count), size(self.total_size))))?;
         write_field(out, "back to", self.restores.as_deref())?;
-        let sent = self.uploaded.as_ref().map(|sent| format!("{}, {}", count(sent.files, "file"), bytes(sent.bytes)));
+        let sent = self.uploaded.as_ref().map(|sent| format!("{}, {}", count(sent.files, "file"), size(sent.bytes)));
         write_field(out, "uploaded", sent.as_deref())?;
         write_field(out, "changes", Some(&changes::sentence(&self.changes)))?;
         write_field(out, "expires", self.expires_at.map(watch::time_left).as_deref())?;
@@ -339,7 +339,7 @@ impl Preview {
 
 impl Render for Preview {
     fn render(&self, out: &mut dyn Write) -> fmt::Result {
-        let project = plain(&self.project);
+        let project = visible(&self.project);
         if !self.has_changes() {
             return writeln!(out, "A deploy to {project} would change nothing");
         }

@@ -3,7 +3,7 @@
 use crate::cli::client::Client;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::output::{Answer, Render, plain, text_of, write_field};
+use crate::cli::output::{Answer, Render, text_of, visible, write_field};
 use crate::cli::watch;
 use crate::cli::{Context, default_source};
 use crate::domain::caller::Role;
@@ -106,7 +106,7 @@ struct Started {
 
 impl Render for Started {
     fn render(&self, out: &mut dyn Write) -> fmt::Result {
-        writeln!(out, "Started: {}", plain(&self.request_id))?;
+        writeln!(out, "Started: {}", visible(&self.request_id))?;
         write_field(out, "project", Some(&self.project))?;
         write_field(out, "follow", Some(&format!("bouncer deploy status {} --watch", self.request_id)))
     }

@@ -3,7 +3,7 @@
 use crate::cli::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::output::{Render, bytes, plain, shorten, table, write_table};
+use crate::cli::output::{Render, absolute, shorten, size, table, visible, write_table};
 use crate::domain::caller::Role;
 use crate::domain::time::Time;
 use serde::Deserialize;
@@ -61,11 +61,11 @@ struct Row {
 impl Render for Releases {
     fn render(&self, out: &mut dyn Write) -> fmt::Result {
         if self.releases.is_empty() {
-            return writeln!(out, "{} has no release yet.", plain(&self.project));
+            return writeln!(out, "{} has no release yet.", visible(&self.project));
         }
         let mut rows = table(&["", "RELEASE", "LIVE SINCE", "FILES", "SIZE", "FROM", "WHY"]);
         for row in &self.releases {
-            let cell = |text: Option<&str>| shorten(&plain(text.unwrap_or("-")), CELL_LENGTH);
+            let cell = |text: Option<&str>| shorten(&visible(text.unwrap_or("-")), CELL_LENGTH);
             let why = match &row.restores {
                 Some(release) => format!("back to {release}: {}", row.reason.as_deref().unwrap_or_default()),
                 None if row.adopted => format!("adopted: {}", row.reason.as_deref().unwrap_or_default()),
@@ -73,10 +73,10 @@ impl Render for Releases {
             };
             rows.add_row([
                 if row.current { "*".to_owned() } else { String::new() },
-                plain(&row.release_id),
-                row.live_at.timestamp().strftime("%Y-%m-%d %H:%M UTC").to_string(),
+                visible(&row.release_id),
+                absolute(row.live_at),
                 row.file_count.to_string(),
-                bytes(row.total_size),
+                size(row.total_size),
                 cell(row.triggered_by.as_deref()),
                 cell(Some(&why)),
             ]);

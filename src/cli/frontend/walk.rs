@@ -195,7 +195,7 @@ fn refuse(dir: &Path, mut problems: Vec<String>) -> Result<(), CliError> {
         [] => return Ok(()),
         [only] => CliError::invalid(format!("{only}.")),
         many => {
-            let files = count(many.len() as u64, "entry").replace("entrys", "entries");
+            let files = count(many.len(), "entry");
             CliError::invalid(format!("{files} of {} cannot be published.", dir.display()))
                 .with("problems", json!(many))
         }

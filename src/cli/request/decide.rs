@@ -3,7 +3,7 @@
 use super::RequestView;
 use super::review::ReviewView;
 use crate::cli::error::CliError;
-use crate::cli::output::{plain, shorten};
+use crate::cli::output::{shorten, visible};
 use crate::cli::{Context, prompt};
 use anstyle::{AnsiColor, Style};
 use std::fmt::Write as _;
@@ -22,7 +22,7 @@ pub async fn confirm(context: &Context, request: &RequestView, yes: bool) -> Res
     if !asks || prompt::ask("Approve it all the same?").await? {
         return Ok(());
     }
-    let id = plain(&request.request_id);
+    let id = visible(&request.request_id);
     Err(CliError::failed(format!("Nothing was decided; {id} goes on waiting."))
         .hint(format!("Refuse it with `bouncer request deny {id}`.")))
 }
@@ -39,11 +39,11 @@ fn warning(request: &RequestView) -> Option<String> {
     let mut text = format!("{bold}This has {what}{bold:#}:");
     for risk in risks.iter().take(NAMED) {
         // A String takes everything.
-        let _ = write!(text, "\n  {}", plain(&shorten(risk, LENGTH)));
+        let _ = write!(text, "\n  {}", visible(&shorten(risk, LENGTH)));
     }
     if risks.len() > NAMED {
         let more = risks.len() - NAMED;
-        let _ = write!(text, "\n  … and {more} more: bouncer request show {}", plain(&request.request_id));
+        let _ = write!(text, "\n  … and {more} more: bouncer request show {}", visible(&request.request_id));
     }
     Some(text)
 }

@@ -4,7 +4,7 @@ use crate::cli::Context;
 use crate::cli::audit::hours;
 use crate::cli::client::Client;
 use crate::cli::error::CliError;
-use crate::cli::output::{Render, duration, plain, shorten, table, write_table};
+use crate::cli::output::{Render, duration, shorten, table, time, visible, write_table};
 use serde::Deserialize;
 use serde_json::json;
 use std::fmt::{self, Write};
@@ -72,18 +72,18 @@ impl Render for Past {
         let mut rows = table(&["REQUEST", "STATUS", "ASKED", "WHAT", "BY", "DECIDED BY", "AFTER"]);
         for row in &self.requests {
             rows.add_row([
-                plain(&row.request_id),
-                plain(&row.status.replace('_', " ")),
-                plain(&row.created_at),
-                shorten(&plain(&row.summary), SUMMARY_LENGTH),
-                plain(&row.caller),
-                plain(row.decided_by.as_deref().unwrap_or("-")),
+                visible(&row.request_id),
+                visible(&row.status.replace('_', " ")),
+                time(&row.created_at),
+                shorten(&visible(&row.summary), SUMMARY_LENGTH),
+                visible(&row.caller),
+                visible(row.decided_by.as_deref().unwrap_or("-")),
                 row.decision_seconds.map_or_else(|| "-".to_owned(), duration),
             ]);
         }
         write_table(out, &rows)?;
         match &self.next_cursor {
-            Some(cursor) => writeln!(out, "\nThere are more: --cursor {}", plain(cursor)),
+            Some(cursor) => writeln!(out, "\nThere are more: --cursor {}", visible(cursor)),
             None => Ok(()),
         }
     }

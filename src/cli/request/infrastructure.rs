@@ -1,6 +1,6 @@
 //! The changes of a change set, as an approver is shown them: replacements and removals first, each with its risk.
 
-use crate::cli::output::{count, plain, shorten, table, write_table};
+use crate::cli::output::{count, number, shorten, table, visible, write_table};
 use anstyle::{AnsiColor, Style};
 use comfy_table::{Attribute, Cell, Color};
 use serde::Deserialize;
@@ -65,7 +65,7 @@ impl ChangeView {
     }
 
     fn risk_cell(&self) -> Cell {
-        let cell = Cell::new(plain(&self.risk));
+        let cell = Cell::new(visible(&self.risk));
         match self.risk.as_str() {
             "low" => cell.fg(Color::Green),
             "review" => cell.fg(Color::Yellow),
@@ -74,8 +74,8 @@ impl ChangeView {
     }
 
     fn what_changes(&self) -> String {
-        let names = shorten(&plain(&self.properties.join(", ")), LENGTH);
-        let why = shorten(&plain(&self.why), LENGTH);
+        let names = shorten(&visible(&self.properties.join(", ")), LENGTH);
+        let why = shorten(&visible(&self.why), LENGTH);
         if names.is_empty() { why } else { format!("{why} ({names})") }
     }
 }
@@ -94,11 +94,11 @@ pub fn render(changes: &[ChangeView], total: usize, out: &mut dyn Write) -> fmt:
     }
     let mut rows = table(&columns);
     for change in changes {
-        let action = Cell::new(plain(&change.action()));
+        let action = Cell::new(visible(&change.action()));
         let action = if change.loses() { action.add_attribute(Attribute::Bold) } else { action };
-        let texts = [&change.logical_id, &change.resource_type].map(|text| Cell::new(shorten(&plain(text), LENGTH)));
+        let texts = [&change.logical_id, &change.resource_type].map(|text| Cell::new(shorten(&visible(text), LENGTH)));
         let mut cells = vec![change.risk_cell(), action];
-        cells.extend(several.then(|| Cell::new(shorten(&plain(&change.stack), LENGTH))));
+        cells.extend(several.then(|| Cell::new(shorten(&visible(&change.stack), LENGTH))));
         cells.extend(texts);
         cells.push(Cell::new(change.what_changes()));
         rows.add_row(cells);
@@ -115,10 +115,10 @@ fn headline(changes: &[ChangeView], total: usize) -> String {
     let lost = changes.iter().filter(|change| change.loses()).count();
     let bold = Style::new().bold();
     let red = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
-    let mut text = format!("{bold}{}{bold:#}", count(total as u64, "change"));
+    let mut text = format!("{bold}{}{bold:#}", count(total, "change"));
     // What is not shown comes after what is, as it is less grave; it is not counted here.
     if total > changes.len() {
-        text.push_str(&format!("; of the first {}", changes.len()));
+        text.push_str(&format!("; of the first {}", number(changes.len())));
     }
     if lost > 0 {
         let what = if lost == 1 { "replacement or removal" } else { "replacements or removals" };

@@ -2,7 +2,7 @@
 
 use super::infrastructure;
 use super::infrastructure::ChangeView;
-use crate::cli::output::{count, plain, shorten, table, write_field, write_table};
+use crate::cli::output::{count, shorten, table, visible, write_field, write_table};
 use anstyle::{AnsiColor, Style};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -166,7 +166,7 @@ impl ReviewView {
         if items.is_empty() {
             return Ok(());
         }
-        writeln!(out, "\n{} of the template differ", count(*total as u64, "resource"))?;
+        writeln!(out, "\n{} of the template differ", count(*total, "resource"))?;
         let mut rows = table(&["", "RESOURCE", "TYPE", "WHAT"]);
         for resource in items.iter().take(SHOWN) {
             let what = resource.properties.join(", ");
@@ -186,7 +186,7 @@ impl ReviewView {
         if items.is_empty() {
             return Ok(());
         }
-        writeln!(out, "\n{} changed since the last deploy", count(*total as u64, "file"))?;
+        writeln!(out, "\n{} changed since the last deploy", count(*total, "file"))?;
         let mut rows = table(&["", "FILE", "LINES"]);
         for file in items.iter().take(SHOWN) {
             let lines = format!("+{} -{}", file.additions, file.deletions);
@@ -223,7 +223,7 @@ fn symbol(change: &str) -> &'static str {
 }
 
 fn text(text: &str) -> String {
-    plain(&shorten(text, LENGTH))
+    visible(&shorten(text, LENGTH))
 }
 
 #[cfg(test)]

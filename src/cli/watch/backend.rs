@@ -2,7 +2,7 @@
 
 use super::tree;
 use crate::analysis::failure::FailedResource;
-use crate::cli::output::{plain, shorten, write_field};
+use crate::cli::output::{shorten, visible, write_field};
 use serde::Deserialize;
 use std::fmt::{self, Write};
 
@@ -47,7 +47,7 @@ impl BackendPart {
             write_field(out, "log", Some(&format!("bouncer deploy logs {deploy}")))?;
         }
         writeln!(out)?;
-        self.error_lines.iter().try_for_each(|line| writeln!(out, "  | {}", plain(&shorten(line, LINE_LENGTH))))
+        self.error_lines.iter().try_for_each(|line| writeln!(out, "  | {}", visible(&shorten(line, LINE_LENGTH))))
     }
 }
 

@@ -3,8 +3,8 @@
 
 use super::view::{StatusView, Steps};
 use crate::cli::output::{duration, shorten};
-use crate::kinds::stack::run::BackendStep;
 use crate::domain::request::Status;
+use crate::kinds::stack::run::BackendStep;
 use anstyle::{AnsiColor, Style};
 use serde_json::json;
 use std::fmt::Write;

@@ -1,6 +1,6 @@
 //! How a deploy ended, as its request keeps it.
 
-use crate::cli::output::{Render, bytes, count, write_field};
+use crate::cli::output::{Render, count, number, size, write_field};
 use serde::Deserialize;
 use serde_json::Value;
 use std::fmt::{self, Write};
@@ -50,7 +50,12 @@ impl Render for ResultView {
     fn render(&self, out: &mut dyn Write) -> fmt::Result {
         if self.deploy_status.is_some() {
             let (deployed, removed) = (self.deployed_count, self.removed_count.unwrap_or_default());
-            let text = format!("{deployed} published, {} unchanged, {removed} removed", self.unchanged_count);
+            let text = format!(
+                "{} published, {} unchanged, {} removed",
+                number(deployed),
+                number(self.unchanged_count),
+                number(removed)
+            );
             write_field(out, "files", Some(&text))?;
         }
         if self.error_summary.is_none() {
@@ -70,7 +75,7 @@ impl ResultView {
     /// What of a bucket became a release.
     fn render_adoption(&self, out: &mut dyn Write) -> fmt::Result {
         let Some(adopted) = self.adopted_count else { return Ok(()) };
-        let files = format!("{}, {}", count(adopted, "file"), bytes(self.adopted_bytes));
+        let files = format!("{}, {}", count(adopted, "file"), size(self.adopted_bytes));
         write_field(out, "files", Some(&files))?;
         write_rest(out, "left out", self.not_adopted_count, &self.not_adopted)
     }
@@ -91,5 +96,5 @@ fn write_rest(out: &mut dyn Write, what: &str, all: u64, named: &[FailedFile]) -
         write_field(out, what, Some(&format!("{}: {}", file.filename, file.reason)))?;
     }
     let more = all.saturating_sub(named.len() as u64);
-    write_field(out, what, (more > 0).then(|| format!("… and {more} more")).as_deref())
+    write_field(out, what, (more > 0).then(|| format!("… and {} more", number(more))).as_deref())
 }

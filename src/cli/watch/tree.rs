@@ -1,7 +1,7 @@
 //! The failed resources of a deploy as a tree: the cause first, nested stacks as branches.
 
 use crate::analysis::failure::{Branch, FailedResource, readable, tree};
-use crate::cli::output::{plain, shorten};
+use crate::cli::output::{shorten, visible};
 use anstyle::{AnsiColor, Style};
 use std::fmt::{self, Write};
 
@@ -59,7 +59,7 @@ fn reason(row: Option<&FailedResource>, indent: &str, out: &mut dyn Write) -> fm
 }
 
 fn short(text: &str) -> String {
-    plain(&shorten(text, TEXT_LENGTH))
+    visible(&shorten(text, TEXT_LENGTH))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::backend::BackendPart;
 use super::result::ResultView;
 use crate::cli::exit::Exit;
-use crate::cli::output::{Render, count, duration, plain, write_field};
+use crate::cli::output::{Render, count, duration, remaining, visible, write_field};
 use crate::domain::ids::DeployId;
 use crate::domain::request::Status;
 use crate::domain::time::Time;
@@ -68,8 +68,8 @@ pub(super) struct ResourceLine {
 
 impl fmt::Display for ResourceLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}  {}  {}", plain(&self.resource), plain(&self.resource_type), plain(&self.status))?;
-        if self.reason.is_empty() { Ok(()) } else { write!(f, ": {}", plain(&self.reason)) }
+        write!(f, "{}  {}  {}", visible(&self.resource), visible(&self.resource_type), visible(&self.status))?;
+        if self.reason.is_empty() { Ok(()) } else { write!(f, ": {}", visible(&self.reason)) }
     }
 }
 
@@ -192,8 +192,8 @@ impl StatusView {
     pub(super) fn sentence(&self) -> String {
         match (self.state(), &self.progress_hint, self.expires_at) {
             (Some(Status::Running), Some(hint), _) => match self.question() {
-                Some(id) => format!("{}: look at it with `bouncer request show {}`", plain(hint), plain(id)),
-                None => plain(hint),
+                Some(id) => format!("{}: look at it with `bouncer request show {}`", visible(hint), visible(id)),
+                None => visible(hint),
             },
             (Some(Status::PendingApproval), _, Some(end)) => {
                 format!("{}; expires {}", self.headline().1, time_left(end))
@@ -214,7 +214,7 @@ impl Render for StatusView {
     fn render(&self, out: &mut dyn Write) -> fmt::Result {
         let (color, headline) = self.headline();
         let bold = Style::new().bold().fg_color(Some(color.into()));
-        writeln!(out, "{bold}{headline}{bold:#}: {}", plain(self.id()))?;
+        writeln!(out, "{bold}{headline}{bold:#}: {}", visible(self.id()))?;
         write_field(out, "project", self.project.as_deref())?;
         write_field(out, "reason", self.reason.as_deref())?;
         write_field(out, "decided by", self.decided_by.as_ref().and_then(decider).as_deref())?;
@@ -278,12 +278,9 @@ pub fn decider(by: &Value) -> Option<String> {
     name.map(str::to_owned)
 }
 
-/// "in 9 min 58 s", or "over".
+/// What is left until a point in time.
 pub fn time_left(end: Time) -> String {
-    match end.seconds_since(Time::now()) {
-        0 => "over".into(),
-        left => format!("in {}", duration(left)),
-    }
+    remaining(end, Time::now())
 }
 
 #[cfg(test)]

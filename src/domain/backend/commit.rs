@@ -1,4 +1,4 @@
-//! What is deployed: a repository, a branch of it, a commit. Each is checked once, where it enters.
+//! Identifies what is deployed: repository, branch and commit. Each is checked once, where it enters.
 
 use crate::domain::ids::InvalidId;
 use schemars::JsonSchema;
@@ -40,25 +40,29 @@ macro_rules! text_form {
     };
 }
 
-/// A commit by its full SHA-1 name.
+/// The full SHA-1 of a commit.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 #[schemars(with = "String")]
 pub struct CommitSha(String);
 
 impl CommitSha {
-    /// Checks the text and keeps it. An abbreviation is refused: it may name another commit tomorrow.
+    /// Parses a commit. An abbreviation is refused, since it may become ambiguous.
+    ///
+    /// # Errors
+    ///
+    /// Fails unless the text has 40 lower-case hexadecimal digits.
     pub fn parse(text: &str) -> Result<Self, InvalidId> {
         let is_sha = text.len() == 40 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
         if is_sha { Ok(Self(text.to_owned())) } else { Err(invalid(SHA, text)) }
     }
 
-    /// The commit as text.
+    /// Returns the commit as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The first seven digits, for people.
+    /// Returns the first seven digits, for people.
     pub fn short(&self) -> &str {
         self.0.get(..7).unwrap_or(&self.0)
     }
@@ -72,19 +76,23 @@ impl fmt::Display for CommitSha {
 
 text_form!(CommitSha);
 
-/// A branch by its name below `refs/heads/`, under git's own rules for names (git-check-ref-format).
+/// A branch by its name below `refs/heads/`, under git's rules (git-check-ref-format).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 #[schemars(with = "String")]
 pub struct Branch(String);
 
 impl Branch {
-    /// Checks the text and keeps it.
+    /// Parses a branch name.
+    ///
+    /// # Errors
+    ///
+    /// Fails when git would not accept the name.
     pub fn parse(text: &str) -> Result<Self, InvalidId> {
         if is_branch(text) { Ok(Self(text.to_owned())) } else { Err(invalid(BRANCH, text)) }
     }
 
-    /// The branch as text.
+    /// Returns the branch as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -125,8 +133,8 @@ pub struct ChangedFile {
     pub deletions: u64,
 }
 
-/// A repository on GitHub or on a GitHub Enterprise host. Its text form is `owner/name`, with the host before it
-/// where that is not github.com.
+/// A repository on GitHub or a GitHub Enterprise host. Its text form is `owner/name`, preceded by the host unless
+/// that is github.com.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 #[schemars(with = "String")]
@@ -137,23 +145,27 @@ pub struct Repo {
 }
 
 impl Repo {
-    /// Reads `owner/name`, `host/owner/name`, an https or ssh URL, or `git@host:owner/name`, each with or without
+    /// Parses `owner/name`, `host/owner/name`, an https or ssh URL, or `git@host:owner/name`, each with or without
     /// `.git`.
+    ///
+    /// # Errors
+    ///
+    /// Fails on any other form.
     pub fn parse(text: &str) -> Result<Self, InvalidId> {
         read_repo(text.trim()).ok_or_else(|| invalid(REPO, text))
     }
 
-    /// The Enterprise host; `None` is github.com.
+    /// Returns the Enterprise host; `None` for github.com.
     pub fn host(&self) -> Option<&str> {
         self.host.as_deref()
     }
 
-    /// The person or organization.
+    /// Returns the user or organization.
     pub fn owner(&self) -> &str {
         &self.owner
     }
 
-    /// The repository's own name.
+    /// Returns the name of the repository.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -184,7 +196,7 @@ fn read_repo(text: &str) -> Option<Repo> {
     Some(Repo { host, owner: owner.to_owned(), name: name.to_owned() })
 }
 
-/// Letters, digits and inner '-'; '_' as Enterprise Managed Users have it.
+/// Accepts letters, digits and inner '-'; '_' as Enterprise Managed Users have it.
 fn is_owner(text: &str) -> bool {
     (1..=100).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
@@ -198,7 +210,7 @@ fn is_repo_name(text: &str) -> bool {
         && text != ".."
 }
 
-/// A host name with at least one dot, and perhaps a port.
+/// Accepts a host name with at least one dot, and an optional port.
 fn is_host(text: &str) -> bool {
     let (name, port) = text.split_once(':').map_or((text, None), |(name, port)| (name, Some(port)));
     let label_is_fine = |label: &str| {

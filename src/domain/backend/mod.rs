@@ -4,4 +4,5 @@ pub mod build_log;
 pub mod change_set;
 pub mod commit;
 pub mod parameters;
+pub mod stack_action;
 pub mod target;

@@ -1,64 +1,65 @@
-//! The values a project gives to the parameters of its stack: `sam_params` of its row.
+//! Holds the values that a project gives to the parameters of its stack: `sam_params` of its row.
 
-use crate::analysis::template::{Template, scalar_text};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// How many parameters CloudFormation takes.
+/// The most parameters that CloudFormation accepts.
 pub const MAX_PARAMETERS: usize = 200;
-/// The longest value CloudFormation takes, in bytes.
+/// The longest value that CloudFormation accepts, in bytes.
 pub const MAX_VALUE_BYTES: usize = 4096;
-/// The longest accepted text form, in bytes: every parameter at its longest would not fit a change set anyway.
+/// The longest text form, in bytes.
 const MAX_TEXT_BYTES: usize = 256 * 1024;
-/// Bytes of all names and values: a request's row holds them three times.
+/// The most bytes of all names and values: a request's row stores them three times.
 const MAX_BYTES: usize = 64 * 1024;
-/// What stands for a value that must not be shown.
-const HIDDEN: &str = "****";
 
-/// Why a text or value is not a set of parameters. Each sentence names the key and never shows a value.
+/// The reason why `sam_params` is refused. Each sentence names the key and never shows a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs)] // Each message says what its name means.
 pub enum ParameterProblem {
-    #[error("sam_params has more than {MAX_PARAMETERS} parameters; CloudFormation takes no more.")]
+    #[error("sam_params has more than {MAX_PARAMETERS} parameters; CloudFormation accepts no more.")]
     TooMany,
     #[error("sam_params is longer than {MAX_TEXT_BYTES} bytes.")]
     TooLong,
-    #[error("The names and values of sam_params have {0} bytes in all; a deploy's record has room for {MAX_BYTES}.")]
+    #[error("The names and values of sam_params have {0} bytes in total; a deploy's record has room for {MAX_BYTES}.")]
     TooLarge(usize),
     #[error("'{0}' in sam_params is not a parameter name: expected 1 to 255 letters and digits.")]
     Key(String),
     #[error("The value of the parameter '{0}' in sam_params is longer than {MAX_VALUE_BYTES} bytes.")]
     ValueTooLong(String),
-    #[error("The value of the parameter '{0}' in sam_params is neither text nor a number nor true or false.")]
+    #[error("The value of the parameter '{0}' in sam_params must be text, a number, true or false.")]
     ValueKind(String),
     #[error("The value of the parameter '{0}' in sam_params contains a NUL character.")]
     ValueCharacter(String),
-    #[error("The parameter '{0}' stands twice in sam_params.")]
+    #[error("The parameter '{0}' appears twice in sam_params.")]
     Duplicate(String),
     #[error("Part {0} of sam_params has no '='; write Key=Value, with quotes around a value that has spaces.")]
     NoEquals(usize),
-    #[error("A quote in part {0} of sam_params is never closed.")]
+    #[error("A quote in part {0} of sam_params is not closed.")]
     OpenQuote(usize),
     #[error(
-        "Part {0} of sam_params names ParameterKey without ParameterValue; write ParameterKey=Name,ParameterValue=Value."
+        "Part {0} of sam_params needs both ParameterKey and ParameterValue; write ParameterKey=Name,ParameterValue=Value."
     )]
     HalfPair(usize),
-    #[error("sam_params is neither an object of values nor text such as 'Key=Value Other=\"two words\"'.")]
+    #[error("sam_params must be an object of values, or text such as 'Key=Value Other=\"two words\"'.")]
     Kind,
 }
 
-/// Checked parameters by name. Its debug form shows the names only.
+/// Checked parameters by name. The debug form shows only names.
 #[derive(Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "Value", into = "BTreeMap<String, String>")]
 #[schemars(with = "BTreeMap<String, String>")]
 pub struct StackParameters(BTreeMap<String, String>);
 
 impl StackParameters {
-    /// Reads an object `{"Key": "Value"}`, a list of `Key=Value` texts or of `{"ParameterKey", "ParameterValue"}`, or a
-    /// text as [`Self::parse_text`] does; null is no parameters.
+    /// Parses an object `{"Key": "Value"}`, a list of `Key=Value` texts or of `{"ParameterKey", "ParameterValue"}`,
+    /// or a text as [`Self::parse_text`] does. Null means no parameters.
+    ///
+    /// # Errors
+    ///
+    /// Fails on the first parameter that CloudFormation would not accept.
     pub fn parse(value: &Value) -> Result<Self, ParameterProblem> {
         match value {
             Value::Null => Ok(Self::default()),
@@ -72,8 +73,12 @@ impl StackParameters {
         }
     }
 
-    /// Reads the form of `sam deploy --parameter-overrides`: parts with white space between them, each `Key=Value` or
-    /// `ParameterKey=Key,ParameterValue=Value`; quotes and backslashes as a shell reads them.
+    /// Parses the form of `sam deploy --parameter-overrides`: parts separated by white space, each `Key=Value` or
+    /// `ParameterKey=Key,ParameterValue=Value`, with quotes and backslashes as in a shell.
+    ///
+    /// # Errors
+    ///
+    /// Fails on the first part that is malformed.
     pub fn parse_text(text: &str) -> Result<Self, ParameterProblem> {
         if text.len() > MAX_TEXT_BYTES {
             return Err(ParameterProblem::TooLong);
@@ -81,7 +86,11 @@ impl StackParameters {
         collect(split(text)?.into_iter().enumerate().map(|(at, part)| pair(at + 1, &part)))
     }
 
-    /// Whether they fit into a record. Rows that hold more already stay readable.
+    /// Checks that the parameters fit into a record. Existing rows that hold more stay readable.
+    ///
+    /// # Errors
+    ///
+    /// Fails when names and values are too large together.
     pub fn check_size(&self) -> Result<(), ParameterProblem> {
         match self.iter().map(|(name, value)| name.len() + value.len()).sum() {
             bytes if bytes > MAX_BYTES => Err(ParameterProblem::TooLarge(bytes)),
@@ -89,28 +98,19 @@ impl StackParameters {
         }
     }
 
-    /// The value of one parameter.
+    /// Returns the value of a parameter.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
 
-    /// Names and values, by name.
+    /// Iterates over names and values, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// Whether there is none.
+    /// Tells whether there are no parameters.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
-    }
-
-    /// What may be shown: the value of a parameter that the template declares without `NoEcho`, and `****` for every
-    /// other, since an unknown parameter may hold anything.
-    pub fn redacted(&self, template: &Template) -> BTreeMap<String, String> {
-        let declared = template.parameters();
-        let is_open = |name: &str| declared.get(name).is_some_and(|declaration| !declaration.no_echo);
-        let shown = |name: &str, value: &str| if is_open(name) { value.to_owned() } else { HIDDEN.to_owned() };
-        self.iter().map(|(name, value)| (name.to_owned(), shown(name, value))).collect()
     }
 }
 
@@ -159,7 +159,16 @@ fn collect(
     Ok(StackParameters(map))
 }
 
-/// A key as a sentence may show it.
+/// Converts a scalar to text as CloudFormation does. Returns `None` for null, lists and objects.
+pub fn scalar_text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Bool(_) | Value::Number(_) => Some(value.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// Makes a key safe for a sentence.
 fn shown(key: &str) -> String {
     key.chars().filter(|c| !c.is_control()).take(80).collect()
 }
@@ -186,7 +195,7 @@ fn pair(at: usize, part: &str) -> Result<(String, String), ParameterProblem> {
     Ok((key.to_owned(), value.to_owned()))
 }
 
-/// Splits at white space outside quotes and takes quotes and backslashes away.
+/// Splits at white space outside quotes, and removes quotes and backslashes.
 fn split(text: &str) -> Result<Vec<String>, ParameterProblem> {
     let mut parts = Vec::new();
     let mut part: Option<String> = None;
@@ -261,12 +270,12 @@ mod tests {
     fn faults_name_the_key_and_never_the_value() {
         let many: serde_json::Map<String, Value> = (0..201).map(|n| (format!("K{n}"), json!("hunter2"))).collect();
         for (form, sentence) in [
-            (json!("A=hunter2 A=hunter2"), "The parameter 'A' stands twice in sam_params."),
+            (json!("A=hunter2 A=hunter2"), "The parameter 'A' appears twice in sam_params."),
             (
                 json!("A=hunter2 hunter2"),
                 "Part 2 of sam_params has no '='; write Key=Value, with quotes around a value that has spaces.",
             ),
-            (json!("A=\"hunter2"), "A quote in part 1 of sam_params is never closed."),
+            (json!("A=\"hunter2"), "A quote in part 1 of sam_params is not closed."),
             (
                 json!("a-b=hunter2"),
                 "'a-b' in sam_params is not a parameter name: expected 1 to 255 letters and digits.",
@@ -274,24 +283,21 @@ mod tests {
             (json!("=hunter2"), "'' in sam_params is not a parameter name: expected 1 to 255 letters and digits."),
             (
                 json!("ParameterKey=A"),
-                "Part 1 of sam_params names ParameterKey without ParameterValue; write ParameterKey=Name,ParameterValue=Value.",
+                "Part 1 of sam_params needs both ParameterKey and ParameterValue; write ParameterKey=Name,ParameterValue=Value.",
             ),
             (
                 json!("ParameterValue=hunter2,ParameterKey=A"),
-                "Part 1 of sam_params names ParameterKey without ParameterValue; write ParameterKey=Name,ParameterValue=Value.",
+                "Part 1 of sam_params needs both ParameterKey and ParameterValue; write ParameterKey=Name,ParameterValue=Value.",
             ),
             (
                 json!({"A": ["hunter2"]}),
-                "The value of the parameter 'A' in sam_params is neither text nor a number nor true or false.",
+                "The value of the parameter 'A' in sam_params must be text, a number, true or false.",
             ),
-            (
-                json!({"A": null}),
-                "The value of the parameter 'A' in sam_params is neither text nor a number nor true or false.",
-            ),
+            (json!({"A": null}), "The value of the parameter 'A' in sam_params must be text, a number, true or false."),
             (json!({"A": "x\u{0}hunter2"}), "The value of the parameter 'A' in sam_params contains a NUL character."),
             (json!({"A": "x".repeat(4097)}), "The value of the parameter 'A' in sam_params is longer than 4096 bytes."),
-            (json!(many), "sam_params has more than 200 parameters; CloudFormation takes no more."),
-            (json!(7), "sam_params is neither an object of values nor text such as 'Key=Value Other=\"two words\"'."),
+            (json!(many), "sam_params has more than 200 parameters; CloudFormation accepts no more."),
+            (json!(7), "sam_params must be an object of values, or text such as 'Key=Value Other=\"two words\"'."),
         ] {
             assert_eq!(parsed(form), Err(sentence.to_owned()));
         }
@@ -306,18 +312,6 @@ mod tests {
         };
         assert_eq!(of(16), Ok(()));
         assert_eq!(of(17), Err(ParameterProblem::TooLarge(17 * 4096)));
-    }
-
-    #[test]
-    fn hidden_values_are_not_shown() {
-        let template = Template::parse(
-            "Parameters:\n  Open: {Type: String}\n  Shut: {Type: String, NoEcho: 'true'}\n  Odd: {Type: String, NoEcho: !Ref Open}\nResources: {}",
-        )
-        .unwrap();
-        let parameters = StackParameters::parse_text("Open=a Shut=b Odd=c Unknown=d").unwrap();
-        let shown = json!(parameters.redacted(&template));
-        assert_eq!(shown, json!({"Open": "a", "Shut": "****", "Odd": "****", "Unknown": "****"}));
-        assert_eq!(format!("{parameters:?}"), r#"{"Odd", "Open", "Shut", "Unknown"}"#);
     }
 
     proptest! {

@@ -58,4 +58,3 @@ pub struct Cancellation {
     /// When.
     pub at: Time,
 }
-

@@ -5,12 +5,12 @@ use super::decision::{Cancellation, Decision, Verdict};
 use super::status::Status;
 use crate::domain::caller::Caller;
 use crate::domain::digest::Sha256;
-use crate::domain::document::{Document, Sealed};
 use crate::domain::ids::{DeployId, KeyId, ProjectId, RequestId};
 use crate::domain::kind::KindName;
 use crate::domain::outcome::Outcome;
 use crate::domain::prompt::Delivery;
 use crate::domain::rule::Rule;
+use crate::domain::sealed::{Sealable, Sealed};
 use crate::domain::time::Time;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -184,7 +184,7 @@ impl Request {
     ///
     /// # Errors
     /// Fails when the plan cannot be written as JSON.
-    pub fn with_plan<P: Document>(mut self, plan: &P) -> Result<Self, serde_json::Error> {
+    pub fn with_plan<P: Sealable>(mut self, plan: &P) -> Result<Self, serde_json::Error> {
         let plan = Sealed::of(plan)?;
         self.plan_hash = Some(plan.hash()?);
         self.plan = Some(plan);
@@ -195,7 +195,7 @@ impl Request {
     ///
     /// # Errors
     /// Fails when they cannot be written as JSON.
-    pub fn with_facts<F: Document>(mut self, facts: &F) -> Result<Self, serde_json::Error> {
+    pub fn with_facts<F: Sealable>(mut self, facts: &F) -> Result<Self, serde_json::Error> {
         self.facts = Some(Sealed::of(facts)?);
         Ok(self)
     }
@@ -204,33 +204,33 @@ impl Request {
     ///
     /// # Errors
     /// Fails when they cannot be written as JSON.
-    pub fn with_details<D: Document>(mut self, details: &D) -> Result<Self, serde_json::Error> {
+    pub fn with_details<D: Sealable>(mut self, details: &D) -> Result<Self, serde_json::Error> {
         self.details = Some(Sealed::of(details)?);
         Ok(self)
     }
 
     /// Reads the plan, if it is of this type.
-    pub fn plan_as<P: Document>(&self) -> Option<P> {
+    pub fn plan_as<P: Sealable>(&self) -> Option<P> {
         self.plan.as_ref().and_then(Sealed::open)
     }
 
     /// Reads the facts, if they are of this type.
-    pub fn facts_as<F: Document>(&self) -> Option<F> {
+    pub fn facts_as<F: Sealable>(&self) -> Option<F> {
         self.facts.as_ref().and_then(Sealed::open)
     }
 
     /// Reads the details, if they are of this type.
-    pub fn details_as<D: Document>(&self) -> Option<D> {
+    pub fn details_as<D: Sealable>(&self) -> Option<D> {
         self.details.as_ref().and_then(Sealed::open)
     }
 
     /// Reads the checkpoint, if it is of this type.
-    pub fn checkpoint_as<C: Document>(&self) -> Option<C> {
+    pub fn checkpoint_as<C: Sealable>(&self) -> Option<C> {
         self.checkpoint.as_ref().and_then(Sealed::open)
     }
 
     /// Reads the progress, if it is of this type.
-    pub fn progress_as<P: Document>(&self) -> Option<P> {
+    pub fn progress_as<P: Sealable>(&self) -> Option<P> {
         self.progress.as_ref().and_then(Sealed::open)
     }
 

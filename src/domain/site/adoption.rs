@@ -1,75 +1,75 @@
-//! Which objects of a bucket that was filled without Bouncer can be files of a release, and which stay what they are.
+//! Decides which objects of a bucket that was filled without Bouncer can become files of a release.
 
 use super::manifest::Entry;
 use super::paths::SitePath;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 
-/// An object as a listing shows it. While all of this stays the same, the object counts as unchanged.
+/// An object as a listing shows it. It counts as unchanged while all of this is equal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seen {
-    /// Bytes.
+    /// The size in bytes.
     pub size: u64,
-    /// The storage's own mark of the content. It means other things in other storages, so only a difference counts.
+    /// The storage's ETag. Its meaning differs between storages, so it is only compared.
     pub mark: Option<String>,
-    /// When it was last written, in the storage's own words.
+    /// The time of the last write, as the storage gives it.
     pub modified: Option<String>,
 }
 
-/// What came of reading an object.
+/// The result of reading an object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reading {
-    /// A file of the release; its bytes are kept under their hash.
+    /// A file of the release; its content is stored under its hash.
     File(Entry),
-    /// It cannot be one.
+    /// An object that cannot be a file.
     Left(LeftOut),
 }
 
-/// An object that is read, and as what it was seen before that.
+/// An object that was read, with its listing from before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Read {
-    /// Its key.
+    /// The object's key.
     pub path: SitePath,
-    /// As the listing before showed it.
+    /// The object as listed before it was read.
     pub seen: Seen,
-    /// What came of it.
+    /// The result of reading it.
     pub reading: Reading,
 }
 
-/// An object that stays in the bucket and is no file of the release.
+/// An object that stays in the bucket but does not become a file of the release.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftOut {
-    /// Its key, shortened if it is long.
+    /// The key, shortened if it is long.
     pub key: String,
-    /// Why, to be read behind the key.
+    /// The reason, as the end of a sentence that begins with the key.
     pub reason: String,
 }
 
 impl LeftOut {
-    /// The longest key that is shown, in characters.
+    /// The longest key shown, in characters.
     const KEY_CHARS: usize = 200;
 
-    /// Of a key.
+    /// Describes a left-out object.
     pub fn new(key: &str, reason: impl Into<String>) -> Self {
         Self { key: key.chars().take(Self::KEY_CHARS).collect(), reason: reason.into() }
     }
 }
 
-/// The objects that are left out: how many, and the first ones by name.
+/// The left-out objects: their number, and the first ones by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftOuts {
-    /// How many.
+    /// The number of objects.
     pub count: u64,
-    /// The first ones.
+    /// The first objects.
     pub first: Vec<LeftOut>,
 }
 
 impl LeftOuts {
-    /// How many are named.
+    /// The most objects named.
     const SHOWN: usize = 50;
 
-    /// One more.
+    /// Counts an object, and names it if there is room.
     pub fn push(&mut self, left: LeftOut) {
         self.count += 1;
         if self.first.len() < Self::SHOWN {
@@ -78,52 +78,50 @@ impl LeftOuts {
     }
 }
 
-/// How many objects and bytes a release may have.
+/// The limits of a release.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
-    /// Files.
+    /// The most files.
     pub files: usize,
-    /// Their bytes.
+    /// The most bytes in all.
     pub bytes: u64,
 }
 
-/// So many times more objects than a release may have files are looked through.
+/// The most left-out objects per allowed file, before the search is given up.
 const OBJECTS_PER_FILE: u64 = 10;
 
-/// Why a bucket cannot become a release.
+/// The reason why a bucket cannot be adopted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs)] // Each message says what its name means.
 pub enum Unadoptable {
-    #[error("The bucket holds more than {most} files, which is more than a release may have")]
+    #[error("The bucket contains more than {most} files, the most that a release may have")]
     TooManyFiles { most: usize },
-    #[error("The bucket holds more than {most} objects that no release can hold")]
+    #[error("The bucket contains more than {most} objects that cannot be part of a release")]
     TooManyObjects { most: u64 },
-    #[error("The bucket's {files} files have {bytes} bytes in all, and a release may have {most}")]
+    #[error("The bucket's {files} files have {bytes} bytes in total; a release may have {most}")]
     TooManyBytes { files: usize, bytes: u64, most: u64 },
-    #[error(
-        "The bucket has no index.html at its top, so what it holds is not a site that visitors could be given again"
-    )]
+    #[error("The bucket has no index.html at its root, so it cannot become a release")]
     NoIndex,
 }
 
-/// What a bucket holds, object by object.
+/// The contents of a bucket, collected object by object.
 #[derive(Debug)]
 pub struct Found {
     bounds: Bounds,
-    /// What can be a file of a release.
+    /// The objects that can become files of a release.
     pub files: BTreeMap<SitePath, Seen>,
-    /// What cannot.
+    /// The objects that cannot.
     pub left: LeftOuts,
     folded: HashMap<String, SitePath>,
 }
 
 impl Found {
-    /// Nothing yet.
+    /// Starts with an empty bucket.
     pub fn nothing(bounds: Bounds) -> Self {
         Self { bounds, files: BTreeMap::new(), left: LeftOuts::default(), folded: HashMap::new() }
     }
 
-    /// Takes the next object of a listing.
+    /// Adds the next object of a listing.
     pub fn take(&mut self, key: &str, seen: Seen) {
         match self.path_of(key) {
             Ok(path) => drop(self.files.insert(path, seen)),
@@ -133,18 +131,18 @@ impl Found {
 
     fn path_of(&mut self, key: &str) -> Result<SitePath, String> {
         if key.ends_with('/') {
-            return Err("is the mark of a folder, not a file".to_owned());
+            return Err("is a folder marker, not a file".to_owned());
         }
         let path = SitePath::parse(key).map_err(|problem| problem.to_string())?;
         let folded = path.folded();
         if let Some(other) = self.folded.get(&folded) {
-            return Err(format!("has the name of '{other}' in another Unicode form"));
+            return Err(format!("is '{other}' in another Unicode form"));
         }
         self.folded.insert(folded, path.clone());
         Ok(path)
     }
 
-    /// Whether there is more than could ever be adopted, so that no more needs to be looked at.
+    /// Tells whether a limit is exceeded, so that listing can stop.
     pub fn is_too_much(&self) -> bool {
         self.exceeded().is_some()
     }
@@ -157,12 +155,16 @@ impl Found {
         (self.left.count > most).then_some(Unadoptable::TooManyObjects { most })
     }
 
-    /// Bytes of the files.
+    /// Sums the bytes of the files.
     pub fn bytes(&self) -> u64 {
         self.files.values().map(|seen| seen.size).sum()
     }
 
-    /// Whether a release can be made of it.
+    /// Checks whether the bucket can become a release.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a limit is exceeded or `index.html` is missing.
     pub fn check(&self) -> Result<(), Unadoptable> {
         if let Some(exceeded) = self.exceeded() {
             return Err(exceeded);
@@ -205,8 +207,8 @@ mod tests {
         assert_eq!(names, ["caf\u{e9}.txt", "index.html"]);
         let left: Vec<String> = found.left.first.iter().map(|left| format!("{:?} {}", left.key, left.reason)).collect();
         insta::assert_snapshot!(left.join("\n"), @r#"
-        "cafe\u{301}.txt" has the name of 'café.txt' in another Unicode form
-        "pages/" is the mark of a folder, not a file
+        "cafe\u{301}.txt" is 'café.txt' in another Unicode form
+        "pages/" is a folder marker, not a file
         "/absolute.html" is an absolute path
         "a/../b" contains a '..' part
         "backup.zip" has the extension .zip, which is never published

@@ -1,15 +1,15 @@
-//! For how long contents are kept under their hashes, and which of them nothing needs any more.
+//! Decides how long contents are kept under their hashes, and which of them are garbage.
 //!
-//! Contents are removed while others ask for deploys, and nobody locks them. It is safe all the same:
+//! Garbage is collected without locks while deploys are requested. This is safe because:
 //!
-//! - Whoever asks counts a content as stored only if the current release needs it or it is *fresh*; what is not, is
-//!   uploaded again and fresh from then on. Contents of the current release are not removed while it is the current one,
-//!   and afterwards every request that was asked before is refused.
-//! - A request that waits has a list of files that was written after the current release went live. Whatever such a list
+//! - A request counts content as stored only if the current release needs it or it is *fresh*. Anything else is
+//!   uploaded again and thereby becomes fresh. Contents of the current release are not collected while it is current,
+//!   and once it is not, every earlier request is refused as stale.
+//! - The manifest of a pending request was written after the current release went live, and whatever such a manifest
 //!   names is needed.
-//! - Only what is *old* is removed, which nothing becomes between an upload and the list that names it.
-//! - A rollback relies on a release that is kept. It looks once more, after its list was written, whether it still is: a
-//!   release is taken off before it is looked at what nothing needs.
+//! - Only *old* content is collected, and nothing becomes old between an upload and the manifest that names it.
+//! - A rollback depends on a retained release. It checks again that the release is retained after writing its
+//!   manifest, and collection drops a release before it looks for garbage.
 
 use super::manifest::Manifest;
 use crate::domain::digest::Sha256;
@@ -19,23 +19,21 @@ use std::collections::BTreeSet;
 
 const HOUR: u64 = 3600;
 const DAY: u64 = 24 * HOUR;
-/// More than the clocks of Bouncer and its storage may differ: no request is taken whose signature is a quarter of an
-/// hour off.
+/// The largest clock difference between Bouncer and its storage. S3 refuses signatures that are 15 minutes off.
 const CLOCKS: u64 = HOUR;
 
-/// How old something is when it counts no longer as stored, and when it may go.
+/// The ages at which something no longer counts as stored, and at which it may be deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ages {
-    /// For so many seconds content that the current release does not need counts as stored.
+    /// How many seconds content outside the current release counts as stored.
     pub fresh: u64,
-    /// For so many more when a request is confirmed: what was fresh when it began still is, for its addresses live an
-    /// hour.
+    /// How many more seconds it counts while a request is confirmed. What was fresh when the request began still is,
+    /// since upload URLs live for an hour.
     pub confirming: u64,
-    /// After so many seconds content that nothing needs may go. Far more than both, so that nothing goes between an upload
-    /// and the list that names it, however slow the upload was.
+    /// How many seconds unneeded content is kept. Far longer than both, so that nothing is deleted between an upload
+    /// and its manifest, however slow the upload was.
     pub contents: u64,
-    /// After so many seconds a list of files may go. Pages and diffs of requests that have ended read it as long as their
-    /// rows are kept.
+    /// How many seconds a manifest is kept. Pages and diffs of finished requests read it as long as their rows exist.
     pub lists: u64,
 }
 
@@ -46,17 +44,17 @@ impl Default for Ages {
     }
 }
 
-/// When a request counts on contents.
+/// The moment at which a request relies on contents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// It begins.
+    /// The request begins.
     Request,
     /// Its files have been uploaded.
     Confirmation,
 }
 
 impl Ages {
-    /// Whether content that the current release does not need counts as stored.
+    /// Tells whether content outside the current release counts as stored.
     pub fn is_fresh(self, written: Time, moment: Phase, now: Time) -> bool {
         let age = match moment {
             Phase::Request => self.fresh,
@@ -65,46 +63,46 @@ impl Ages {
         written.plus_seconds(age) > now
     }
 
-    /// Whether content may go if nothing needs it.
+    /// Tells whether content may be deleted if nothing needs it.
     pub fn is_old_content(self, written: Time, now: Time) -> bool {
         written.plus_seconds(self.contents) <= now
     }
 
-    /// Whether a list of files may go if no release has it.
+    /// Tells whether a manifest may be deleted if no release uses it.
     pub fn is_old_list(self, written: Time, now: Time) -> bool {
         written.plus_seconds(self.lists) <= now
     }
 }
 
-/// Whether the request that a list of files was written for may be waiting, or be carried out: it was asked since the
-/// current release went live.
+/// Tells whether the request of a manifest may still be pending or running: it was made since the current release
+/// went live.
 pub fn may_be_waited_for(list_written: Time, live_since: Option<Time>) -> bool {
     live_since.is_none_or(|live_since| list_written.plus_seconds(CLOCKS) >= live_since)
 }
 
-/// Old contents, less those that something needs.
+/// Old contents that nothing is known to need.
 #[derive(Debug, Default)]
 pub struct Leftovers(BTreeSet<Sha256>);
 
 impl Leftovers {
-    /// All of these, as far as is known.
+    /// Starts with all of these as garbage.
     pub fn new(old: impl IntoIterator<Item = Sha256>) -> Self {
         Self(old.into_iter().collect())
     }
 
-    /// This site needs its contents.
+    /// Removes what a site needs.
     pub fn keep(&mut self, site: &Manifest) {
         for entry in site.entries() {
             self.0.remove(&entry.sha256);
         }
     }
 
-    /// Whether something needs every one.
+    /// Tells whether nothing is left.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// What nothing needs, in order.
+    /// Lists the garbage in order.
     pub fn iter(&self) -> impl Iterator<Item = Sha256> {
         self.0.iter().copied()
     }

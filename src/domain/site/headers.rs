@@ -1,15 +1,15 @@
-//! The headers a published file is served with: `Cache-Control` and `Content-Type`.
+//! Chooses the headers of a published file: `Cache-Control` and `Content-Type`.
 
 use super::paths::SitePath;
 use globset::{GlobBuilder, GlobSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// For pages: always asked for anew, so that a deploy shows at once.
+/// For pages: never cached, so that a deploy shows at once.
 pub const NO_STORE: &str = "no-cache, no-store, must-revalidate";
 /// For files whose name changes with their content.
 pub const IMMUTABLE: &str = "max-age=31536000, immutable";
-/// For everything else: kept, but checked before use.
+/// For everything else: cached, but revalidated before use.
 pub const NO_CACHE: &str = "no-cache";
 
 /// A project's own rule: files that match the pattern get this `Cache-Control`. The first match wins.
@@ -17,11 +17,11 @@ pub const NO_CACHE: &str = "no-cache";
 pub struct CacheRule {
     /// A glob over the path, such as `fonts/**` or `*.json`; `*` does not cross a `/` unless it is `**`.
     pub pattern: String,
-    /// The header's value.
+    /// The value of the header.
     pub cache_control: String,
 }
 
-/// Ordered rules, ready to match; the built-in ones come after the project's own.
+/// Compiled rules in order; the built-in ones follow the project's own.
 #[derive(Debug, Default)]
 pub struct CacheRules(Vec<(GlobSet, String)>);
 
@@ -29,37 +29,41 @@ pub struct CacheRules(Vec<(GlobSet, String)>);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the cache rule '{pattern}' is not valid: expected {expected}")]
 pub struct InvalidRule {
-    /// The rule's place in the list, counted from 0.
+    /// The index of the rule in the list, from 0.
     pub index: usize,
-    /// The rule's pattern.
+    /// The pattern of the rule.
     pub pattern: String,
-    /// What it should be.
+    /// What was expected.
     pub expected: String,
 }
 
 impl CacheRules {
-    /// Makes a project's rules ready; the first one that cannot be used is the error.
+    /// Compiles a project's rules.
+    ///
+    /// # Errors
+    ///
+    /// Fails on the first rule that cannot be used.
     pub fn compile(rules: &[CacheRule]) -> Result<Self, InvalidRule> {
         rules.iter().enumerate().map(|(index, rule)| compile(index, rule)).collect::<Result<_, _>>().map(Self)
     }
 
-    /// Every rule that cannot be used.
+    /// Returns every rule that cannot be used.
     pub fn faults(rules: &[CacheRule]) -> Vec<InvalidRule> {
         rules.iter().enumerate().filter_map(|(index, rule)| compile(index, rule).err()).collect()
     }
 
-    /// Whether a value promises that the bytes behind a name never change.
+    /// Tells whether a value promises that the bytes behind a name never change.
     pub fn is_immutable(cache_control: &str) -> bool {
         cache_control.split(',').any(|directive| directive.trim().eq_ignore_ascii_case("immutable"))
     }
 
-    /// Whether a value lets a cache answer without asking.
+    /// Tells whether a value lets a cache answer without revalidation.
     pub fn may_be_kept(cache_control: &str) -> bool {
         let mut directives = cache_control.split(',').map(str::trim);
         !directives.any(|it| it.eq_ignore_ascii_case("no-store") || it.eq_ignore_ascii_case("no-cache"))
     }
 
-    /// The `Cache-Control` of a file.
+    /// Returns the `Cache-Control` of a file.
     pub fn cache_control(&self, path: &SitePath) -> &str {
         match self.0.iter().find(|(glob, _)| glob.is_match(path.as_str())) {
             Some((_, value)) => value,
@@ -70,7 +74,7 @@ impl CacheRules {
     }
 }
 
-/// The longest pattern, in bytes: what is longer names no files anybody has.
+/// The longest pattern, in bytes.
 const MAX_PATTERN: usize = 512;
 
 fn compile(index: usize, rule: &CacheRule) -> Result<(GlobSet, String), InvalidRule> {
@@ -95,7 +99,7 @@ fn compile(index: usize, rule: &CacheRule) -> Result<(GlobSet, String), InvalidR
     Ok((glob, rule.cache_control.clone()))
 }
 
-/// What is wrong with a glob. Of the regular expression behind it a user knows nothing.
+/// Describes a glob's fault without mentioning the regular expression behind it.
 fn sentence(kind: &globset::ErrorKind) -> String {
     match kind {
         globset::ErrorKind::Regex(_) => "it is too complex".to_owned(),
@@ -103,7 +107,7 @@ fn sentence(kind: &globset::ErrorKind) -> String {
     }
 }
 
-/// The `Content-Type` by a file's extension; text types say that they are UTF-8.
+/// Returns the `Content-Type` for a file's extension; text types get a UTF-8 charset.
 pub fn content_type(path: &SitePath) -> String {
     match mime_guess::from_path(path.as_str()).first() {
         Some(mime) if mime.type_() == mime_guess::mime::TEXT => format!("{}; charset=utf-8", mime.essence_str()),
@@ -112,7 +116,7 @@ pub fn content_type(path: &SitePath) -> String {
     }
 }
 
-/// Whether a caller's content type has the form `type/subtype`, parameters allowed, and can be sent as a header.
+/// Tells whether a content type has the form `type/subtype`, with optional parameters, and is a valid header value.
 pub fn is_content_type(text: &str) -> bool {
     text.len() <= 255 && is_header_value(text) && text.parse::<mime_guess::Mime>().is_ok()
 }

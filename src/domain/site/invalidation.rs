@@ -1,4 +1,4 @@
-//! Which cached answers of a CDN a release makes untrue, as few paths as serve.
+//! Chooses the CDN paths to invalidate when a release goes live, as few as possible.
 
 use super::headers::CacheRules;
 use super::manifest::{Entry, Manifest};
@@ -6,27 +6,27 @@ use super::paths::SitePath;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// More paths than this are gathered under wildcards. CloudFront works on at most 15 wildcards at once.
+/// The most paths before wildcards are used. CloudFront processes at most 15 wildcards at once.
 pub const MAX_PATHS: usize = 15;
 
-/// Every answer of the site.
+/// The path that covers the whole site.
 pub const EVERYTHING: &str = "/*";
 
-/// What stays as it is in a path of an invalidation; `*` does not, because it would be a wildcard.
+/// The characters kept in an invalidation path; `*` is not, since it would be a wildcard.
 const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// What a CDN may still answer and should not any more, when one site replaces another.
+/// The cached answers that are stale once one site replaces another.
 #[derive(Debug)]
 pub struct Untrue<'a> {
-    /// The files of the later site that the earlier one does not have.
+    /// The files that only the later site has.
     added: BTreeMap<&'a SitePath, &'a Entry>,
     paths: BTreeSet<SitePath>,
 }
 
 impl<'a> Untrue<'a> {
-    /// Files that were overwritten or are gone. A file that is gone and was immutable stays out: no page refers to it any
-    /// more, and its name never means other bytes. One that was overwritten is in whatever its rule, because its visible
-    /// answer did change.
+    /// Collects overwritten and removed files. A removed immutable file is skipped: no page refers to it, and its
+    /// name never means other bytes. An overwritten file is included whatever its rule, since its visible answer
+    /// changed.
     pub fn between(earlier: &Manifest, later: &'a Manifest) -> Self {
         let changes = later.changes_since(earlier);
         let immutable: BTreeSet<&SitePath> = earlier
@@ -42,20 +42,20 @@ impl<'a> Untrue<'a> {
         Self { added: added.map(|entry| (&entry.path, entry)).collect(), paths }
     }
 
-    /// Whether anything of older sites could matter.
+    /// Tells whether older sites could matter.
     pub fn has_added(&self) -> bool {
         !self.added.is_empty()
     }
 
-    /// Of a site before the earlier one, or one that never went live as a whole: a name of it that comes back with other
-    /// bytes or headers. Its file was there until now, whether or not a page led to it.
+    /// Adds names that return with other bytes or headers, from a site before the earlier one or from one that never
+    /// went fully live. Their files were reachable until now, whether or not a page linked to them.
     pub fn remember(&mut self, older: &Manifest) {
         let kept = older.entries().iter().filter(|entry| CacheRules::may_be_kept(&entry.cache_control));
         let back = kept.filter(|entry| self.added.get(&entry.path).is_some_and(|now| now != entry));
         self.paths.extend(back.map(|entry| entry.path.clone()));
     }
 
-    /// The paths to invalidate, as few as serve.
+    /// Returns the paths to invalidate.
     pub fn into_paths(self) -> Vec<String> {
         let mut wanted = BTreeSet::new();
         for path in &self.paths {
@@ -71,8 +71,8 @@ impl<'a> Untrue<'a> {
     }
 }
 
-/// At most [`MAX_PATHS`] entries that cover every path: the folders deepest down give way to a wildcard first, the
-/// fullest one before others, `/*` at worst.
+/// Reduces the paths to at most [`MAX_PATHS`] entries that cover them all: the deepest folders become wildcards
+/// first, among them the fullest; `/*` at worst.
 fn gathered(paths: BTreeSet<String>) -> Vec<String> {
     let mut entries = paths;
     while entries.len() > MAX_PATHS {
@@ -88,7 +88,7 @@ fn gathered(paths: BTreeSet<String>) -> Vec<String> {
     entries.into_iter().collect()
 }
 
-/// The folder an entry is in, with its `/`; that of a wildcard is the one above.
+/// Returns the folder of an entry with its `/`; for a wildcard, the folder above.
 fn folder_of(entry: &str) -> &str {
     let name =
         entry.strip_suffix("/*").or_else(|| entry.strip_suffix('/').filter(|rest| !rest.is_empty())).unwrap_or(entry);

@@ -1,4 +1,4 @@
-//! What a site consists of: the list of its files, and how two such lists differ.
+//! Defines the manifest, the list of a site's files, and the difference between two manifests.
 
 use super::paths::SitePath;
 use crate::domain::digest::Sha256;
@@ -6,33 +6,37 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
-/// One file of a site, as it is stored and served.
+/// A file of a site, as stored and served.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// The file's path and object key.
     pub path: SitePath,
-    /// Bytes.
+    /// The size in bytes.
     pub size: u64,
-    /// Of the bytes.
+    /// The SHA-256 of the content.
     pub sha256: Sha256,
-    /// The header it is served with.
+    /// The `Content-Type` header.
     pub content_type: String,
-    /// The header it is served with. Blank when it has none, which only a file can be that was there before Bouncer.
+    /// The `Cache-Control` header. Empty only for a file from before Bouncer that has none.
     pub cache_control: String,
 }
 
-/// All files of a site, sorted by path, each path once.
+/// The files of a site, sorted by path, each path once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<Entry>", into = "Vec<Entry>")]
 pub struct Manifest(Vec<Entry>);
 
-/// Two files of one site that are the same file to some reader.
+/// Two paths that some reader takes for the same file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("'{0}' is listed more than once")]
 pub struct DuplicatePath(pub SitePath);
 
 impl Manifest {
-    /// Sorts the entries; refuses a path that occurs twice, also when only its Unicode form differs.
+    /// Sorts the entries.
+    ///
+    /// # Errors
+    ///
+    /// Fails on a path that occurs twice, even if only its Unicode form differs.
     pub fn new(mut entries: Vec<Entry>) -> Result<Self, DuplicatePath> {
         let mut seen = std::collections::HashSet::with_capacity(entries.len());
         if let Some(twice) = entries.iter().find(|entry| !seen.insert(entry.path.folded())) {
@@ -42,18 +46,18 @@ impl Manifest {
         Ok(Self(entries))
     }
 
-    /// A site without files: what a project has before its first release.
+    /// Returns a site without files, as before the first release.
     pub fn empty() -> Self {
         Self(Vec::new())
     }
 
-    /// The files in the order of their paths.
+    /// Returns the files in path order.
     pub fn entries(&self) -> &[Entry] {
         &self.0
     }
 
-    /// The files in the order in which they are published over an earlier site, each with its phase; in each phase the
-    /// small ones come first.
+    /// Returns the files in the order in which they are published over an earlier site, each with its phase. Small
+    /// files come first in each phase.
     pub fn in_publish_order(&self, earlier: &Manifest) -> Vec<(Phase, &Entry)> {
         let before: HashMap<&SitePath, &Entry> = earlier.0.iter().map(|entry| (&entry.path, entry)).collect();
         let mut entries: Vec<(Phase, &Entry)> =
@@ -62,12 +66,12 @@ impl Manifest {
         entries
     }
 
-    /// Bytes of all files together.
+    /// Sums the bytes of all files.
     pub fn total_size(&self) -> u64 {
         self.0.iter().map(|entry| entry.size).sum()
     }
 
-    /// How this site differs from an earlier one.
+    /// Compares this site with an earlier one.
     pub fn changes_since(&self, earlier: &Manifest) -> Changes {
         let mut before: HashMap<&SitePath, &Entry> = earlier.0.iter().map(|entry| (&entry.path, entry)).collect();
         let mut changes = Changes::default();
@@ -101,29 +105,28 @@ impl From<Manifest> for Vec<Entry> {
     }
 }
 
-/// The steps of a publish; between two of them stands a barrier. Until the first one has ended a visitor gets the whole
-/// earlier site.
+/// The phases of a publish, separated by barriers. Until the first one ends, a visitor gets only the earlier site.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
-    /// Files that no earlier page refers to, and files that are put back as they were.
+    /// Files that no earlier page refers to, and files restored unchanged.
     Assets,
-    /// Files that earlier pages may refer to, with other bytes: written right before the pages that want them so.
+    /// Files that earlier pages may refer to, with new bytes: written right before the pages that expect them.
     Replacements,
-    /// Pages that no earlier page leads to, and pages that are put back as they were: there before the first page that
-    /// leads to them.
+    /// Pages that no earlier page links to, and pages restored unchanged: published before the first page that links
+    /// to them.
     NewPages,
-    /// Pages with other bytes, but for the entry page.
+    /// Pages with new bytes, except the entry page.
     Pages,
     /// The entry page.
     Index,
 }
 
 impl Phase {
-    /// Every phase, in order.
+    /// Lists every phase in order.
     pub const ALL: [Phase; 5] = [Phase::Assets, Phase::Replacements, Phase::NewPages, Phase::Pages, Phase::Index];
 
-    /// When a file is published, given what is under its path so far.
+    /// Returns the phase of a file, given the current file under its path.
     pub fn of(entry: &Entry, before: Option<&Entry>) -> Self {
         let is_other = before.is_some_and(|before| before != entry);
         match (entry.path.is_page(), is_other) {
@@ -135,37 +138,37 @@ impl Phase {
         }
     }
 
-    /// Whether a visitor may get something of the new site from this phase on.
+    /// Tells whether visitors may see parts of the new site from this phase on.
     pub fn is_visible(self) -> bool {
         self > Phase::Assets
     }
 }
 
-/// How two sites differ, file by file.
+/// The difference between two sites, file by file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Changes {
-    /// Files that are new, in order.
+    /// New files, in order.
     pub added: Vec<SitePath>,
     /// Files whose bytes or headers differ, in order.
     pub changed: Vec<SitePath>,
-    /// Files that are gone, in order.
+    /// Removed files, in order.
     pub removed: Vec<SitePath>,
-    /// How many files stay as they are.
+    /// The number of unchanged files.
     pub unchanged: usize,
-    /// Bytes of the added and changed files.
+    /// The bytes of added and changed files.
     pub bytes: u64,
 }
 
-/// The same in numbers: what records and answers carry.
+/// The difference in numbers, as records and answers carry it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ChangeCounts {
     /// New files.
     pub added: usize,
     /// Files whose bytes or headers differ.
     pub changed: usize,
-    /// Files that are gone from the site.
+    /// Removed files.
     pub removed: usize,
-    /// Files that stay as they are.
+    /// Unchanged files.
     pub unchanged: usize,
     /// Bytes of the added and changed files.
     pub bytes: u64,

@@ -1,4 +1,4 @@
-//! Types and rules of a static site: files, manifests, headers, releases, and what may be removed.
+//! Defines the rules of a static site: paths, manifests, headers, releases, and what may be removed.
 
 pub mod adoption;
 pub mod contents;

@@ -1,26 +1,29 @@
-//! Which file names a site may hold. A name becomes an object key, a URL path and a line an approver reads, so it
-//! must mean the same thing in all three, in any encoding.
+//! Decides which file names a site may contain.
+//!
+//! A name becomes an object key, a URL path, and a line that an approver reads. It must mean the same in all three,
+//! in any encoding.
 
+use crate::domain::text::{Class, classify};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use unicode_normalization::UnicodeNormalization as _;
 
-/// The longest accepted name in bytes of UTF-8: the limit of an S3 key.
+/// The longest name in bytes of UTF-8: the limit of an S3 key.
 pub const MAX_PATH_BYTES: usize = 1024;
 
-/// Extensions that a static site has no use for and a server or visitor might run.
+/// Extensions that a static site has no use for, and that a server or visitor might execute.
 pub const REFUSED_EXTENSIONS: [&str; 27] = [
     "sh", "bash", "exe", "dll", "bat", "cmd", "ps1", "vbs", "msi", "com", "scr", "py", "rb", "pl", "php", "asp",
     "aspx", "jsp", "cgi", "jar", "war", "zip", "tar", "gz", "7z", "bin", "elf",
 ];
 
-/// A checked path of a file in a site: relative, with `/` between its parts.
+/// A checked path of a site's file: relative, with `/` between its parts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct SitePath(String);
 
-/// Why a file name is refused. The text names the rule, not the file.
+/// The reason why a name is refused, as the end of a sentence that begins with the name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs)] // Each message says what its name means.
 pub enum PathProblem {
@@ -32,7 +35,7 @@ pub enum PathProblem {
     Absolute,
     #[error("contains a '..' part")]
     ParentDirectory,
-    #[error("contains a '.' or blank part")]
+    #[error("contains a '.' or empty part")]
     EmptyPart,
     #[error("contains a backslash")]
     Backslash,
@@ -47,7 +50,11 @@ pub enum PathProblem {
 }
 
 impl SitePath {
-    /// Checks a name as a caller sent it. Nothing is repaired: a name is accepted as it is or refused.
+    /// Checks a name. Nothing is repaired: it is accepted as it is or refused.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the rule that the name breaks in any of its readings.
     pub fn parse(text: impl Into<String>) -> Result<Self, PathProblem> {
         let text = text.into();
         if text.len() > MAX_PATH_BYTES {
@@ -66,22 +73,22 @@ impl SitePath {
         Ok(Self(text))
     }
 
-    /// The path as text.
+    /// Returns the path as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether the file is a page: what a visitor opens, published after everything that pages refer to.
+    /// Tells whether the file is a page. Pages are published after everything they refer to.
     pub fn is_page(&self) -> bool {
         extension(&self.0).is_some_and(|e| e.eq_ignore_ascii_case("html"))
     }
 
-    /// Whether this is the site's entry page, published last of all.
+    /// Tells whether this is the entry page, which is published last.
     pub fn is_index(&self) -> bool {
         self.0 == "index.html"
     }
 
-    /// The form under which two names count as the same file.
+    /// Returns the form in which equal names compare equal.
     pub fn folded(&self) -> String {
         if self.0.is_ascii() { self.0.clone() } else { self.0.nfc().collect() }
     }
@@ -113,10 +120,7 @@ fn check_structure(text: &str) -> Result<(), PathProblem> {
     if text.chars().any(|c| c.is_control()) {
         return Err(PathProblem::ControlCharacter);
     }
-    if text
-        .chars()
-        .any(|c| matches!(c, '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}'))
-    {
+    if text.chars().any(|c| classify(c) == Class::Bidi) {
         return Err(PathProblem::BidiControl);
     }
     if text.contains('\\') {
@@ -136,8 +140,8 @@ fn check_structure(text: &str) -> Result<(), PathProblem> {
     Ok(())
 }
 
-/// The other texts that a URL parser, a proxy or a reader could take this name for: percent-decoded and with look-alike
-/// characters folded, in any order, several times over. `None` stands for bytes that are no text at all.
+/// Lists the texts that a URL parser, proxy or reader could take this name for: percent-decoded and with look-alike
+/// characters folded, in any order, repeatedly. `None` stands for bytes that are not text.
 fn other_readings(text: &str) -> Vec<Option<String>> {
     const DEPTH: usize = 6;
     let mut readings = vec![Some(text.to_owned())];
@@ -156,7 +160,7 @@ fn other_readings(text: &str) -> Vec<Option<String>> {
     readings
 }
 
-/// Percent-decodes once; `None` for encodings that only an attacker writes.
+/// Percent-decodes once. Returns `None` for encodings that only an attacker writes.
 fn decode(text: &str) -> Option<String> {
     // `%u002e` is a form that some servers decode; it never occurs in an honest name.
     if text.to_ascii_lowercase().contains("%u00") {
@@ -168,13 +172,13 @@ fn decode(text: &str) -> Option<String> {
     (!overlong).then(|| String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Whether some reader could take a part of a path for a step up or for no step: what cleaning a name drops.
+/// Tells whether some reader could take a part of a path for `.`, `..` or nothing.
 pub fn is_traversal(part: &str) -> bool {
     other_readings(part).iter().flatten().any(|reading| matches!(reading.trim(), "" | "." | ".."))
 }
 
-/// Compatibility normalisation (full-width forms, the two-dot leader, …), plus the slashes it leaves alone, minus
-/// the characters that show as nothing.
+/// Applies compatibility normalization (full-width forms, the two-dot leader, …), folds the slashes it leaves alone,
+/// and drops invisible characters.
 fn fold_lookalikes(text: &str) -> String {
     // ASCII is read in one way, and most names are nothing else.
     if text.is_ascii() {
@@ -204,7 +208,7 @@ fn check_extension(text: &str) -> Result<(), PathProblem> {
     if REFUSED_EXTENSIONS.contains(&found.as_str()) { Err(PathProblem::RefusedExtension(found)) } else { Ok(()) }
 }
 
-/// A path as a part of a URL: its slashes are its own, anything else that could mean something is encoded.
+/// Encodes a path for a URL, except its slashes.
 pub fn url_path(path: &str) -> String {
     const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
     utf8_percent_encode(path, PATH).to_string()

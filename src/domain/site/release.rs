@@ -1,87 +1,87 @@
-//! Releases that went live, and for how long what they consist of is kept.
+//! Records the releases that went live, and decides how long their contents are kept.
 
 use crate::domain::digest::Sha256;
 use crate::domain::ids::{ReleaseId, RequestId};
 use crate::domain::time::Time;
 use serde::{Deserialize, Serialize};
 
-/// The most releases that a project may keep.
+/// The most releases a project may keep.
 const MAX_RELEASES: u32 = 100;
-/// The longest grace: 90 days.
+/// The longest grace period: 90 days.
 const MAX_GRACE_HOURS: u32 = 90 * 24;
 
-/// A release that went live, as the project's row lists it: oldest first, the current one last.
+/// A release that went live. The project's row lists them oldest first, the current one last.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LiveRelease {
-    /// The release.
+    /// The id of the release.
     pub release_id: ReleaseId,
-    /// The request that made it.
+    /// The request that created it.
     pub request_id: RequestId,
-    /// When the project was pointed to it.
+    /// When it went live.
     pub live_at: Time,
-    /// Its files: the hash of the canonical manifest.
+    /// The hash of its canonical manifest.
     pub manifest: Sha256,
-    /// How many files.
+    /// The number of files.
     pub files: usize,
-    /// Their bytes.
+    /// The bytes of all files.
     pub bytes: u64,
-    /// The earlier release whose files it has, if it went back to one.
+    /// The earlier release whose files it has, if it is a rollback.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restores: Option<ReleaseId>,
-    /// Whether it was there before Bouncer, and nothing was published.
+    /// Whether it was adopted, so that nothing was published.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub adopted: bool,
 }
 
-/// What of earlier releases stays in a bucket.
+/// How long earlier releases stay in a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
-    /// How many releases are kept, the current one among them.
+    /// The number of releases to keep, including the current one.
     pub releases: u32,
-    /// For how long files stay after a release without them went live: pages that are open somewhere still ask for them.
+    /// The hours that files stay after a release without them went live: open pages still request them.
     pub grace_hours: u32,
 }
 
 impl Retention {
-    /// Of a project that says nothing.
+    /// The retention of a project that sets none.
     pub const DEFAULT: Retention = Retention { releases: 5, grace_hours: 24 };
 
-    /// What a number of releases should be.
+    /// Describes the accepted numbers of releases.
     pub fn expected_releases() -> String {
         format!("1 to {MAX_RELEASES} releases to keep")
     }
 
-    /// What a grace should be.
+    /// Describes the accepted grace periods.
     pub fn expected_grace() -> String {
         format!("0 to {MAX_GRACE_HOURS} hours of grace")
     }
 
-    /// Whether so many releases can be kept.
+    /// Tells whether a number of releases is accepted.
     pub fn accepts_releases(releases: u32) -> bool {
         (1..=MAX_RELEASES).contains(&releases)
     }
 
-    /// Whether a grace can be so long.
+    /// Tells whether a grace period is accepted.
     pub fn accepts_grace(hours: u32) -> bool {
         hours <= MAX_GRACE_HOURS
     }
 
-    /// How many of the releases, counted from the oldest, nothing needs any more: they are not among the last ones, and
-    /// the release after them has been live for longer than the grace.
+    /// Counts the releases, from the oldest, that are no longer needed: they are beyond the number to keep, and their
+    /// successor has been live for longer than the grace period.
     pub fn outlived(self, live: &[LiveRelease], now: Time) -> usize {
         let beyond = live.len().saturating_sub(usize::try_from(self.releases.max(1)).unwrap_or(usize::MAX));
         // A release is followed by the one that dropped what only it needs.
         live.windows(2).take(beyond).take_while(|pair| self.is_over(pair[1].live_at, now)).count()
     }
 
-    /// Whether the grace that began then is over.
+    /// Tells whether a grace period has ended.
     pub fn is_over(self, since: Time, now: Time) -> bool {
         since.plus_seconds(u64::from(self.grace_hours) * 3600) <= now
     }
 }
 
-/// The release that a project goes back to unless another is named: the one before the current one whose files are
-/// others. From a release that itself went back it leads further back, not forth again.
+/// Returns the default target of a rollback: the latest release before the current one with different files. From a
+/// rollback it leads further back, not forward again.
 pub fn before_current(live: &[LiveRelease]) -> Option<&LiveRelease> {
     let (current, mut earlier) = live.split_last()?;
     let mut standing = current;

@@ -1,4 +1,4 @@
-//! Which files a site no longer needs, and which deploys would take too much away.
+//! Decides which files a site no longer needs, and which deploys would delete too much.
 
 use super::manifest::{Entry, Manifest};
 use super::paths::SitePath;
@@ -6,23 +6,23 @@ use crate::domain::digest::Sha256;
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
-/// So many files that go are never too many: small sites are rebuilt as a whole.
+/// The most deleted files that never count as too many: small sites are rebuilt as a whole.
 const FEW: usize = 4;
 
-/// The files that may be removed from a bucket: earlier releases wrote them, and nothing needs them. Each comes with
-/// what was written, because whatever else is found under its name is somebody else's.
+/// The files that may be deleted from a bucket: earlier releases wrote them, and nothing needs them. Each carries
+/// what was written, because anything else under its name belongs to somebody else.
 #[derive(Debug, Default)]
 pub struct Removals {
     needed: HashSet<SitePath>,
     unneeded: BTreeMap<SitePath, Vec<Written>>,
 }
 
-/// What a release wrote under a name.
+/// The content that a release wrote under a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Written {
-    /// Bytes.
+    /// The size in bytes.
     pub size: u64,
-    /// Of the bytes.
+    /// The SHA-256 of the content.
     pub sha256: Sha256,
 }
 
@@ -32,22 +32,22 @@ impl From<&Entry> for Written {
     }
 }
 
-/// Which files of a release.
+/// A selection of a release's files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
-    /// All.
+    /// All files.
     Everything,
-    /// Those that visitors see by their address.
+    /// The files that visitors open by their address.
     Pages,
 }
 
 impl Removals {
-    /// Nothing of this site may go.
+    /// Keeps all files of a site.
     pub fn keep(&mut self, site: &Manifest) {
         self.keep_those(site.entries().iter());
     }
 
-    /// Nothing of this site may go but its pages.
+    /// Keeps all files of a site except its pages.
     pub fn keep_assets(&mut self, site: &Manifest) {
         self.keep_those(site.entries().iter().filter(|entry| !entry.path.is_page()));
     }
@@ -59,7 +59,7 @@ impl Removals {
         }
     }
 
-    /// What nothing else needs of this site may go.
+    /// Releases the selected files of a site, unless they are kept.
     pub fn give_up(&mut self, site: &Manifest, part: Part) {
         let entries = site.entries().iter().filter(|entry| part == Part::Everything || entry.path.is_page());
         for entry in entries.filter(|entry| !self.needed.contains(&entry.path)) {
@@ -70,14 +70,14 @@ impl Removals {
         }
     }
 
-    /// The files after one of that name, in order.
+    /// Lists the files after the given one, in order.
     pub fn after(&self, path: Option<&SitePath>) -> Vec<(&SitePath, &[Written])> {
         let rest = self.unneeded.iter().filter(|(name, _)| path.is_none_or(|path| *name > path));
         rest.map(|(name, written)| (name, written.as_slice())).collect()
     }
 }
 
-/// A deploy that would take away more than half of a site.
+/// A deploy that would delete more than half of a site.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MassDelete {
     gone: usize,
@@ -86,12 +86,11 @@ pub struct MassDelete {
 }
 
 impl MassDelete {
-    /// What an approver of such a deploy is warned of, wherever they look at it.
+    /// The warning for approvers of such a deploy.
     pub const WARNING: &'static str = "More than half of the site would be gone.";
 
-    /// Whether a site that takes the place of an earlier one leaves out more than half of its pages, or is less than half
-    /// as many files. Names of other files say nothing: build tools change them all. Up to four files are never
-    /// too many.
+    /// Checks whether a site would lose more than half of its pages or shrink to less than half of its files. Names
+    /// of other files do not matter, since build tools change them all. Up to four files are never too many.
     pub fn of(earlier: &Manifest, later: &Manifest) -> Option<Self> {
         let pages = |site: &Manifest| site.entries().iter().filter(|entry| entry.path.is_page()).count();
         let kept: HashSet<&SitePath> = later.entries().iter().map(|entry| &entry.path).collect();
@@ -108,7 +107,7 @@ impl MassDelete {
 
 impl fmt::Display for MassDelete {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "takes away {} of the site's {} {}", self.gone, self.of, self.what)
+        write!(f, "would delete {} of the site's {} {}", self.gone, self.of, self.what)
     }
 }
 
@@ -184,7 +183,7 @@ mod tests {
             (Manifest::empty(), pages_and_assets(0..1, 0..1), None),
         ] {
             let found = MassDelete::of(&earlier, &later).map(|mass| mass.to_string());
-            assert_eq!(found, said.map(|said| format!("takes away {said}")));
+            assert_eq!(found, said.map(|said| format!("would delete {said}")));
         }
     }
 

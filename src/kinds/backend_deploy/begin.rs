@@ -2,19 +2,19 @@
 
 use super::github_status::{GithubStatus, create_deployment, report};
 use super::plan::BackendPlan;
-use crate::domain::document::Sealed;
 use crate::domain::ids::RequestId;
 use crate::domain::project::Project;
 use crate::domain::request::{Request, Status};
 use crate::domain::rule::Rule;
+use crate::domain::sealed::Sealed;
 use crate::domain::time::Time;
 use crate::kinds::stack::run::BackendRun;
 use crate::kinds::stack::task::{Answer, DeployTask, services};
 use crate::policy::rules::still_allows;
 use crate::requests::app::App;
 use crate::requests::engine::TaskError;
-use crate::requests::lease;
 use crate::requests::find::load;
+use crate::requests::lease;
 use crate::requests::work::{self, approved_plan};
 use crate::storage::coordination::Lane;
 use serde::Serialize;

@@ -7,8 +7,8 @@ use crate::kinds::stack::run::{BackendStep, BuildRun};
 use crate::kinds::stack::task::{DeployTask, StepAnswer};
 use crate::requests::app::App;
 use crate::requests::engine::TaskError;
-use crate::requests::stack_services::place;
 use crate::requests::find::load;
+use crate::requests::stack_services::place;
 use serde::Serialize;
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
 //! The card of a backend deploy.
 
-use super::plan::{BackendPlan};
+use super::plan::BackendPlan;
 use crate::analysis::template_diff::{Change, Finding, ResourceDiff};
 use crate::domain::backend::commit::ChangedFile;
 use crate::domain::caller::Role;
@@ -92,12 +92,8 @@ fn file(file: &ChangedFile) -> Row {
         "removed" => "−",
         _ => "~",
     };
-    let cells = vec![
-        sign.to_owned(),
-        file.filename.clone(),
-        format!("+{}", file.additions),
-        format!("−{}", file.deletions),
-    ];
+    let cells =
+        vec![sign.to_owned(), file.filename.clone(), format!("+{}", file.additions), format!("−{}", file.deletions)];
     Row { weight: Weight::Plain, cells, details: vec![] }
 }
 

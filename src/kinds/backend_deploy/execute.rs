@@ -16,8 +16,8 @@ use crate::kinds::stack::run::{BackendRun, ChangeSetRun};
 use crate::kinds::stack::task::{DeployTask, StepAnswer};
 use crate::requests::app::App;
 use crate::requests::engine::TaskError;
-use crate::requests::prompts::refresh;
 use crate::requests::find::load;
+use crate::requests::prompts::refresh;
 use serde::Serialize;
 
 /// What came of executing.

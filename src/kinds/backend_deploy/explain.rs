@@ -4,7 +4,7 @@ use super::plan::BackendPlan;
 use super::result::{BackendResult, FailureEvent};
 use super::watch::operation_events;
 use crate::analysis::failure::{
-    CommonCause, build_failure, build_summary, error_summary, hint, readable, stack_failure,
+    CommonCause, build_failure, build_summary, error_lines, error_summary, hint, stack_failure,
 };
 use crate::domain::request::Request;
 use crate::kinds::stack::run::{BackendRun, BackendStep, BuildRun};
@@ -59,18 +59,11 @@ async fn explain_stack(app: &App, request: &Request, run: &BackendRun) -> Result
     let account = backend.account(&plan.target, deploy_id).await?;
     let events = operation_events(&account, run).await?;
     let Some(failure) = stack_failure(&events) else { return Ok(BackendResult::default()) };
-    let mut lines: Vec<String> = Vec::new();
-    for resource in &failure.failed_resources {
-        let line = format!("{}: {}", resource.resource, readable(&resource.reason));
-        if lines.len() < 5 && !lines.contains(&line) {
-            lines.push(line);
-        }
-    }
     let failures = events.into_iter().filter(|event| event.status().ends_with("_FAILED")).take(MAX_RESOURCES);
     Ok(BackendResult {
         error_summary: Some(error_summary(&failure)),
         hint: hint(&failure.root_cause).map(str::to_owned),
-        error_lines: lines,
+        error_lines: error_lines(&failure),
         failed_resources: failure.failed_resources.into_iter().take(MAX_RESOURCES).collect(),
         cfn_failure_events: failures.map(FailureEvent::from).collect(),
         ..BackendResult::default()

@@ -8,8 +8,9 @@ use super::result::{BackendResult, DeployOutcome};
 use super::stop::{OrphanState, inspect_orphan};
 use crate::domain::ids::RequestId;
 use crate::domain::request::{Event, Request, Status};
+use crate::kinds::stack::MACHINE;
 use crate::requests::app::App;
-use crate::requests::engine::{ErrorName, TaskError};
+use crate::requests::engine::{ErrorName, ExecutionStatus, TaskError};
 use crate::requests::execution::cause_of;
 use crate::requests::find::load;
 use serde_json::Value;
@@ -67,15 +68,28 @@ pub(crate) async fn close_orphan(app: &App, request: &Request) -> Result<(), Tas
     let explained = explain(app, request).await;
     let cause = match inspect_orphan(app, request).await {
         Ok(OrphanState::Done) => return succeed(app, request, false).await,
-        Ok(OrphanState::Nothing) => "The workflow ended without recording why.",
+        Ok(OrphanState::Nothing) => format!("{} without recording why.", how_it_ended(app, request).await),
         Err(error) if error.name == ErrorName::Unavailable => return Err(error),
-        Err(_) => "The workflow ended without recording why, and the state of the stack could not be read.",
-        Ok(OrphanState::GoesOn) => {
-            "The workflow ended while CloudFormation was changing the stack, which continues; check the stack before the \
-             next deploy."
-        }
+        Err(_) => format!(
+            "{} without recording why, and the state of the stack could not be read.",
+            how_it_ended(app, request).await
+        ),
+        Ok(OrphanState::GoesOn) => format!(
+            "{} while CloudFormation was changing the stack, which continues. Check the stack before the next deploy.",
+            how_it_ended(app, request).await
+        ),
     };
-    give_up(app, request, explained, cause.to_owned()).await
+    give_up(app, request, explained, cause).await
+}
+
+/// Says how the execution of a deploy ended, as the start of a sentence.
+async fn how_it_ended(app: &App, request: &Request) -> &'static str {
+    match app.engine.describe(MACHINE, request.request_id.as_str()).await {
+        Ok(ExecutionStatus::Aborted) => "The workflow was stopped",
+        Ok(ExecutionStatus::Failed) => "The workflow failed",
+        Ok(ExecutionStatus::TimedOut) => "The workflow timed out",
+        Ok(ExecutionStatus::Running | ExecutionStatus::Succeeded) | Err(_) => "The workflow ended",
+    }
 }
 
 /// Closes a deploy as a failure; `cause` counts where builds and stacks do not explain it.

@@ -51,7 +51,7 @@ pub(crate) async fn review(
         author: source.commit.author.clone(),
         url,
         context,
-        parameters: source.parameters.redacted(&source.template),
+        parameters: source.template.redacted(&source.parameters),
         notes,
         files,
         resources: BoundedList::of(resources),

@@ -19,7 +19,11 @@ pub(crate) async fn seal(task: &DeployTask<'_>) -> Result<(), TaskError> {
     if artifacts.has(&template).await? {
         return Ok(());
     }
-    let from = task.run.artifacts.clone().ok_or_else(|| TaskError::refused("The record of the deploy does not say where the build wrote"))?;
+    let from = task
+        .run
+        .artifacts
+        .clone()
+        .ok_or_else(|| TaskError::refused("The record of the deploy does not say where the build wrote"))?;
     let to = place::sealed(&task.deploy_id);
     let keys = artifacts.keys(&format!("{from}/")).await?;
     if !keys.iter().any(|key| *key == format!("{from}/{PACKAGED}")) {
@@ -53,7 +57,8 @@ fn moved(key: &str, from: &str, to: &str) -> String {
 
 /// Rewrites a template to refer to the sealed copies. The folder's name is random, so nothing else in it reads the same.
 fn rewritten(template: &[u8], from: &str, to: &str) -> Result<String, TaskError> {
-    let text = std::str::from_utf8(template).map_err(|_| TaskError::refused("The packaged template is not UTF-8 text"))?;
+    let text =
+        std::str::from_utf8(template).map_err(|_| TaskError::refused("The packaged template is not UTF-8 text"))?;
     Ok(text.replace(from, to))
 }
 

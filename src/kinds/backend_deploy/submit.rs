@@ -141,10 +141,8 @@ pub async fn deploy(app: &App, caller: &Caller, args: DeployBackend) -> Result<D
     let subject = Subject { effect: Effect::Production, mode: target.deploy_mode, findings };
     let plan = plan(&project, target, &branch, source, base.map(|last| last.commit));
     let window = text.approval_window.unwrap_or(backend.settings.approval_window);
-    let request = Request {
-        approvals_required: project.approvals_required,
-        ..request(caller, request_id, &plan, text, window)?
-    };
+    let request =
+        Request { approvals_required: project.approvals_required, ..request(caller, request_id, &plan, text, window)? };
     let request = review.attach_to(request)?;
 
     let submission = Submission { request, subject, ready: None, commit: Some(commit) };
@@ -189,10 +187,7 @@ async fn backend_of(app: &App, caller: &Caller, project: &str) -> Result<(Projec
     if app.settings.profile == Profile::Aws && target.target_role_arn.is_none() {
         return Err(UserError::new(
             ErrorCode::PreflightFailed,
-            format!(
-                "Project {} has no target role, and Bouncer's own role cannot deploy stacks.",
-                project.project_id
-            ),
+            format!("Project {} has no target role, and Bouncer's own role cannot deploy stacks.", project.project_id),
             "Create one with infra/target-account.yaml and have an admin set it: bouncer project backend … --role ARN.",
         ));
     }

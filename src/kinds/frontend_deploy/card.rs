@@ -11,8 +11,8 @@ use crate::domain::site::manifest::{Entry, Manifest};
 use crate::domain::text_diff::{Difference, compare};
 use crate::kinds::site::plan::{FrontendPlan, SiteFacts};
 use crate::requests::app::App;
-use crate::requests::documents::blob_key;
 use crate::requests::kind::CardView;
+use crate::storage::documents::blob_key;
 
 /// Files that would be written, and files that would be removed, in a card that is not whole.
 const WRITTEN_SHOWN: usize = 10;
@@ -40,10 +40,8 @@ const NOT_COMPARED: Phrase = Phrase::new(
     "有 {} 個變更的文字檔因過大或過多而未逐行比對。",
 );
 /// What to know of a deploy that removes most of a site.
-pub(super) const MASS_DELETE: Phrase = Phrase::new(
-    "This removes more than half of the site's files.",
-    "這會移除網站超過一半的檔案。",
-);
+pub(super) const MASS_DELETE: Phrase =
+    Phrase::new("This removes more than half of the site's files.", "這會移除網站超過一半的檔案。");
 
 /// A file that differs between the live and the submitted site. One of both is there.
 #[derive(Debug, Clone)]
@@ -80,8 +78,8 @@ pub(super) async fn card(app: &App, request: &Request, view: CardView) -> Result
 }
 
 async fn sites(app: &App, plan: &FrontendPlan) -> Result<(Manifest, Manifest), ObjectError> {
-    let after = app.read_manifest(&plan.project, plan.manifest).await?;
-    let before = app.site_of(&plan.project, plan.base_release.as_ref()).await?;
+    let after = app.documents.manifest(&plan.project, plan.manifest).await?;
+    let before = app.documents.site(&plan.project, plan.base_release.as_ref()).await?;
     Ok((before, after))
 }
 
@@ -211,7 +209,11 @@ fn is_text(content_type: &str) -> bool {
     kind.starts_with("text/") || OTHERS.contains(&kind.as_str())
 }
 
-async fn compare_texts(app: &App, project: &ProjectId, files: Vec<FileDiffers>) -> Result<Vec<(String, Difference)>, UserError> {
+async fn compare_texts(
+    app: &App,
+    project: &ProjectId,
+    files: Vec<FileDiffers>,
+) -> Result<Vec<(String, Difference)>, UserError> {
     let mut texts = Vec::new();
     for file in files {
         let (Some(before), Some(after)) = (&file.before, &file.after) else { continue };
@@ -228,8 +230,7 @@ async fn compare_texts(app: &App, project: &ProjectId, files: Vec<FileDiffers>) 
 }
 
 async fn text(app: &App, project: &ProjectId, entry: &Entry) -> Result<Option<String>, ObjectError> {
-    let bucket = app.settings.staging_bucket();
-    match app.objects.read(&bucket, &blob_key(project, entry.sha256), TEXT_BYTES).await {
+    match app.objects.read(app.documents.bucket(), &blob_key(project, entry.sha256), TEXT_BYTES).await {
         Ok(bytes) => Ok(String::from_utf8(bytes.to_vec()).ok().filter(|text| !text.contains('\0'))),
         Err(ObjectError::NotFound { .. } | ObjectError::AccessDenied { .. }) => Ok(None),
         Err(error) => Err(error),

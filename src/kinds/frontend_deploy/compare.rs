@@ -2,6 +2,7 @@
 
 use super::slice::{Position, Publication};
 use crate::aws::objects::{Checksum, Identity, ObjectError};
+use crate::domain::error::chain;
 use crate::domain::ids::ReleaseId;
 use crate::domain::project::Project;
 use crate::domain::site::manifest::{Entry, Manifest, Phase};
@@ -37,7 +38,7 @@ impl Publication<'_> {
             }
             ControlFlow::Continue(())
         });
-        let base = self.app.site_of(&self.plan.project, project.current_release.as_ref());
+        let base = self.app.documents.site(&self.plan.project, project.current_release.as_ref());
         let (_, base, unsettled) = tokio::try_join!(listing, base, self.unsettled())?;
         let doubtful = self.doubtful(&base, &unsettled).await?;
         let known: HashMap<&SitePath, &Entry> = base.entries().iter().map(|entry| (&entry.path, entry)).collect();
@@ -95,14 +96,21 @@ impl Publication<'_> {
         };
         match found.filter(looks_right).and_then(|found| found.checksum) {
             Some(Checksum::Whole(sha256)) => Ok(sha256 == entry.sha256),
-            Some(Checksum::OfParts(digest)) => self.app.knows_parts(&self.plan.project, entry.sha256, digest).await,
+            Some(Checksum::OfParts(digest)) => {
+                self.app.documents.knows_parts(&self.plan.project, entry.sha256, digest).await
+            }
             None => Ok(false),
         }
     }
 
     async fn unsettled(&self) -> Result<BTreeSet<ReleaseId>, ObjectError> {
         let mut unsettled = self.app.store.unsettled_releases(&self.plan.project).await.map_err(|error| {
-            ObjectError::Unavailable { bucket: self.plan.target.bucket.clone(), reason: error.to_string() }
+            let (bucket, reason) = (self.plan.target.bucket.clone(), chain(&error));
+            if error.is_transient() {
+                ObjectError::Unavailable { bucket, reason }
+            } else {
+                ObjectError::Refused { bucket, key: String::new(), code: "Records".to_owned(), reason }
+            }
         })?;
         unsettled.remove(self.release_id);
         Ok(unsettled)
@@ -116,7 +124,7 @@ impl Publication<'_> {
     ) -> Result<HashSet<SitePath>, ObjectError> {
         let mut doubtful = HashSet::new();
         for release in unsettled {
-            match self.app.read_release(&self.plan.project, release).await {
+            match self.app.documents.release(&self.plan.project, release).await {
                 Ok(release) => {
                     let changes = release.manifest.changes_since(base);
                     doubtful.extend(changes.added);

@@ -2,8 +2,9 @@
 
 use super::files;
 use super::files::{CheckedFile, FileToUpload};
-use super::submit::{PendingAnswer, Proposal, pending_answer, submit};
 use super::presigned::{hash_of, must_be_issued, must_be_ready, own_request};
+use super::reusable::reusable;
+use super::submit::{PendingAnswer, Proposal, pending_answer, submit};
 use crate::admin::projects::deployable;
 use crate::aws::objects::ObjectError;
 use crate::domain::caller::Caller;
@@ -14,9 +15,9 @@ use crate::domain::request::Status;
 use crate::domain::site::contents::Phase;
 use crate::domain::time::Time;
 use crate::requests::app::App;
-use crate::requests::documents::{blob_key, staged_key};
 use crate::requests::execution::ensure_started;
 use crate::requests::text::RequestText;
+use crate::storage::documents::{blob_key, staged_key, staged_of};
 use futures::{StreamExt as _, TryStreamExt as _};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -71,7 +72,7 @@ pub async fn confirm(app: &App, caller: &Caller, args: ConfirmDeploy) -> Result<
     }
     must_be_ready(&request)?;
     let checked = files::check_uploads(&args.files, &app.settings.limits)?;
-    let (blobs, base) = app.lasting_blobs(&project, Phase::Confirmation).await?;
+    let (blobs, base) = reusable(app, &project, Phase::Confirmation).await?;
     let arrived = arrivals(app, &project.project_id, &request.request_id, &blobs, checked).await?;
     let manifest = files::manifest(&project, arrived)?;
     let proposal = Proposal {
@@ -96,11 +97,11 @@ async fn arrivals(
     blobs: &HashMap<Sha256, u64>,
     files: Vec<CheckedFile>,
 ) -> Result<Vec<(CheckedFile, Sha256, u64)>, UserError> {
-    let bucket = app.settings.staging_bucket();
+    let bucket = app.documents.bucket();
     let staged: HashMap<String, u64> = if files.iter().all(|file| file.sha256.is_some()) {
         HashMap::new()
     } else {
-        let listing = app.objects.list(&bucket, &format!("staged/{request}/")).await?;
+        let listing = app.objects.list(&bucket, &staged_of(request)).await?;
         listing.into_iter().map(|object| (object.key, object.size)).collect()
     };
 

@@ -56,7 +56,7 @@ pub async fn diff(app: &App, _caller: &Caller, args: DiffFrontend) -> Result<Dif
         _ => None,
     });
     let manifest = files::manifest(&project, known)?;
-    let base = app.site_of(&project.project_id, project.current_release.as_ref()).await?;
+    let base = app.documents.site(&project.project_id, project.current_release.as_ref()).await?;
     let changes = manifest.changes_since(&base);
     Ok(Difference {
         status: "ok",

@@ -7,6 +7,7 @@ use crate::domain::site::headers;
 use crate::domain::site::headers::CacheRules;
 use crate::domain::site::manifest::{Entry, Manifest};
 use crate::domain::site::paths::SitePath;
+use crate::domain::text::visible;
 use crate::requests::app::Limits;
 use base64::Engine as _;
 use bytes::Bytes;
@@ -201,7 +202,7 @@ fn whole_site<'a>(files: impl Iterator<Item = &'a CheckedFile>) -> Result<(), Us
 
 fn site_path(name: &str) -> Result<SitePath, UserError> {
     SitePath::parse(name).map_err(|problem| {
-        let shown: String = name.chars().take(120).flat_map(char::escape_debug).collect();
+        let shown = visible(&name.chars().take(120).collect::<String>());
         UserError::validation(format!("The filename '{shown}' {problem}."), "Rename the file or leave it out.")
             .with("filename", json!(name.chars().take(200).collect::<String>()))
     })

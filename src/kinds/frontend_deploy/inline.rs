@@ -2,6 +2,7 @@
 
 use super::files;
 use super::files::InlineFile;
+use super::reusable::reusable;
 use super::submit::{PendingAnswer, Proposal, submit};
 use crate::admin::projects::deployable;
 use crate::aws::objects::ObjectError;
@@ -52,7 +53,7 @@ pub async fn deploy(app: &App, caller: &Caller, args: DeployFrontend) -> Result<
     let (project, target) = deployable(app, &args.project).await?;
     let decoded = files::decode(args.files, &app.settings.limits)?;
 
-    let (stored, base) = app.lasting_blobs(&project, Phase::Request).await?;
+    let (stored, base) = reusable(app, &project, Phase::Request).await?;
     let mut checked = Vec::with_capacity(decoded.len());
     let mut missing = Vec::new();
     for (file, bytes) in decoded {
@@ -65,7 +66,7 @@ pub async fn deploy(app: &App, caller: &Caller, args: DeployFrontend) -> Result<
     let manifest = files::manifest(&project, checked)?;
     let id = &project.project_id;
     futures::stream::iter(missing)
-        .map(|(sha256, bytes)| app.write_blob(id, sha256, bytes))
+        .map(|(sha256, bytes)| app.documents.put_blob(id, sha256, bytes))
         .buffer_unordered(CONCURRENT_WRITES)
         .try_collect::<Vec<()>>()
         .await

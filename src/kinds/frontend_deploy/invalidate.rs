@@ -13,6 +13,7 @@ use crate::kinds::site::report::{InvalidationView, report_of};
 use crate::requests::app::App;
 use crate::requests::engine::{ErrorName, TaskError};
 use crate::requests::find::load;
+use crate::storage::documents::Release;
 use serde::Serialize;
 
 /// Looks at an unfinished invalidation before the deploy is closed without it; the state machine waits between two.
@@ -66,11 +67,10 @@ fn done() -> Result<Checked, TaskError> {
 
 async fn running(app: &App, id: &RequestId) -> Result<(Request, FrontendPlan), TaskError> {
     let request = load(app, id).await?;
-    let plan =
-        request.plan_as().filter(|_| request.status == Status::Running).ok_or_else(|| TaskError {
-            name: ErrorName::IllegalState,
-            cause: format!("the request {id} is {} and has nothing to invalidate.", request.status),
-        })?;
+    let plan = request.plan_as().filter(|_| request.status == Status::Running).ok_or_else(|| TaskError {
+        name: ErrorName::IllegalState,
+        cause: format!("the request {id} is {} and has nothing to invalidate.", request.status),
+    })?;
     Ok((request, plan))
 }
 
@@ -80,12 +80,12 @@ async fn wanted(app: &App, request: &Request, plan: &FrontendPlan) -> Result<Vec
     let Some(base) = plan.base_release.as_ref().filter(|_| !request.is_marked(REPAIRS)) else {
         return Ok(vec![EVERYTHING.to_owned()]);
     };
-    let earlier = app.read_release(&plan.project, base).await?.manifest;
-    let later = app.read_manifest(&plan.project, plan.manifest).await?;
+    let earlier = app.documents.release(&plan.project, base).await?.manifest;
+    let later = app.documents.manifest(&plan.project, plan.manifest).await?;
     let mut untrue = Untrue::between(&earlier, &later);
     if untrue.has_added() {
-        for release in app.release_documents(&plan.project).await? {
-            match app.read_release(&plan.project, &release).await {
+        for release in app.documents.list::<Release>(&plan.project).await? {
+            match app.documents.release(&plan.project, &release).await {
                 Ok(older) => untrue.remember(&older.manifest),
                 // Given up meanwhile, and its files with it.
                 Err(ObjectError::NotFound { .. }) => {}

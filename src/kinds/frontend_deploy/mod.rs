@@ -11,6 +11,7 @@ mod outcome;
 pub mod presigned;
 mod publish;
 pub mod releases;
+mod reusable;
 pub mod rollback;
 mod slice;
 mod submit;
@@ -20,8 +21,8 @@ pub use files::FileToDiff;
 pub use outcome::FrontendResult;
 pub use submit::PendingAnswer;
 
-use crate::domain::card::Card;
 use crate::domain::caller::Caller;
+use crate::domain::card::Card;
 use crate::domain::error::{ErrorCode, UserError};
 use crate::domain::hint::Hint;
 use crate::domain::history::{Deploy, DeployStatus};

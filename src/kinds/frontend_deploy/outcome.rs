@@ -174,10 +174,8 @@ pub(crate) async fn fail(app: &App, request: &Request, state: &Value) -> Result<
         urls: urls(app, request),
         error_summary: Some(error.clone()),
     };
-    let outcome = Outcome {
-        partial: report.deploy_status == DeployOutcome::PartialDeploy,
-        ..Outcome::of(&result, Some(error))?
-    };
+    let outcome =
+        Outcome { partial: report.deploy_status == DeployOutcome::PartialDeploy, ..Outcome::of(&result, Some(error))? };
     let closed = complete::close(app, request, Event::Fail, outcome).await?;
     complete::announce(app, &closed).await;
     Ok(())

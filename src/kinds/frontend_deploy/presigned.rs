@@ -3,6 +3,7 @@
 use super::NAME;
 use super::files;
 use super::files::{CheckedFile, FileToUpload};
+use super::reusable::reusable;
 use crate::admin::projects::deployable;
 use crate::aws::objects::UploadTerms;
 use crate::domain::caller::Caller;
@@ -17,9 +18,9 @@ use crate::domain::site::headers;
 use crate::domain::time::Time;
 use crate::kinds::site::plan::SiteFacts;
 use crate::requests::app::App;
-use crate::requests::documents::{blob_key, staged_key};
 use crate::requests::submit;
 use crate::requests::text::RequestText;
+use crate::storage::documents::{blob_key, staged_key};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -153,7 +154,7 @@ pub async fn request(
         files: page.uploads,
         skipped: page.skipped,
         expires_at: request.expires_at,
-        staging_bucket: app.settings.staging_bucket(),
+        staging_bucket: app.documents.bucket().to_owned(),
         files_remaining: (remaining > 0).then_some(remaining),
         next: (remaining > 0).then(|| Next { request_id: request.request_id.to_string(), cursor }),
         message: match remaining {
@@ -182,8 +183,8 @@ async fn sign(
     files: &[CheckedFile],
     host: Option<&str>,
 ) -> Result<Page, UserError> {
-    let (stored, _) = app.lasting_blobs(project, Phase::Request).await?;
-    let bucket = app.settings.staging_bucket();
+    let (stored, _) = reusable(app, project, Phase::Request).await?;
+    let bucket = app.documents.bucket();
     let valid_for = Duration::from_secs(request.expires_at.seconds_left(Time::now()).max(1));
     let mut page = Page { uploads: Vec::new(), skipped: Vec::new(), covered: 0 };
     let mut room = app.settings.limits.answer_bytes;
@@ -274,8 +275,7 @@ pub(crate) async fn own_request(app: &App, caller: &Caller, text: &str) -> Resul
     };
     let id = RequestId::parse(text).map_err(|_| unknown())?;
     let request = app.store.request(&id).await?.ok_or_else(unknown)?;
-    let issued_to_caller =
-        request.caller == caller.id && request.action == NAME && issued_of(&request).is_some();
+    let issued_to_caller = request.caller == caller.id && request.action == NAME && issued_of(&request).is_some();
     if issued_to_caller { Ok(request) } else { Err(unknown()) }
 }
 

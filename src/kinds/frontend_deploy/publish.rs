@@ -43,7 +43,7 @@ pub async fn publish(app: &App, request_id: &RequestId, cursor: Value, deadline:
         .await?
         .ok_or_else(|| TaskError::stale_plan("The project was removed after the approval"))?;
     still_as_approved(&fresh, &plan)?;
-    let manifest = app.read_manifest(&plan.project, plan.manifest).await?;
+    let manifest = app.documents.manifest(&plan.project, plan.manifest).await?;
 
     let site = match app.sites.open(&plan.target, request_id).await {
         Ok(site) => site.objects,

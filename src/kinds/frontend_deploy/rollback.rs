@@ -48,8 +48,8 @@ pub async fn rollback(app: &App, caller: &Caller, args: RollbackFrontend) -> Res
     wording.check(app)?;
     let (project, target) = deployable(app, &args.project).await?;
     let release = chosen(&project, args.release.as_deref())?.release_id.clone();
-    let manifest = app.read_release(&project.project_id, &release).await?.manifest;
-    let base = app.site_of(&project.project_id, project.current_release.as_ref()).await?;
+    let manifest = app.documents.release(&project.project_id, &release).await?.manifest;
+    let base = app.documents.site(&project.project_id, project.current_release.as_ref()).await?;
     refuse_lost_contents(app, &project, &release.to_string(), &manifest).await?;
     let proposal = Proposal {
         project: &project,
@@ -100,7 +100,7 @@ async fn refuse_lost_contents(
     release: &str,
     manifest: &Manifest,
 ) -> Result<(), UserError> {
-    let stored = app.stored_blobs(&project.project_id).await?;
+    let stored = app.documents.blobs(&project.project_id).await?;
     let lost =
         manifest.entries().iter().filter(|entry| stored.get(&entry.sha256).is_none_or(|blob| blob.size != entry.size));
     let lost: Vec<&str> = lost.map(|entry| entry.path.as_str()).collect();

@@ -14,9 +14,9 @@ use crate::kinds::site::report::{DeployOutcome, Report, reason};
 use crate::kinds::site::transfer::{Tally, Transfer};
 use crate::kinds::site::work::{TICK, note_progress};
 use crate::requests::app::App;
-use crate::requests::documents::Release;
 use crate::requests::engine::TaskError;
 use crate::storage::StoreError;
+use crate::storage::documents::Release;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
@@ -132,7 +132,10 @@ impl Publication<'_> {
             if batch.taken < files.len() {
                 let last = batch.taken.checked_sub(1).and_then(|index| files.get(index));
                 let reached = last.map(|entry| place(phase, entry)).or(reached);
-                return Ok(Slice { outcome: SliceOutcome::Again, cursor: Some(Cursor { reached, files: written, bytes }) });
+                return Ok(Slice {
+                    outcome: SliceOutcome::Again,
+                    cursor: Some(Cursor { reached, files: written, bytes }),
+                });
             }
             reached = Some(place(phase, last));
         }
@@ -160,7 +163,9 @@ impl Publication<'_> {
             // A repeated slice finds its own pointer; anybody else's means that the lease was lost.
             Err(StoreError::Conflict) => match store.project(project).await? {
                 Some(now) if now.current_release.as_ref() == Some(self.release_id) => Ok(DEPLOYED),
-                _ => Err(TaskError::stale_plan("Another release went live, or the bucket was changed, at the same time")),
+                _ => {
+                    Err(TaskError::stale_plan("Another release went live, or the bucket was changed, at the same time"))
+                }
             },
             Err(error) => Err(error.into()),
         }
@@ -239,6 +244,6 @@ async fn announce(
         bucket: Some(plan.target.bucket.clone()),
         manifest: manifest.clone(),
     };
-    app.write_release(&release).await?;
+    app.documents.put_release(&release).await?;
     Ok(app.store.begin_release(&plan.project, release_id).await?)
 }

@@ -84,7 +84,7 @@ pub(crate) async fn submit(app: &App, caller: &Caller, proposal: Proposal<'_>) -
         .with("changes", json!(changes)));
     }
     let mass_delete = mass_delete.is_some();
-    let list = app.write_manifest(&project.project_id, manifest).await?;
+    let list = app.documents.put_manifest(&project.project_id, manifest).await?;
     if let Some(release) = &restores {
         // From now on the list keeps its contents; until now the release did.
         must_be_kept(app, &project.project_id, release).await?;

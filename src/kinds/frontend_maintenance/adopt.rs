@@ -6,8 +6,8 @@
 //! beside the blobs, so another slice goes on with the rest. After all is read the bucket is listed again: what looks
 //! otherwise by then is read anew, until one listing shows nothing but what was read.
 
-use super::reader::Reader;
 use super::outcome::{AdoptionResult, forget, has_adopted};
+use super::reader::Reader;
 use crate::aws::objects::{ObjectError, Objects};
 use crate::domain::ids::{ReleaseId, RequestId};
 use crate::domain::project::Project;
@@ -24,11 +24,11 @@ use crate::kinds::site::report::reason;
 use crate::kinds::site::transfer::Tally;
 use crate::kinds::site::work::{TICK, hold, keep_lease, note_progress, role_error, take_up};
 use crate::requests::app::App;
-use crate::requests::documents::Release;
 use crate::requests::engine::TaskError;
-use crate::requests::work::approved_plan;
 use crate::requests::find::load;
+use crate::requests::work::approved_plan;
 use crate::storage::StoreError;
+use crate::storage::documents::{Document, Release, adopting_of};
 use futures::StreamExt as _;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -54,6 +54,16 @@ pub(super) struct Cursor {
     passes: u32,
 }
 
+/// A part of what was read.
+impl Document for Vec<Read> {
+    type Owner = RequestId;
+    type Name = String;
+
+    fn folder(request: &RequestId) -> String {
+        adopting_of(request)
+    }
+}
+
 /// What was read so far.
 #[derive(Debug, Default)]
 struct Known {
@@ -63,8 +73,18 @@ struct Known {
     unsaved: Vec<Read>,
 }
 
+/// Deletes what an adoption has stored of its progress.
+pub(super) async fn forget_progress(app: &App, id: &RequestId) -> Result<(), ObjectError> {
+    app.documents.delete_all::<Vec<Read>>(id).await
+}
+
 /// Reads for one slice.
-pub(super) async fn adopt(app: &App, id: &RequestId, cursor: Value, deadline: Instant) -> Result<Slice<Cursor>, TaskError> {
+pub(super) async fn adopt(
+    app: &App,
+    id: &RequestId,
+    cursor: Value,
+    deadline: Instant,
+) -> Result<Slice<Cursor>, TaskError> {
     let cursor = serde_json::from_value::<Option<Cursor>>(cursor)?.unwrap_or_default();
     let request = load(app, id).await?;
     let plan: MaintenancePlan = approved_plan(&request)?;
@@ -90,12 +110,14 @@ fn still_as_planned(project: &Project, plan: &MaintenancePlan) -> Result<(), Tas
         return Err(TaskError::refused("The project was disabled after this was asked for."));
     }
     if project.frontend.as_ref() != Some(&plan.target) {
-        return Err(TaskError::refused("The project's bucket, distribution, region or role changed after this was asked for."));
+        return Err(TaskError::refused(
+            "The project's bucket, distribution, region or role changed after this was asked for.",
+        ));
     }
     match &project.current_release {
-        Some(current) => {
-            Err(TaskError::refused(format!("The project has a release by now, {current}, so there is nothing to adopt.")))
-        }
+        Some(current) => Err(TaskError::refused(format!(
+            "The project has a release by now, {current}, so there is nothing to adopt."
+        ))),
         None => Ok(()),
     }
 }
@@ -139,8 +161,8 @@ impl Adoption<'_> {
     /// What the slices before have read.
     async fn read_before(&self) -> Result<Known, TaskError> {
         let id = &self.request.request_id;
-        let names = self.app.adopting(id).await?.into_iter().filter(|name| name.starts_with(PART));
-        let parts = futures::stream::iter(names).map(|name| async move { self.app.read_adopting(id, &name).await });
+        let names = self.app.documents.list::<Vec<Read>>(id).await?.into_iter().filter(|name| name.starts_with(PART));
+        let parts = futures::stream::iter(names).map(|name| async move { self.app.documents.find(id, &name).await });
         let mut parts = parts.buffered(READS);
         let mut known = Known::default();
         // In their order: what was read again stands in a later one.
@@ -191,7 +213,7 @@ impl Adoption<'_> {
             bucket: &self.plan.target.bucket,
             project: &self.plan.project,
             request: &self.request.request_id,
-            stored: self.app.stored_blobs(&self.plan.project).await?,
+            stored: self.app.documents.blobs(&self.plan.project).await?,
         };
         let outcome = tokio::select! {
             outcome = self.read_files(&reader, todo, known, &tally) => outcome,
@@ -280,7 +302,7 @@ impl Adoption<'_> {
             return Ok(());
         }
         let name = format!("{PART}{:06}", known.parts);
-        self.app.write_adopting(&self.request.request_id, &name, &known.unsaved).await?;
+        self.app.documents.put(&self.request.request_id, &name, &known.unsaved).await?;
         known.parts += 1;
         known.unsaved.clear();
         Ok(())
@@ -300,7 +322,7 @@ impl Adoption<'_> {
         let (entries, left) = release_of(found, known)?;
         let manifest = Manifest::new(entries).map_err(|twice| TaskError::refused(format!("The file {twice}.")))?;
         let (store, project) = (&self.app.store, &self.plan.project);
-        let hash = self.app.write_manifest(project, &manifest).await?;
+        let hash = self.app.documents.put_manifest(project, &manifest).await?;
         let release_id = ReleaseId::derive(&hash, &self.request.request_id);
         let release = Release {
             version: 1,
@@ -311,7 +333,7 @@ impl Adoption<'_> {
             bucket: Some(self.plan.target.bucket.clone()),
             manifest,
         };
-        self.app.write_release(&release).await?;
+        self.app.documents.put_release(&release).await?;
         let (files, bytes) = (release.manifest.entries().len(), release.manifest.total_size());
         let result = AdoptionResult::new(files, bytes, left);
         self.write_adoption(&AdoptionResult { release_id: Some(release_id.clone()), ..result }).await?;
@@ -331,7 +353,11 @@ impl Adoption<'_> {
             // A repeated slice finds its own pointer.
             Err(StoreError::Conflict) => match store.project(project).await? {
                 Some(now) if now.current_release.as_ref() == Some(&release_id) => {}
-                _ => return Err(TaskError::refused("A release went live, or the bucket was changed, at the same time.")),
+                _ => {
+                    return Err(TaskError::refused(
+                        "A release went live, or the bucket was changed, at the same time.",
+                    ));
+                }
             },
             Err(error) => return Err(error.into()),
         }
@@ -370,10 +396,14 @@ impl Adoption<'_> {
         }
         let (bucket, role) = (&self.plan.target.bucket, &self.plan.target.deploy_role_arn);
         match (&error, role, path) {
-            (ObjectError::AccessDenied { bucket: denied, .. }, Some(role), _) if denied == bucket => TaskError::refused(format!(
-                "The role {role} may not list and read the bucket '{bucket}'; update it from infra/deploy-role.yaml."
-            )),
-            (_, _, Some(path)) => TaskError::refused(format!("The file '{path}' could not be read: {}.", reason(&error))),
+            (ObjectError::AccessDenied { bucket: denied, .. }, Some(role), _) if denied == bucket => {
+                TaskError::refused(format!(
+                    "The role {role} may not list and read the bucket '{bucket}'; update it from infra/deploy-role.yaml."
+                ))
+            }
+            (_, _, Some(path)) => {
+                TaskError::refused(format!("The file '{path}' could not be read: {}.", reason(&error)))
+            }
             (_, _, None) => TaskError::refused(format!("The bucket could not be listed: {}.", reason(&error))),
         }
     }

@@ -1,10 +1,10 @@
 //! How maintenance ends in the records.
 
-use crate::domain::document::Document;
 use crate::domain::ids::ReleaseId;
 use crate::domain::outcome::Outcome;
 use crate::domain::project::Project;
 use crate::domain::request::{Event, Request};
+use crate::domain::sealed::Sealable;
 use crate::domain::site::adoption::{LeftOut, LeftOuts};
 use crate::kinds::site::large;
 use crate::kinds::site::plan::{Maintenance, MaintenancePlan};
@@ -41,7 +41,7 @@ pub struct AdoptionResult {
     pub error_summary: Option<String>,
 }
 
-impl Document for AdoptionResult {
+impl Sealable for AdoptionResult {
     const TYPE: &'static str = "adoption";
     const VERSION: u32 = 1;
 }
@@ -141,7 +141,7 @@ fn prune_of(request: &Request, error_summary: Option<String>) -> PruneResult {
 /// Removes what was stored of an adoption's way, which is over. What stays goes by age.
 pub(super) async fn forget(app: &App, request: &Request) {
     let uploads = large::abandon(app, request).await;
-    if let Err(error) = uploads.and(app.forget_adopting(&request.request_id).await) {
+    if let Err(error) = uploads.and(super::adopt::forget_progress(app, &request.request_id).await) {
         tracing::warn!(request_id = %request.request_id, %error, "what an adoption noted on its way could not be removed");
     }
 }

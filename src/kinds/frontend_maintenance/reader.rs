@@ -11,7 +11,7 @@ use crate::domain::site::paths::SitePath;
 use crate::kinds::site::large::{CopyOutcome, Direction, Large};
 use crate::kinds::site::transfer::Tally;
 use crate::requests::app::App;
-use crate::requests::documents::{Blob, blob_key};
+use crate::storage::documents::{Blob, Document, adopting_of, blob_key};
 use bytes::Bytes;
 use futures::StreamExt as _;
 use serde::{Deserialize, Serialize};
@@ -43,6 +43,15 @@ struct Hashing {
     /// Parts hashed.
     parts: u64,
     hash: Unfinished,
+}
+
+impl Document for Hashing {
+    type Owner = RequestId;
+    type Name = String;
+
+    fn folder(request: &RequestId) -> String {
+        adopting_of(request)
+    }
 }
 
 /// Reads from one bucket for one project.
@@ -87,7 +96,7 @@ impl Reader<'_> {
             return Err(self.wrong_bytes(path));
         }
         if !self.is_stored(sha256, seen.size) {
-            self.app.write_blob(self.project, sha256, bytes).await?;
+            self.app.documents.put_blob(self.project, sha256, bytes).await?;
         }
         Ok(Reading::File(entry(path, seen, sha256, headers)))
     }
@@ -102,8 +111,8 @@ impl Reader<'_> {
         if !self.is_stored(sha256, seen.size) {
             // The put is refused unless the bytes still have the digest just read: a write that came between is noticed.
             let source = self.open_as_seen(path, seen).await?;
-            let (staging, key) = (self.app.settings.staging_bucket(), blob_key(self.project, sha256));
-            self.app.objects.put_opened(&staging, &key, source, sha256, &Headers::default()).await?;
+            let (staging, key) = (self.app.documents.bucket(), blob_key(self.project, sha256));
+            self.app.objects.put_opened(staging, &key, source, sha256, &Headers::default()).await?;
         }
         Ok(Reading::File(entry(path, seen, sha256, headers)))
     }
@@ -157,7 +166,7 @@ impl Reader<'_> {
             let is_over = Instant::now() >= deadline && hashing.parts < count;
             if is_over || hashing.parts == count || (hashing.parts - first).is_multiple_of(PARTS_UNSAVED) {
                 hashing.hash = hasher.suspend();
-                self.app.write_adopting(self.request, HASH, &hashing).await?;
+                self.app.documents.put(self.request, &HASH.to_owned(), &hashing).await?;
             }
             if is_over {
                 return Ok(None);
@@ -169,7 +178,7 @@ impl Reader<'_> {
 
     /// How far the hash is; at its start, unless what is stored is of this very object.
     async fn hashing(&self, path: &SitePath, seen: &Seen) -> Result<Hashing, ObjectError> {
-        let stored = self.app.read_adopting::<Hashing>(self.request, HASH).await?;
+        let stored = self.app.documents.find::<Hashing>(self.request, &HASH.to_owned()).await?;
         let mine = stored.filter(|stored| stored.path == *path && stored.seen == *seen);
         // A hash in another version's form is begun anew.
         Ok(mine.filter(|stored| Hasher::resume(&stored.hash).is_ok()).unwrap_or_else(|| Hashing {

@@ -34,8 +34,7 @@ pub(crate) fn card(request: &Request, view: CardView) -> Result<Card, UserError>
     // Removals and replacements first; among them and among the others the order of the assessment stays.
     review.changes.items.sort_by_key(|change| !change.loses());
     let columns = [CHANGE, RESOURCE, TYPE, STACK];
-    let sections =
-        [table(CHANGES, &columns, &review.changes, view, change), notes(&review.notes, view)];
+    let sections = [table(CHANGES, &columns, &review.changes, view, change), notes(&review.notes, view)];
     Ok(sections.into_iter().flatten().fold(card, Card::section))
 }
 

@@ -67,7 +67,10 @@ impl Deletion<'_> {
         let site = match self.app.sites.open(self.target, id).await {
             Ok(site) => site.objects,
             Err(RoleError::Unavailable { role, .. }) => {
-                return Err(TaskError { name: ErrorName::Unavailable, cause: format!("The role {role} cannot be assumed yet.") });
+                return Err(TaskError {
+                    name: ErrorName::Unavailable,
+                    cause: format!("The role {role} cannot be assumed yet."),
+                });
             }
             Err(RoleError::Denied { role, code }) => {
                 report.removed.stopped = Some(format!("The role {role} could not be assumed ({code})."));
@@ -198,7 +201,7 @@ impl Deletion<'_> {
     /// Whether one of the contents is known by the checksum of its parts.
     async fn knows(&self, written: &[Written], size: u64, digest: PartsDigest) -> Result<bool, ObjectError> {
         for content in written.iter().filter(|content| content.size == size) {
-            match self.app.knows_parts(self.project, content.sha256, digest).await {
+            match self.app.documents.knows_parts(self.project, content.sha256, digest).await {
                 Ok(true) => return Ok(true),
                 Err(error) if error.is_transient() => return Err(error),
                 // What cannot be looked up is read.

@@ -8,12 +8,12 @@ use super::plan::target_of;
 use super::transfer::{Tally, headers};
 use crate::aws::objects::multipart::{Part, Upload};
 use crate::aws::objects::{Headers, ObjectError, Objects};
-use crate::domain::digest::{Hasher, Unfinished};
+use crate::domain::digest::{Hasher, Sha256, Unfinished};
 use crate::domain::ids::{ProjectId, RequestId};
 use crate::domain::request::Request;
 use crate::domain::site::manifest::Entry;
 use crate::requests::app::App;
-use crate::requests::documents::{blob_key, moving_key};
+use crate::storage::documents::{Document, blob_key, moving_of};
 use bytes::Bytes;
 use futures::StreamExt as _;
 use futures::stream::FuturesOrdered;
@@ -52,6 +52,16 @@ struct Moving {
     hash: Unfinished,
 }
 
+impl Document for Moving {
+    type Owner = RequestId;
+    /// The hash of the file's path.
+    type Name = Sha256;
+
+    fn folder(request: &RequestId) -> String {
+        moving_of(request)
+    }
+}
+
 /// Which way a file goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Direction {
@@ -77,7 +87,7 @@ impl Large<'_> {
     pub(crate) async fn run(&self, deadline: Instant, tally: &Tally) -> Result<CopyOutcome, ObjectError> {
         let mut beginnings = 0;
         loop {
-            let stored = self.app.read_moving::<Moving>(&self.document()).await;
+            let stored = self.app.documents.get::<Moving>(self.request, &self.name()).await;
             let (moving, is_fresh) = match stored {
                 Ok(moving) => (moving, false),
                 Err(ObjectError::NotFound { .. } | ObjectError::Refused { .. }) => (self.begin().await?, true),
@@ -90,7 +100,7 @@ impl Large<'_> {
                 Err(error) => error,
             };
             tally.under_way.store(0, Ordering::Relaxed);
-            forget(self.app, self.site, &upload, &self.document()).await;
+            forget(self.app, self.site, &upload, self.request, &self.name()).await;
             // An upload that somebody ended, or a hash in another version's form, is no fault of the file.
             let is_of_the_past = !is_fresh || is_gone(&error, &upload);
             beginnings += 1;
@@ -103,11 +113,16 @@ impl Large<'_> {
 
     /// Where its content is kept.
     fn kept(&self) -> (String, String) {
-        (self.app.settings.staging_bucket(), blob_key(self.project, self.entry.sha256))
+        (self.app.documents.bucket().to_owned(), blob_key(self.project, self.entry.sha256))
     }
 
-    fn document(&self) -> String {
-        moving_key(self.request, &self.entry.path)
+    /// The name of the document about its progress.
+    fn name(&self) -> Sha256 {
+        Sha256::of(self.entry.path.as_str().as_bytes())
+    }
+
+    async fn save(&self, moving: &Moving) -> Result<(), ObjectError> {
+        self.app.documents.put(self.request, &self.name(), moving).await
     }
 
     async fn begin(&self) -> Result<Moving, ObjectError> {
@@ -123,8 +138,8 @@ impl Large<'_> {
         let part_bytes = self.app.settings.publish.part_bytes;
         let moving = Moving { upload, part_bytes, parts: vec![], hash: Hasher::default().suspend() };
         // Stored before the first part, so that an end by force leaves nothing that nobody knows of.
-        if let Err(error) = self.app.write_moving(&self.document(), &moving).await {
-            forget(self.app, self.site, &moving.upload, &self.document()).await;
+        if let Err(error) = self.save(&moving).await {
+            forget(self.app, self.site, &moving.upload, self.request, &self.name()).await;
             return Err(error);
         }
         Ok(moving)
@@ -167,7 +182,7 @@ impl Large<'_> {
                         tally.under_way.fetch_add(size, Ordering::Relaxed);
                         unsaved += 1;
                         if unsaved == PARTS_UNSAVED {
-                            self.app.write_moving(&self.document(), &moving).await?;
+                            self.save(&moving).await?;
                             unsaved = 0;
                         }
                     }
@@ -183,7 +198,7 @@ impl Large<'_> {
         match failure {
             Some((_, error)) if !error.is_transient() => Err(error),
             failure => {
-                self.app.write_moving(&self.document(), &moving).await?;
+                self.save(&moving).await?;
                 failure.map_or(Ok(CopyOutcome::InPart), |(_, error)| Err(error))
             }
         }
@@ -197,7 +212,7 @@ impl Large<'_> {
             Direction::ToSite => {
                 // Before the object is there, so that it is never there unknown.
                 let digest = Part::digest(&moving.parts);
-                if let Err(error) = self.app.note_parts(self.project, self.entry.sha256, digest).await {
+                if let Err(error) = self.app.documents.record_parts(self.project, self.entry.sha256, digest).await {
                     tracing::warn!(%error, path = %self.entry.path, "the file will have to be read to be known again");
                 }
                 self.site.complete_upload(&moving.upload, &moving.parts).await?;
@@ -205,7 +220,7 @@ impl Large<'_> {
             Direction::ToKept => self.app.objects.complete_upload(&moving.upload, &moving.parts).await?,
         }
         tally.under_way.store(0, Ordering::Relaxed);
-        remove(self.app, &self.document()).await;
+        remove(self.app, self.request, &self.name()).await;
         Ok(CopyOutcome::Whole)
     }
 
@@ -244,20 +259,20 @@ fn is_gone(error: &ObjectError, upload: &Upload) -> bool {
 
 /// Ends an upload that leads to nothing, then removes what is stored of it. What cannot be ended now is left to the
 /// bucket's lifecycle rules: no deploy fails for it.
-async fn forget(app: &App, site: &Objects, upload: &Upload, document: &str) {
-    let ended = if upload.bucket == app.settings.staging_bucket() {
+async fn forget(app: &App, site: &Objects, upload: &Upload, request: &RequestId, name: &Sha256) {
+    let ended = if upload.bucket == app.documents.bucket() {
         app.objects.abort_upload(upload).await
     } else {
         site.abort_upload(upload).await
     };
     match ended {
-        Ok(()) => remove(app, document).await,
+        Ok(()) => remove(app, request, name).await,
         Err(error) => tracing::warn!(%error, "an unfinished upload could not be ended"),
     }
 }
 
-async fn remove(app: &App, document: &str) {
-    if let Err(error) = app.remove_moving(document).await {
+async fn remove(app: &App, request: &RequestId, name: &Sha256) {
+    if let Err(error) = app.documents.delete::<Moving>(request, name).await {
         tracing::warn!(%error, "the description of an upload that has ended could not be removed");
     }
 }
@@ -265,10 +280,11 @@ async fn remove(app: &App, document: &str) {
 /// Ends what a request has begun to upload and will not complete.
 pub(crate) async fn abandon(app: &App, request: &Request) -> Result<(), ObjectError> {
     let Some(target) = target_of(request) else { return Ok(()) };
-    for document in app.movings(&request.request_id).await? {
-        let moving: Moving = app.read_moving(&document).await?;
-        match app.sites.open(&target, &request.request_id).await {
-            Ok(site) => forget(app, &site.objects, &moving.upload, &document).await,
+    let id = &request.request_id;
+    for name in app.documents.list::<Moving>(id).await? {
+        let moving: Moving = app.documents.get(id, &name).await?;
+        match app.sites.open(&target, id).await {
+            Ok(site) => forget(app, &site.objects, &moving.upload, id, &name).await,
             Err(error) => tracing::warn!(%error, "an unfinished upload could not be ended"),
         }
     }

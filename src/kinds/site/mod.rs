@@ -13,7 +13,5 @@ pub(crate) mod work;
 use crate::requests::engine::Machine;
 
 /// The state machine of every kind that works on a site.
-pub const MACHINE: Machine = Machine {
-    name: "frontend_deploy",
-    definition: include_str!("../../../statemachines/frontend_deploy.asl.json"),
-};
+pub const MACHINE: Machine =
+    Machine { name: "frontend_deploy", definition: include_str!("../../../statemachines/frontend_deploy.asl.json") };

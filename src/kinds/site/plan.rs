@@ -1,10 +1,10 @@
 //! The plans of work on a site, and the facts that lists and answers show of it.
 
 use crate::domain::digest::Sha256;
-use crate::domain::document::Document;
 use crate::domain::ids::{ProjectId, ReleaseId};
 use crate::domain::project::FrontendTarget;
 use crate::domain::request::Request;
+use crate::domain::sealed::Sealable;
 use crate::domain::site::manifest::ChangeCounts;
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +27,7 @@ pub struct FrontendPlan {
     pub mass_delete: bool,
 }
 
-impl Document for FrontendPlan {
+impl Sealable for FrontendPlan {
     const TYPE: &'static str = "site_plan";
     const VERSION: u32 = 1;
 }
@@ -58,7 +58,7 @@ pub struct MaintenancePlan {
     pub dry_run: bool,
 }
 
-impl Document for MaintenancePlan {
+impl Sealable for MaintenancePlan {
     const TYPE: &'static str = "site_maintenance";
     const VERSION: u32 = 1;
 }
@@ -84,7 +84,7 @@ pub struct SiteFacts {
     pub mass_delete: bool,
 }
 
-impl Document for SiteFacts {
+impl Sealable for SiteFacts {
     const TYPE: &'static str = "site_facts";
     const VERSION: u32 = 1;
 }
@@ -105,7 +105,7 @@ pub(crate) fn target_of(request: &Request) -> Option<FrontendTarget> {
 mod tests {
     use super::*;
     use crate::domain::canonical;
-    use crate::domain::document::Sealed;
+    use crate::domain::sealed::Sealed;
     use proptest::prelude::*;
     use std::collections::BTreeSet;
 

@@ -1,10 +1,10 @@
 //! How far work on a site is.
 
-use crate::domain::document::Document;
 use crate::domain::hint::{Extent, Hint};
 use crate::domain::phrase::Phrase;
 use crate::domain::progress::ProgressView;
 use crate::domain::request::Request;
+use crate::domain::sealed::Sealable;
 use crate::domain::site::manifest::Phase;
 use serde::{Deserialize, Serialize};
 
@@ -45,7 +45,7 @@ pub(crate) struct SiteProgress {
     pub bytes_total: u64,
 }
 
-impl Document for SiteProgress {
+impl Sealable for SiteProgress {
     const TYPE: &'static str = "site_progress";
     const VERSION: u32 = 1;
 }

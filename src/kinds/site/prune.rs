@@ -21,9 +21,9 @@ use crate::domain::site::paths::SitePath;
 use crate::domain::site::removal::{Part, Removals};
 use crate::domain::time::Time;
 use crate::requests::app::App;
-use crate::requests::documents::Release;
 use crate::requests::engine::TaskError;
 use crate::requests::find::load;
+use crate::storage::documents::Release;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -93,8 +93,7 @@ impl Live {
     }
 
     async fn of_maintenance(app: &App, request: Request, plan: MaintenancePlan) -> Result<Option<Self>, TaskError> {
-        let (Some(request), Some(release)) = (take_up(app, request, Step::Pruning).await?, plan.release)
-        else {
+        let (Some(request), Some(release)) = (take_up(app, request, Step::Pruning).await?, plan.release) else {
             return Ok(None);
         };
         // All the while visitors get the whole site.
@@ -125,18 +124,24 @@ impl Live {
 }
 
 /// Removes the pages that the site before had and this one has not.
-pub(crate) async fn withdraw(app: &App, id: &RequestId, cursor: Value, deadline: Instant) -> Result<Slice<Cursor>, TaskError> {
+pub(crate) async fn withdraw(
+    app: &App,
+    id: &RequestId,
+    cursor: Value,
+    deadline: Instant,
+) -> Result<Slice<Cursor>, TaskError> {
     let cursor = serde_json::from_value::<Option<Cursor>>(cursor)?.unwrap_or_default();
     let Some(mut live) = Live::of(app, id).await? else { return Ok(Slice::done()) };
     let Some(plan) = live.request.plan_as::<FrontendPlan>() else { return Ok(Slice::done()) };
-    let loses_files = live.request.facts_as::<SiteFacts>().and_then(|facts| facts.changes).is_none_or(|changes| changes.removed > 0);
+    let loses_files =
+        live.request.facts_as::<SiteFacts>().and_then(|facts| facts.changes).is_none_or(|changes| changes.removed > 0);
     let Some(base) = plan.base_release.filter(|_| loses_files) else { return Ok(Slice::done()) };
     if live.project(app).await?.is_none() {
         return Ok(Slice::done());
     }
     let mut removals = Removals::default();
     let Some(earlier) = release(app, &live.project, &base).await? else { return Ok(Slice::done()) };
-    removals.keep(&app.read_manifest(&live.project, plan.manifest).await?);
+    removals.keep(&app.documents.manifest(&live.project, plan.manifest).await?);
     keep_unsettled(app, &live.project, &mut removals).await?;
     removals.give_up(&earlier.manifest, Part::Pages);
     match remove(app, &mut live, &removals, cursor.after, deadline).await? {
@@ -146,7 +151,12 @@ pub(crate) async fn withdraw(app: &App, id: &RequestId, cursor: Value, deadline:
 }
 
 /// Removes what no release needs that is kept or in its grace.
-pub(crate) async fn prune(app: &App, id: &RequestId, cursor: Value, deadline: Instant) -> Result<Slice<Cursor>, TaskError> {
+pub(crate) async fn prune(
+    app: &App,
+    id: &RequestId,
+    cursor: Value,
+    deadline: Instant,
+) -> Result<Slice<Cursor>, TaskError> {
     let mut cursor = serde_json::from_value::<Option<Cursor>>(cursor)?.unwrap_or_default();
     let Some(mut live) = Live::of(app, id).await? else { return Ok(Slice::done()) };
     let mut pages_are_gone = false;
@@ -179,7 +189,7 @@ pub(crate) async fn prune(app: &App, id: &RequestId, cursor: Value, deadline: In
             Stopped::Until(after) => return Ok(Slice::again(Cursor { releases: ids, after: Some(after) })),
         }
         for release in &ids {
-            app.remove_release(&live.project, release).await?;
+            app.documents.delete::<Release>(&live.project, release).await?;
             tracing::info!(
                 request_id = %id, project = %live.project, phase = "prune", %release,
                 "a release that nothing needs any more was given up"
@@ -213,7 +223,7 @@ async fn outlived(app: &App, live: &Live, project: &Project) -> Result<Batch, Ta
     kept.insert(live.release.clone());
     kept.extend(app.store.unsettled_releases(&project.project_id).await?);
     let (mut releases, mut unfinished) = (Vec::new(), Vec::new());
-    for id in app.release_documents(&project.project_id).await? {
+    for id in app.documents.list::<Release>(&project.project_id).await? {
         if kept.contains(&id) {
             continue;
         }
@@ -231,7 +241,7 @@ async fn outlived(app: &App, live: &Live, project: &Project) -> Result<Batch, Ta
 }
 
 async fn release(app: &App, project: &ProjectId, id: &ReleaseId) -> Result<Option<Release>, TaskError> {
-    match app.read_release(project, id).await {
+    match app.documents.release(project, id).await {
         Ok(release) => Ok(Some(release)),
         Err(ObjectError::NotFound { .. }) => Ok(None),
         Err(error) => Err(error.into()),

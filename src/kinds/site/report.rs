@@ -1,8 +1,8 @@
 //! What came of a publish, in the words that the request's result is made of.
 
 use crate::aws::objects::ObjectError;
-use crate::domain::document::Document;
 use crate::domain::request::Request;
+use crate::domain::sealed::Sealable;
 use crate::domain::site::paths::SitePath;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -22,7 +22,7 @@ pub enum DeployOutcome {
     DeployFailed,
 }
 
-impl Document for Report {
+impl Sealable for Report {
     const TYPE: &'static str = "site_report";
     const VERSION: u32 = 1;
 }

@@ -4,8 +4,8 @@
 //! that holds the project's lease removes, and whoever publishes has left a release document.
 
 use super::prune::{Live, Slice};
-use super::work::keep_lease;
 use super::report::reason;
+use super::work::keep_lease;
 use crate::aws::objects::ObjectError;
 use crate::domain::digest::{PartsDigest, Sha256};
 use crate::domain::ids::{ProjectId, RequestId};
@@ -13,8 +13,8 @@ use crate::domain::project::Project;
 use crate::domain::site::contents::{Leftovers, may_be_waited_for};
 use crate::domain::time::Time;
 use crate::requests::app::App;
-use crate::requests::documents::{blob_key, manifest_key, parts_key};
 use crate::requests::engine::TaskError;
+use crate::storage::documents::{Release, blob_key, manifest_key, parts_key};
 use futures::{StreamExt as _, TryStreamExt as _};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -54,7 +54,12 @@ pub(crate) struct Cursor {
 }
 
 /// Removes what nothing needs; begins nothing after `deadline`.
-pub(crate) async fn sweep(app: &App, id: &RequestId, cursor: Value, deadline: Instant) -> Result<Slice<Cursor>, TaskError> {
+pub(crate) async fn sweep(
+    app: &App,
+    id: &RequestId,
+    cursor: Value,
+    deadline: Instant,
+) -> Result<Slice<Cursor>, TaskError> {
     let cursor = serde_json::from_value::<Option<Cursor>>(cursor)?.unwrap_or_default();
     let Some(mut live) = Live::of(app, id).await? else { return Ok(Slice::done()) };
     let Some(project) = live.project(app).await? else { return Ok(Slice::done()) };
@@ -112,25 +117,26 @@ impl Sweep<'_> {
     async fn leftovers(&self, after: Option<Leftover>) -> Result<(Leftovers, BTreeSet<Leftover>), ObjectError> {
         let (app, project) = (self.app, &self.project.project_id);
         let (now, ages) = (self.begun, app.settings.publish.ages);
-        let (lists, parts) = tokio::try_join!(app.lists(project), app.parts_digests(project))?;
+        let (lists, parts) = tokio::try_join!(app.documents.manifests(project), app.documents.recorded_parts(project))?;
         let (mut old, mut without_content) =
             (Vec::new(), BTreeSet::from_iter(parts.iter().map(|(sha256, ..)| *sha256)));
-        app.each_blob(project, |sha256, blob| {
-            without_content.remove(&sha256);
-            let is_ahead = after.is_none_or(|after| Leftover::Content(sha256) > after);
-            if is_ahead && ages.is_old_content(blob.written, now) {
-                old.push(sha256);
-            }
-        })
-        .await?;
+        app.documents
+            .each_blob(project, |sha256, blob| {
+                without_content.remove(&sha256);
+                let is_ahead = after.is_none_or(|after| Leftover::Content(sha256) > after);
+                if is_ahead && ages.is_old_content(blob.written, now) {
+                    old.push(sha256);
+                }
+            })
+            .await?;
 
         let mut contents = Leftovers::new(old);
         if !contents.is_empty() {
-            for release in app.release_documents(project).await? {
+            for release in app.documents.list::<Release>(project).await? {
                 if contents.is_empty() {
                     break;
                 }
-                contents.keep(&app.read_release(project, &release).await?.manifest);
+                contents.keep(&app.documents.release(project, &release).await?.manifest);
             }
         }
         let releases = &self.project.releases;
@@ -138,7 +144,7 @@ impl Sweep<'_> {
         let live_since = current.map(|current| current.live_at);
         for (list, written) in &lists {
             if !contents.is_empty() && may_be_waited_for(*written, live_since) {
-                contents.keep(&app.read_manifest(project, *list).await?);
+                contents.keep(&app.documents.manifest(project, *list).await?);
             }
         }
 
@@ -154,7 +160,7 @@ impl Sweep<'_> {
 
     /// Removes one object, unless somebody has written it again since it was listed.
     async fn remove(&self, leftover: Leftover) -> Result<bool, ObjectError> {
-        let (bucket, key) = (self.app.settings.staging_bucket(), leftover.key(&self.project.project_id));
+        let (bucket, key) = (self.app.documents.bucket(), leftover.key(&self.project.project_id));
         let Some(found) = self.app.objects.identify(&bucket, &key).await? else { return Ok(false) };
         let (now, ages) = (self.begun, self.app.settings.publish.ages);
         let is_old = match leftover {

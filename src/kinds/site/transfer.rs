@@ -8,7 +8,7 @@ use crate::domain::site::manifest::Entry;
 use crate::domain::site::paths::SitePath;
 use crate::kinds::site::progress::{SiteProgress, Step};
 use crate::requests::app::App;
-use crate::requests::documents::blob_key;
+use crate::storage::documents::blob_key;
 use bytes::Bytes;
 use futures::StreamExt as _;
 use std::collections::HashMap;
@@ -192,12 +192,12 @@ impl<'a> Transfer<'a> {
     }
 
     async fn read(&self, entry: &Entry) -> Result<Bytes, ObjectError> {
-        let staging = self.app.settings.staging_bucket();
+        let staging = self.app.documents.bucket();
         self.app.objects.read(&staging, &blob_key(self.project, entry.sha256), BUFFERED_BYTES).await
     }
 
     async fn copy_streamed(&self, entry: &Entry) -> Result<(), ObjectError> {
-        let staging = self.app.settings.staging_bucket();
+        let staging = self.app.documents.bucket();
         let source = self.app.objects.open(&staging, &blob_key(self.project, entry.sha256)).await?;
         self.site.put_opened(self.bucket, entry.path.as_str(), source, entry.sha256, &headers(entry)).await
     }

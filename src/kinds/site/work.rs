@@ -1,13 +1,13 @@
 //! What every task on a site does: it begins the work once, holds the project's lease, and notes how far it is.
 
-use super::progress::{SiteProgress, Step};
 use super::plan::SiteFacts;
+use super::progress::{SiteProgress, Step};
 use crate::aws::roles::RoleError;
-use crate::domain::document::Sealed;
 use crate::domain::history::{Deploy, DeployKind, DeployStatus};
 use crate::domain::ids::{ProjectId, ReleaseId};
 use crate::domain::request::{Request, Status};
 use crate::domain::rule::Rule;
+use crate::domain::sealed::Sealed;
 use crate::requests::app::App;
 use crate::requests::engine::{ErrorName, TaskError};
 use crate::requests::lease;
@@ -68,7 +68,6 @@ pub(crate) async fn hold(app: &App, request: &Request, project: &ProjectId) -> R
     lease::hold(app, project, Lane::Frontend, &request.request_id, seconds).await
 }
 
-
 /// Writes how far the work is. An error forbids going on.
 pub(crate) async fn note_progress(app: &App, request: &Request, progress: &SiteProgress) -> Result<(), TaskError> {
     match app.store.set_progress(&request.request_id, progress).await {
@@ -100,7 +99,6 @@ pub(crate) async fn keep_lease(app: &App, request: &Request, project: &ProjectId
         }
     }
 }
-
 
 /// Says why a site's bucket cannot be opened.
 pub(crate) fn role_error(error: &RoleError) -> TaskError {

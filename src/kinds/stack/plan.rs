@@ -4,8 +4,8 @@ use crate::domain::backend::commit::CommitSha;
 use crate::domain::backend::parameters::StackParameters;
 use crate::domain::backend::target::BackendTarget;
 use crate::domain::digest::Sha256;
-use crate::domain::document::Document;
 use crate::domain::ids::{DeployId, ProjectId, RequestId};
+use crate::domain::sealed::Sealable;
 use serde::{Deserialize, Serialize};
 
 /// The plan of a backend deploy: one commit becomes one stack.
@@ -29,7 +29,7 @@ pub struct BackendPlan {
     pub base: Option<CommitSha>,
 }
 
-impl Document for BackendPlan {
+impl Sealable for BackendPlan {
     const TYPE: &'static str = "backend_plan";
     const VERSION: u32 = 1;
 }
@@ -45,7 +45,7 @@ pub struct BackendFacts {
     pub commit_message: String,
 }
 
-impl Document for BackendFacts {
+impl Sealable for BackendFacts {
     const TYPE: &'static str = "backend_facts";
     const VERSION: u32 = 1;
 }
@@ -89,7 +89,7 @@ pub struct InfrastructurePlan {
     pub changes: Sha256,
 }
 
-impl Document for InfrastructurePlan {
+impl Sealable for InfrastructurePlan {
     const TYPE: &'static str = "infrastructure_plan";
     const VERSION: u32 = 1;
 }

@@ -4,9 +4,9 @@ use super::budget::{REQUEST_BYTES, bytes_of, cut};
 use crate::analysis::changeset::{AssessedChange, Replacement, Risk};
 use crate::analysis::template_diff::{Finding, ResourceDiff};
 use crate::domain::backend::commit::ChangedFile;
-use crate::domain::document::Document;
 use crate::domain::phrase::Phrase;
 use crate::domain::request::Request;
+use crate::domain::sealed::Sealable;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -48,7 +48,7 @@ pub struct BackendReview {
     pub changes: BoundedList<AssessedChange>,
 }
 
-impl Document for BackendReview {
+impl Sealable for BackendReview {
     const TYPE: &'static str = "backend_review";
     const VERSION: u32 = 1;
 }

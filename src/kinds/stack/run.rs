@@ -2,15 +2,16 @@
 //! attempt did, and status polling reads nothing else.
 
 use crate::analysis::changeset::ChangeClass;
-use crate::analysis::stack_progress::{StackAction, StackProgress, phrases};
+use crate::analysis::stack_progress::{StackProgress, phrases};
 use crate::domain::backend::build_log::LogPlace;
 use crate::domain::backend::change_set::ChangeSetKind;
+use crate::domain::backend::stack_action::StackAction;
 use crate::domain::digest::Sha256;
-use crate::domain::document::Document;
 use crate::domain::hint::{Extent, Hint};
 use crate::domain::ids::RequestId;
 use crate::domain::phrase::Phrase;
 use crate::domain::progress::ProgressView;
+use crate::domain::sealed::Sealable;
 use crate::domain::time::Time;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -20,8 +21,7 @@ const FETCHING_SOURCE: Phrase = Phrase::new("Fetching the source of the commit",
 const STARTING_BUILD: Phrase = Phrase::new("Starting the build", "正在啟動建置");
 const BUILDING: Phrase = Phrase::new("Building", "正在建置");
 const COMPARING_STACK: Phrase = Phrase::new("Comparing the stack with the template", "正在比對堆疊與範本");
-const AWAITING_INFRASTRUCTURE: Phrase =
-    Phrase::new("Waiting for infrastructure approval", "等待基礎設施變更的核准");
+const AWAITING_INFRASTRUCTURE: Phrase = Phrase::new("Waiting for infrastructure approval", "等待基礎設施變更的核准");
 const FINISHING: Phrase = Phrase::new("Finishing: the stack is up to date", "即將完成：堆疊已是最新狀態");
 
 /// What a backend deploy is doing.
@@ -152,7 +152,7 @@ pub struct BackendRun {
     pub github_deployment: Option<u64>,
 }
 
-impl Document for BackendRun {
+impl Sealable for BackendRun {
     const TYPE: &'static str = "backend_run";
     const VERSION: u32 = 1;
 }
@@ -234,7 +234,7 @@ impl BackendRun {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::document::Sealed;
+    use crate::domain::sealed::Sealed;
     use serde_json::json;
 
     fn run(kind: ChangeSetKind) -> BackendRun {

@@ -6,9 +6,9 @@ use crate::aws::call::CallError;
 use crate::aws::roles::RoleError;
 use crate::aws::stacks::StackAccount;
 use crate::domain::backend::commit::Repo;
-use crate::domain::document::Sealed;
 use crate::domain::ids::{DeployId, RequestId};
 use crate::domain::request::{Request, Status};
+use crate::domain::sealed::Sealed;
 use crate::domain::time::Time;
 use crate::github::{Github, GithubError};
 use crate::requests::app::App;
@@ -132,9 +132,9 @@ pub(crate) fn services(app: &App) -> Result<&Backend, TaskError> {
 impl From<TokenError> for TaskError {
     fn from(error: TokenError) -> Self {
         match error {
-            TokenError::NoToken { secret } => TaskError::unavailable(format!(
-                "The GitHub token could not be read from the secret '{secret}'."
-            )),
+            TokenError::NoToken { secret } => {
+                TaskError::unavailable(format!("The GitHub token could not be read from the secret '{secret}'."))
+            }
             TokenError::Github(error) => error.into(),
         }
     }
@@ -144,9 +144,7 @@ impl From<CallError> for TaskError {
     fn from(error: CallError) -> Self {
         tracing::warn!(%error, "a call to AWS failed");
         match error {
-            CallError::Unavailable { what, .. } => {
-                TaskError::unavailable(format!("{what} cannot be reached."))
-            }
+            CallError::Unavailable { what, .. } => TaskError::unavailable(format!("{what} cannot be reached.")),
             CallError::NotFound(what) => TaskError::refused(format!("{what} does not exist")),
             CallError::Denied { what, message } => TaskError::refused(format!("{what}: access is denied ({message})")),
             CallError::Refused { what, message, .. } => TaskError::refused(format!("{what}: {message}")),
@@ -161,9 +159,9 @@ impl From<RoleError> for TaskError {
             RoleError::Unavailable { role, .. } => {
                 TaskError::unavailable(format!("The role {role} cannot be assumed yet."))
             }
-            RoleError::Denied { role, code } => {
-                TaskError::refused(format!("The role {role} could not be assumed ({code}); nothing was changed with it"))
-            }
+            RoleError::Denied { role, code } => TaskError::refused(format!(
+                "The role {role} could not be assumed ({code}); nothing was changed with it"
+            )),
         }
     }
 }

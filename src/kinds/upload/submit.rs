@@ -9,9 +9,11 @@ use crate::domain::ids::RequestId;
 use crate::domain::request::{Lifetime, Request, Status};
 use crate::domain::site::headers;
 use crate::domain::site::paths::{MAX_PATH_BYTES, SitePath, is_traversal};
+use crate::domain::text::visible;
 use crate::domain::time::Time;
 use crate::requests::app::App;
 use crate::requests::submit;
+use crate::storage::documents::IssuedKeys;
 use futures::{StreamExt as _, TryStreamExt as _};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -174,8 +176,8 @@ pub async fn request_batch(
         let path = made_different(cleaned(&file.filename)?, &mut names)?;
         uploads.push(Upload::new(app, &request, &path, &file.content_type, seconds, host).await?);
     }
-    let keys: Vec<&str> = uploads.iter().map(|upload| upload.s3_key.as_str()).collect();
-    app.write_issued(&id, &keys).await?;
+    let keys = uploads.iter().map(|upload| upload.s3_key.clone()).collect();
+    app.documents.put(&(), &id, &IssuedKeys(keys)).await?;
     submit::open(app, caller, &request).await?;
     Ok(BatchReady {
         status: "ready",
@@ -183,7 +185,7 @@ pub async fn request_batch(
         file_count: uploads.len(),
         files: uploads,
         expires_at: request.expires_at,
-        bucket: app.settings.staging_bucket(),
+        bucket: app.documents.bucket().to_owned(),
     })
 }
 
@@ -202,7 +204,7 @@ impl Upload {
                 "Use one such as text/plain or application/octet-stream.",
             ));
         }
-        let bucket = app.settings.staging_bucket();
+        let bucket = app.documents.bucket();
         let key = format!("{}{path}", prefix(request));
         let terms = UploadTerms {
             content_type: Some(content_type.to_owned()),
@@ -284,12 +286,12 @@ pub async fn confirm(app: &App, caller: &Caller, args: ConfirmUpload) -> Result<
     }
     let unknown = || UserError::not_found(format!("There is no batch '{id}' of yours."), "Request a new batch.");
     let request = app.store.request(&id).await?.filter(|row| caller.may_see(&row.caller)).ok_or_else(unknown)?;
-    let issued: Vec<String> = app.read_issued(&request.request_id).await?;
+    let IssuedKeys(issued) = app.documents.get(&(), &request.request_id).await?;
     let wanted = match args.files {
         None => issued,
         Some(files) => files.into_iter().map(|file| in_batch(file.s3_key, &issued)).collect::<Result<_, _>>()?,
     };
-    let bucket = app.settings.staging_bucket();
+    let bucket = app.documents.bucket();
     let listing = app.objects.list(&bucket, &prefix(&request)).await?;
     let sizes: HashMap<String, u64> = listing.into_iter().map(|object| (object.key, object.size)).collect();
     let results: Vec<Arrival> = futures::stream::iter(wanted)
@@ -341,7 +343,7 @@ fn checked_window(seconds: Option<u64>) -> Result<u64, UserError> {
 
 /// A name without what would lead out of its folder. What is left must be a name that a site could hold.
 fn cleaned(name: &str) -> Result<SitePath, UserError> {
-    let shown: String = name.chars().take(120).flat_map(char::escape_debug).collect();
+    let shown = visible(&name.chars().take(120).collect::<String>());
     let parts: Vec<&str> = name.split(['/', '\\']).filter(|part| !is_traversal(part)).collect();
     if parts.is_empty() {
         return Err(UserError::validation(format!("The filename '{shown}' names no file."), "Give it a name."));

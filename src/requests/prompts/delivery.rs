@@ -2,9 +2,9 @@
 //! once. A channel decides nothing: when it is out of order, deploys go on and other ways to decide remain.
 
 use super::{prompt_of, prompt_with, stage};
-use crate::domain::ids::RequestId;
 use crate::domain::card::Card;
 use crate::domain::error::UserError;
+use crate::domain::ids::RequestId;
 use crate::domain::prompt::{Delivery, Prompt};
 use crate::domain::request::{Request, Status};
 use crate::domain::time::Time;
@@ -234,7 +234,8 @@ pub(crate) async fn remind(app: &App, request: &Request) -> Result<(), TaskError
         Err(StoreError::Conflict) => return Ok(()),
         Err(error) => return Err(error.into()),
     }
-    let prompt = prompt_of(app, request, CardView::PROMPT).await.map_err(|error| TaskError::unavailable(error.message))?;
+    let prompt =
+        prompt_of(app, request, CardView::PROMPT).await.map_err(|error| TaskError::unavailable(error.message))?;
     let reminded = request.deliveries.iter().map(|delivery| async {
         let Some(channel) = app.channels.iter().find(|channel| channel.name() == delivery.channel) else { return };
         match timeout(DELIVERY_PATIENCE, channel.remind(delivery, &prompt)).await {

@@ -135,7 +135,8 @@ pub async fn deploy_status(app: &App, caller: &Caller, args: WhichDeploy) -> Res
     let triggered_by = request.source.clone().unwrap_or_else(|| request.caller_name.clone());
     let now = Time::now();
     let state = DeployState::of(&request, now);
-    let summary = request.outcome.as_ref().filter(|_| state != DeployState::Success).and_then(|outcome| outcome.sentence.clone());
+    let summary =
+        request.outcome.as_ref().filter(|_| state != DeployState::Success).and_then(|outcome| outcome.sentence.clone());
     let status = status_of(app, request, now);
     let phase = status.progress.as_ref().map(|progress| progress.step_name.clone());
     let has_own_fields = status.of_kind.contains_key("commit_sha");

@@ -2,6 +2,7 @@
 
 use super::CallerView;
 use crate::domain::caller::Caller;
+use crate::domain::error::chain;
 use crate::requests::app::{App, Profile};
 use crate::storage::Table;
 use serde::Serialize;
@@ -45,17 +46,17 @@ pub async fn health(app: &App, caller: &Caller) -> Health {
     let mut checks = Vec::new();
     for table in Table::used(app.settings.profile == Profile::Local) {
         let name = app.store.table(table);
-        let (ok, detail) = match app.store.is_there(table).await {
+        let (ok, detail) = match app.store.has_table(table).await {
             Ok(true) => (true, "reachable"),
             Ok(false) => (false, "the table does not exist"),
             Err(error) => {
-                tracing::warn!(%error, "a table is not reachable");
+                tracing::warn!(error = chain(&error), "a table is not reachable");
                 (false, "not reachable; the server's log says why")
             }
         };
         checks.push(Check { name: format!("table {name}"), ok, detail: detail.to_owned() });
     }
-    let bucket = app.settings.staging_bucket();
+    let bucket = app.documents.bucket();
     let (ok, detail) = match app.objects.has_bucket(&bucket).await {
         Ok(true) => (true, "reachable"),
         Ok(false) => (false, "the bucket does not exist"),

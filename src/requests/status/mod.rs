@@ -14,8 +14,8 @@ pub use health::{Check, Health, health};
 pub use history::{DeployHistory, DeployItem, WhichHistory, history};
 pub use past::{PastRequest, PastRequests, RequestHistory, Stats, WhichStats, count, handled, past, stats};
 pub use pending::{ListPending, PendingItem, PendingList, list_pending, waiting};
-pub use request::{RequestStatus, WhichRequest, status};
 pub(crate) use request::{POLL_AFTER_SECONDS, hint, status_of};
+pub use request::{RequestStatus, WhichRequest, status};
 
 use crate::domain::error::UserError;
 

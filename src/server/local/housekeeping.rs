@@ -12,7 +12,7 @@ pub(super) async fn run(app: Arc<App>) {
     let mut ticks = tokio::time::interval(PERIOD);
     loop {
         ticks.tick().await;
-        match app.remove_passing().await {
+        match app.documents.delete_expired().await {
             Ok(0) => {}
             Ok(removed) => tracing::info!(removed, "uploads that nobody came back to were removed"),
             Err(error) => tracing::warn!(%error, "old uploads could not be removed"),

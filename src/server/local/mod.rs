@@ -17,7 +17,7 @@ use crate::domain::error::UserError;
 use crate::domain::quota::QuotaLimits;
 use crate::requests::app::{App, Limits, Profile, PublishSettings, Settings, TRANSFER_ROOM_KIB};
 use crate::requests::recover;
-use crate::storage::StoreError;
+use crate::storage::{Documents, Store, StoreError};
 use crate::workflow::local::LocalEngine;
 use crate::workflow::tasks::TaskRunner;
 use embedded_aws::LocalError;
@@ -143,13 +143,16 @@ async fn serve_over(
         access_key_id: storage.credentials.access_key_id.clone(),
         secret_access_key: storage.credentials.secret_access_key.clone(),
     };
-    let aws::Storage { store, objects, sites } = aws::local(&endpoints, TABLE_PREFIX);
+    let aws::Storage { records, objects, sites } = aws::local(&endpoints);
+    let store = Store::new(records, TABLE_PREFIX);
+    let documents = Documents::new(objects.clone(), format!("bouncer-uploads-{LOCAL_ACCOUNT}"));
     store.create_missing_tables().await?;
     let engine = LocalEngine::new(store.clone());
     let entrance = TelegramSetup::from_environment(Host::Machine).await?;
     let app = Arc::new(App {
         kinds: crate::kinds::KINDS,
         store,
+        documents,
         objects,
         sites,
         backend: backend::from_environment().await?,
@@ -159,7 +162,6 @@ async fn serve_over(
         settings: Settings {
             profile: Profile::Local,
             account: LOCAL_ACCOUNT.to_owned(),
-            staging_bucket: format!("bouncer-uploads-{LOCAL_ACCOUNT}"),
             approval_window: options.approval_window,
             asking: options.asking,
             public_url: Some(public_url(address, &options.allowed_hosts)),
@@ -170,7 +172,7 @@ async fn serve_over(
         waiting: Default::default(),
         transfer_room: Semaphore::new(TRANSFER_ROOM_KIB),
     });
-    app.objects.create_bucket(&app.settings.staging_bucket()).await?;
+    app.objects.create_bucket(app.documents.bucket()).await?;
     let credentials = Credentials::load_or_create(&options.data_dir, &app.store).await?;
 
     let bot = entrance.map(|entrance| Arc::new(entrance.open(app.clone())));

@@ -4,6 +4,7 @@ use super::Bot;
 use crate::channels::telegram::{IncomingMessage, Message, Text, Words, fill};
 use crate::domain::error::ErrorCode;
 use crate::domain::request::{Request, Status};
+use crate::domain::text::number;
 use crate::requests::kind::labels;
 use crate::requests::status::{Stats, WhichStats, count, waiting};
 use std::collections::BTreeMap;
@@ -76,7 +77,7 @@ impl Bot {
     fn list(&self, requests: &[Request]) -> Text {
         let renderer = self.telegram.renderer();
         let words = renderer.words;
-        let title = Text::default().bold(&fill(words.pending, &[&requests.len().to_string()]));
+        let title = Text::default().bold(&fill(words.pending, &[&number(requests.len())]));
         let mut list = requests.iter().take(LISTED).fold(title, |list, request| {
             let title = labels(self.app.kinds, &request.action).title;
             let mut line = list.plain("\n\n").plain(renderer.phrase(&title)).plain(" ");
@@ -87,32 +88,32 @@ impl Bot {
             line.foreign(&request.summary, SHOWN).plain("\n").plain(&renderer.expiry(request.expires_at))
         });
         if requests.len() > LISTED {
-            list = list.plain("\n\n").plain(&fill(words.more, &[&(requests.len() - LISTED).to_string()]));
+            list = list.plain("\n\n").plain(&fill(words.more, &[&number(requests.len() - LISTED)]));
         }
         list
     }
 }
 
 fn numbers(words: &'static Words, stats: &Stats) -> Text {
-    let title = fill(words.asked_lately, &[&stats.hours.to_string(), &stats.total.to_string()]);
+    let title = fill(words.asked_lately, &[&number(stats.hours), &number(stats.total)]);
     let mut text = Text::default().bold(&title);
     for status in Status::ALL {
-        if let Some(number) = stats.by_status.get(status.as_str()) {
-            text = text.plain(&format!("\n{}: {number}", stands(words, status)));
+        if let Some(requests) = stats.by_status.get(status.as_str()) {
+            text = text.plain(&format!("\n{}: {}", stands(words, status), number(*requests)));
         }
     }
     if let (Some(median), Some(p95)) = (stats.decision_seconds_median, stats.decision_seconds_p95) {
-        let values = [stats.decided, median, p95].map(|number| number.to_string());
+        let values = [number(stats.decided), words.duration(median), words.duration(p95)];
         text = text.plain("\n").plain(&fill(words.decided_after, &values.each_ref().map(String::as_str)));
     }
     let total = |of: &BTreeMap<&str, u64>| of.values().sum::<u64>();
     let projects = stats.by_project.iter().take(LISTED);
     text = projects.fold(text, |text, (project, of)| {
-        text.plain("\n• ").foreign(project, SHOWN).plain(&format!(": {}", total(of)))
+        text.plain("\n• ").foreign(project, SHOWN).plain(&format!(": {}", number(total(of))))
     });
     match stats.by_project.len().saturating_sub(LISTED) {
         0 => text,
-        more => text.plain("\n").plain(&fill(words.more, &[&more.to_string()])),
+        more => text.plain("\n").plain(&fill(words.more, &[&number(more)])),
     }
 }
 

@@ -1,10 +1,9 @@
 //! A card as HTML: its facts beside the decision, its sections below.
 
-use super::words::{bytes, count, time};
-use crate::domain::card::{
-    Card, FactValue, FileChange, FileLine, Files, Row, Section, Served, Table, Weight,
-};
+use super::words::time;
+use crate::domain::card::{Card, FactValue, FileChange, FileLine, Files, Row, Section, Served, Table, Weight};
 use crate::domain::phrase::Phrase;
+use crate::domain::text::{count, number, size};
 use crate::domain::text_diff::{Difference, Line, Mark};
 use maud::{Markup, html};
 
@@ -17,8 +16,8 @@ pub(super) fn facts(card: &Card) -> Markup {
                 FactValue::Text(text) => { dd { (text) } }
                 FactValue::Code(code) => { dd.code { (code) } }
                 FactValue::Phrase(phrase) => { dd { (phrase) } }
-                FactValue::Bytes(number) => { dd { (bytes(*number)) } }
-                FactValue::Count(number) => { dd { (number) } }
+                FactValue::Bytes(bytes) => { dd { (size(*bytes)) } }
+                FactValue::Count(of) => { dd { (number(*of)) } }
                 FactValue::Time(at) => { dd { (time(*at)) } }
                 FactValue::Link(url) => { dd { (link(url)) } }
             }
@@ -80,11 +79,11 @@ fn files(files: &Files, path: &str, has_preview: bool) -> Markup {
                 @if has_preview { a.button href={ (path) "/preview" } target="_blank" rel="noopener" { "Preview the site" } }
             }
             ul.counts {
-                (number(files.added, "added", "good"))
-                (number(files.changed, "changed", "wait"))
-                (number(files.removed, "removed", "bad"))
-                (number(files.unchanged, "unchanged", ""))
-                li { strong { (bytes(files.bytes)) } " to write" }
+                (counted(files.added, "added", "good"))
+                (counted(files.changed, "changed", "wait"))
+                (counted(files.removed, "removed", "bad"))
+                (counted(files.unchanged, "unchanged", ""))
+                li { strong { (size(files.bytes)) } " to write" }
             }
             @if let Some(note) = &files.note { p.note { (note) } }
             @else if files.files.is_empty() {
@@ -101,8 +100,8 @@ fn files(files: &Files, path: &str, has_preview: bool) -> Markup {
     }
 }
 
-fn number(number: u64, word: &str, tone: &str) -> Markup {
-    html! { li.(tone) { strong { (number) } " " (word) } }
+fn counted(files: u64, word: &str, tone: &str) -> Markup {
+    html! { li.(tone) { strong { (number(files)) } " " (word) } }
 }
 
 fn file_row(file: &FileLine) -> Markup {
@@ -115,7 +114,7 @@ fn file_row(file: &FileLine) -> Markup {
         tr {
             td { span class={ "mark-word " (tone) } { (word) } }
             th.path scope="row" { (file.path) }
-            td.number { (differing(file, |served| bytes(served.size))) }
+            td.number { (differing(file, |served| size(served.size))) }
             td.served {
                 span { (differing(file, |served| served.cache_control.clone())) }
                 span.quiet { (differing(file, |served| served.content_type.clone())) }
@@ -138,7 +137,7 @@ fn pager(files: &Files, path: &str) -> Markup {
     html! {
         nav.pager aria-label="Pages of files" {
             @if files.page > 1 { a href=(to(files.page - 1)) rel="prev" { "Previous" } }
-            span { "Page " (files.page) " of " (files.pages) ", " (count((files.added + files.changed + files.removed) as usize, "file")) }
+            span { "Page " (files.page) " of " (files.pages) ", " (count(files.added + files.changed + files.removed, "file")) }
             @if files.page < files.pages { a href=(to(files.page + 1)) rel="next" { "Next" } }
         }
     }
@@ -150,13 +149,13 @@ fn table(table: &Table, index: usize) -> Markup {
     html! {
         @if table.total > 0 {
             section aria-labelledby=(id) {
-                h2 id=(id) { (table.title) " (" (table.total) ")" }
+                h2 id=(id) { (table.title) " (" (number(table.total)) ")" }
                 table.files {
                     caption.sr { (table.title) }
                     thead { tr { @for column in &table.columns { th scope="col" { (column) } } } }
                     tbody { @for row in &table.rows { (table_row(row)) } }
                 }
-                @if more > 0 { p.quiet { "… and " (more) " more." } }
+                @if more > 0 { p.quiet { "… and " (number(more)) " more." } }
             }
         }
     }
@@ -186,7 +185,7 @@ fn diff(path: &str, difference: &Difference) -> Markup {
         details.diff open {
             summary {
                 span.path { (path) }
-                span.good { "+" (difference.added) } " " span.bad { "−" (difference.removed) }
+                span.good { "+" (number(difference.added)) } " " span.bad { "−" (number(difference.removed)) }
             }
             div.scroll tabindex="0" role="region" aria-label={ "Changed lines of " (path) } {
                 table {

@@ -6,16 +6,17 @@ use super::frame::Section;
 use super::hub::Topic;
 use super::live::{bar, stream_of};
 use super::session::Visitor;
-use super::words::{duration, pill, time, title};
+use super::words::{pill, time, title};
 use crate::analysis::failure::{Branch, FailedResource, tree};
 use crate::domain::request::Status;
+use crate::domain::text::duration;
 use crate::domain::time::Time;
+use crate::requests::kind::{Kinds, labels};
 use crate::requests::page;
 use crate::requests::page::DeployPage;
-use crate::requests::kind::{Kinds, labels};
 use crate::requests::status::RequestStatus;
 use axum::extract::{Path, State};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 use serde::de::DeserializeOwned;
 
@@ -39,7 +40,7 @@ pub(super) async fn page(State(web): State<Web>, visitor: Visitor, Path(id): Pat
 /// `GET /deploys/{deploy_id}/live`.
 pub(super) async fn fragment(State(web): State<Web>, visitor: Visitor, Path(id): Path<String>) -> Response {
     match page::deploy(&web.app, &visitor.caller, &id).await {
-        Ok(look) => Html(part(web.app.kinds, &look).into_string()).into_response(),
+        Ok(look) => frame::fragment(&part(web.app.kinds, &look)).into_response(),
         Err(error) => frame::failed(Some(&visitor), &error),
     }
 }
@@ -53,8 +54,8 @@ pub(super) async fn events(State(web): State<Web>, visitor: Visitor, Path(id): P
     };
     let app = web.app.clone();
     stream_of(&web, Topic::Deploy(request_id), move |rows| match DeployPage::of(&app, &rows.requests, Time::now()) {
-        Some(look) => (part(app.kinds, &look).into_string(), look.deploy.status.has_ended()),
-        None => (String::new(), true),
+        Some(look) => (part(app.kinds, &look), look.deploy.status.has_ended()),
+        None => (Markup::default(), true),
     })
 }
 

@@ -3,6 +3,7 @@
 use super::session::Visitor;
 use super::statics::{ICON, SCRIPT, STYLE};
 use crate::domain::error::UserError;
+use crate::domain::text::visible_lines;
 use crate::server::http::status_code;
 use axum::response::{Html, IntoResponse, Response};
 use maud::{DOCTYPE, Markup, html};
@@ -63,7 +64,12 @@ fn document(title: &str, head: &Markup, body: &Markup) -> Html<String> {
             body { (body) }
         }
     };
-    Html(page.into_string())
+    fragment(&page)
+}
+
+/// A page or a part of one. Our own markup holds nothing that cannot be seen, so whatever does was written by others.
+pub(super) fn fragment(markup: &Markup) -> Html<String> {
+    Html(visible_lines(&markup.0))
 }
 
 /// The mark beside the name: a door, ajar.

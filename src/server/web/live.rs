@@ -1,18 +1,19 @@
 //! The part of a request's page that changes by itself: where it stands, what can be decided, how it ended. Sent as a
 //! stream where answers can be one, and on demand everywhere.
 
-use super::Web;
 use super::hub::{Rows, Topic};
 use super::session::Visitor;
-use super::words::{bytes, duration, pill, time, until};
-use crate::domain::progress::{ProgressView, ResourceLine};
+use super::words::{pill, time, until};
+use super::{Web, frame};
 use crate::domain::error::{ErrorCode, UserError};
 use crate::domain::pass::Pass;
+use crate::domain::progress::{ProgressView, ResourceLine};
 use crate::domain::prompt::{Outcome, Stage};
 use crate::domain::request::{Request, Verdict};
+use crate::domain::text::{duration, number, size};
 use crate::domain::time::Time;
-use crate::requests::page;
 use crate::requests::find::find;
+use crate::requests::page;
 use crate::requests::page::{Standing, standing};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -26,8 +27,8 @@ use std::time::Duration;
 /// `GET /requests/{request_id}/live`.
 pub(super) async fn fragment(State(web): State<Web>, visitor: Visitor, Path(id): Path<String>) -> Response {
     match page::standing_of(&web.app, &visitor.caller, &id).await {
-        Ok(standing) => Html(part(&standing, &visitor.session).into_string()).into_response(),
-        Err(error) => super::frame::failed(Some(&visitor), &error),
+        Ok(standing) => frame::fragment(&part(&standing, &visitor.session)).into_response(),
+        Err(error) => frame::failed(Some(&visitor), &error),
     }
 }
 
@@ -35,26 +36,26 @@ pub(super) async fn fragment(State(web): State<Web>, visitor: Visitor, Path(id):
 pub(super) async fn events(State(web): State<Web>, visitor: Visitor, Path(id): Path<String>) -> Response {
     let request = match find(&web.app, &visitor.caller, &id).await {
         Ok(request) => request,
-        Err(error) => return super::frame::failed(Some(&visitor), &error),
+        Err(error) => return frame::failed(Some(&visitor), &error),
     };
     let app = web.app.clone();
     stream_of(&web, Topic::Request(request.request_id), move |rows| {
-        let Some(request) = rows.requests.first() else { return (String::new(), true) };
+        let Some(request) = rows.requests.first() else { return (Markup::default(), true) };
         let standing = standing(&app, Request::clone(request), &rows.context, &visitor.caller, Time::now());
         let has_ended = matches!(standing.stage, Stage::Ended { .. });
-        (part(&standing, &visitor.session).into_string(), has_ended)
+        (part(&standing, &visitor.session), has_ended)
     })
 }
 
 /// A stream of what `write` makes of a topic, each time it differs. `write` also says whether it was the last.
-pub(super) fn stream_of(web: &Web, topic: Topic, write: impl Fn(&Rows) -> (String, bool) + Send + 'static) -> Response {
+pub(super) fn stream_of(web: &Web, topic: Topic, write: impl Fn(&Rows) -> (Markup, bool) + Send + 'static) -> Response {
     let Some(listener) = web.hub.listen(topic) else {
         let error = UserError::new(
             ErrorCode::RateLimited,
             "This server sends no more streams at the moment.",
             "The page asks by itself instead.",
         );
-        return (StatusCode::SERVICE_UNAVAILABLE, super::frame::error(None, &error)).into_response();
+        return (StatusCode::SERVICE_UNAVAILABLE, frame::error(None, &error)).into_response();
     };
     let state = (listener, write, String::new(), false);
     let events = stream::unfold(state, |(mut listener, write, mut sent, ended)| async move {
@@ -63,7 +64,8 @@ pub(super) fn stream_of(web: &Web, topic: Topic, write: impl Fn(&Rows) -> (Strin
         }
         loop {
             let rows = listener.next().await?;
-            let (html, last) = write(&rows);
+            let (part, last) = write(&rows);
+            let Html(html) = frame::fragment(&part);
             if html != sent || last {
                 sent.clone_from(&html);
                 let event = Event::default().event(if last { "last" } else { "part" }).data(html);
@@ -194,9 +196,9 @@ pub(super) fn bar(progress: &ProgressView) -> Markup {
         div.progress {
             p.quiet {
                 (label)
-                @if progress.total > 0 { ", " (progress.done) " of " (progress.total) }
+                @if progress.total > 0 { ", " (number(progress.done)) " of " (number(progress.total)) }
                 @if let (Some(done), Some(total)) = (progress.bytes_done, progress.bytes_total) {
-                    @if total > 0 { ", " (bytes(done)) " of " (bytes(total)) }
+                    @if total > 0 { ", " (size(done)) " of " (size(total)) }
                 }
             }
             @if progress.total > 0 {

@@ -6,14 +6,15 @@ use super::frame::Section;
 use super::hub::Topic;
 use super::live::stream_of;
 use super::session::Visitor;
-use super::words::{count, title, until};
+use super::words::{title, until};
 use crate::domain::caller::{Caller, Role};
 use crate::domain::request::{Request, Status};
+use crate::domain::text::{count, number};
 use crate::domain::time::Time;
 use crate::requests::kind::{Kinds, labels};
 use crate::requests::status::waiting;
 use axum::extract::State;
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 
 /// Requests of the list.
@@ -40,7 +41,7 @@ pub(super) async fn page(State(web): State<Web>, visitor: Visitor) -> Response {
 pub(super) async fn live(State(web): State<Web>, visitor: Visitor) -> Response {
     let _place = web.large_pages.acquire().await.ok();
     match waiting(&web.app).await {
-        Ok(rows) => Html(list(web.app.kinds, &rows, &visitor.caller).into_string()).into_response(),
+        Ok(rows) => frame::fragment(&list(web.app.kinds, &rows, &visitor.caller)).into_response(),
         Err(error) => frame::failed(Some(&visitor), &error),
     }
 }
@@ -48,7 +49,7 @@ pub(super) async fn live(State(web): State<Web>, visitor: Visitor) -> Response {
 /// `GET /events`.
 pub(super) async fn events(State(web): State<Web>, visitor: Visitor) -> Response {
     let kinds = web.app.kinds;
-    stream_of(&web, Topic::Waiting, move |rows| (list(kinds, &rows.requests, &visitor.caller).into_string(), false))
+    stream_of(&web, Topic::Waiting, move |rows| (list(kinds, &rows.requests, &visitor.caller), false))
 }
 
 fn list(kinds: Kinds, rows: &[Request], caller: &Caller) -> Markup {
@@ -69,7 +70,7 @@ fn list(kinds: Kinds, rows: &[Request], caller: &Caller) -> Markup {
             ul.cards {
                 @for row in rows.iter().take(SHOWN) { (card(kinds, row)) }
             }
-            @if rows.len() > SHOWN { p.quiet { "… and " (rows.len() - SHOWN) " more, which follow as these are decided." } }
+            @if rows.len() > SHOWN { p.quiet { "… and " (number(rows.len() - SHOWN)) " more, which follow as these are decided." } }
         }
     }
 }

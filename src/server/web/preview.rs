@@ -11,9 +11,9 @@ use crate::domain::digest::Sha256;
 use crate::domain::ids::{ProjectId, RequestId};
 use crate::domain::pass::{Pass, PassKind};
 use crate::domain::site::manifest::{Entry, Manifest};
-use crate::requests::documents::blob_key;
 use crate::server::guard::PreviewOf;
 use crate::server::stream::{file_at, plain, stream_body};
+use crate::storage::documents::blob_key;
 use crate::storage::passes::StagedSite;
 use axum::extract::{Path, Query, Request, State};
 use axum::http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
@@ -191,12 +191,12 @@ async fn serve(web: &Web, site: &StagedSite, path: &str) -> Response {
     let Some(entry) = find(&manifest, path) else {
         return plain(StatusCode::NOT_FOUND, "There is no such file in the staged site.\n");
     };
-    let bucket = web.app.settings.staging_bucket();
+    let bucket = web.app.documents.bucket();
     match web.app.objects.open(&bucket, &blob_key(&site.project, entry.sha256)).await {
         Ok(mut opened) => {
             opened.headers.content_type = Some(entry.content_type.clone());
             opened.headers.cache_control = Some(entry.cache_control.clone()).filter(|value| !value.is_empty());
-            stream_body(opened, bucket)
+            stream_body(opened, bucket.to_owned())
         }
         Err(error) => unreadable(&error),
     }
@@ -236,7 +236,7 @@ impl Manifests {
             return Ok(manifest);
         }
         // The hash is that of the whole list, so what is kept never goes stale.
-        let manifest = Arc::new(web.app.read_manifest(project, hash).await?);
+        let manifest = Arc::new(web.app.documents.manifest(project, hash).await?);
         let mut kept = self.lock();
         if kept.iter().all(|(known, _)| *known != hash) {
             kept.push_front((hash, manifest.clone()));

@@ -4,7 +4,8 @@ use super::Web;
 use super::frame;
 use super::frame::Section;
 use super::session::Visitor;
-use super::words::{bytes, count, time};
+use super::words::time;
+use crate::domain::text::{count, number, size};
 use crate::kinds::frontend_deploy::releases::{ReleaseView, WhichReleases, releases};
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
@@ -42,9 +43,9 @@ fn item(release: &ReleaseView) -> Markup {
             }
             @if let Some(reason) = &release.reason { p.reason { (reason) } }
             p.meta {
-                span { (count(release.file_count, "file")) ", " (bytes(release.total_size)) }
+                span { (count(release.file_count, "file")) ", " (size(release.total_size)) }
                 @if let Some(changes) = &release.changes {
-                    span { (changes.added) " added, " (changes.changed) " changed, " (changes.removed) " removed" }
+                    span { (number(changes.added)) " added, " (number(changes.changed)) " changed, " (number(changes.removed)) " removed" }
                 }
                 @if let Some(earlier) = &release.restores { span { "went back to " span.code { (earlier) } } }
                 @if release.adopted { span { "was there before Bouncer" } }

@@ -1,7 +1,8 @@
-//! Small words that pages have in common: sizes, times, names, and how a page was reached.
+//! Small words that pages have in common: times, names, and how a page was reached.
 
 use crate::domain::phrase::Phrase;
 use crate::domain::request::Status;
+use crate::domain::text::absolute;
 use crate::domain::time::Time;
 use axum::http::{Extensions, HeaderMap, header};
 use maud::{Markup, html};
@@ -48,43 +49,14 @@ pub(super) fn local_path(text: &str) -> String {
     if text.starts_with('/') && !leads_away && text.len() <= 500 { text.to_owned() } else { "/".to_owned() }
 }
 
-/// A number of bytes for people.
-pub(super) fn bytes(bytes: u64) -> String {
-    const UNITS: [&str; 4] = ["KB", "MB", "GB", "TB"];
-    if bytes < 1000 {
-        return format!("{bytes} B");
-    }
-    let (mut value, mut unit) = (bytes as f64 / 1000.0, 0);
-    while value >= 999.95 && unit + 1 < UNITS.len() {
-        value /= 1000.0;
-        unit += 1;
-    }
-    format!("{value:.1} {}", UNITS[unit])
-}
-
-/// A number of seconds for people.
-pub(super) fn duration(seconds: u64) -> String {
-    match seconds {
-        0..60 => format!("{seconds} s"),
-        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
-        _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
-    }
-}
-
-/// A number with its noun.
-pub(super) fn count(number: usize, noun: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {noun}{plural}")
-}
-
-/// A time, to the minute; the script adds how long ago it was.
+/// A time; the script adds how long ago it was.
 pub(super) fn time(at: Time) -> Markup {
-    html! { time datetime=(at) { (at.timestamp().strftime("%-d %b %Y, %H:%M UTC").to_string()) } }
+    html! { time datetime=(at) { (absolute(at)) } }
 }
 
 /// A time in the future, with its day: a window may end tomorrow. The script adds how long it is until then.
 pub(super) fn until(at: Time) -> Markup {
-    html! { time datetime=(at) data-until { (at.timestamp().strftime("%-d %b %Y, %H:%M:%S UTC").to_string()) } }
+    html! { time datetime=(at) data-until { (absolute(at)) } }
 }
 
 /// Writes what is asked for as a heading.
@@ -123,12 +95,6 @@ mod tests {
         for bad in ["", "//evil.example", "/\\evil.example", "https://evil.example", "/a\nb", "requests"] {
             assert_eq!(local_path(bad), "/", "{bad:?}");
         }
-    }
-
-    #[test]
-    fn sizes_read_well() {
-        let shown = [0, 999, 1_000, 262_144, 999_999, 5_000_000_000].map(bytes);
-        assert_eq!(shown, ["0 B", "999 B", "1.0 KB", "262.1 KB", "1.0 MB", "5.0 GB"]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bouncer::channels::{Channel, ChannelError};
+use bouncer::domain::channel::ChannelName;
 use bouncer::domain::prompt::{Delivery, Prompt, Stage};
 
 use super::gate::{Fate, Gate};
@@ -41,15 +42,15 @@ impl Pen {
         }
         match crossing.fate {
             Fate::Made => Ok(()),
-            _ => Err(ChannelError::Unavailable { channel: "board", reason: "out of ink".to_owned() }),
+            _ => Err(ChannelError::Unavailable { channel: ChannelName::Telegram, reason: "out of ink".to_owned() }),
         }
     }
 }
 
 #[async_trait]
 impl Channel for Pen {
-    fn name(&self) -> &'static str {
-        "board"
+    fn name(&self) -> ChannelName {
+        ChannelName::Telegram
     }
 
     async fn check(&self) -> Result<String, ChannelError> {
@@ -58,7 +59,7 @@ impl Channel for Pen {
 
     async fn deliver(&self, prompt: &Prompt) -> Result<Vec<Delivery>, ChannelError> {
         self.write("ask", prompt).await?;
-        Ok(vec![Delivery { channel: "board".to_owned(), message: prompt.request_id.to_string() }])
+        Ok(vec![Delivery { channel: ChannelName::Telegram, message: prompt.request_id.to_string() }])
     }
 
     async fn update(&self, _delivery: &Delivery, prompt: &Prompt) -> Result<(), ChannelError> {

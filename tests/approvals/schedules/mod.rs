@@ -54,7 +54,7 @@ fn whatever_comes_between_there_is_one_outcome_one_run_and_one_event_a_step() {
 
     // One thread, so that everybody has stopped whenever the schedule goes on.
     let inside = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let shared = storage.connect("unused-");
+    let shared = storage.connect();
     inside.block_on(shared.objects.create_bucket(STAGING)).unwrap();
     let tried = AtomicUsize::new(0);
 

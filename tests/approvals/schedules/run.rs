@@ -7,16 +7,18 @@ use std::time::{Duration, Instant};
 use aws_sdk_dynamodb::types::AttributeValue;
 use bouncer::admin::projects;
 use bouncer::aws;
+use bouncer::domain::channel::ChannelName;
 use bouncer::domain::error::UserError;
 use bouncer::domain::ids::RequestId;
 use bouncer::domain::quota::QuotaLimits;
 use bouncer::domain::request::{Status, Verdict};
 use bouncer::domain::time::Time;
 use bouncer::kinds::frontend_deploy as frontend;
+use bouncer::policy::decision::Press;
 use bouncer::requests::app::{App, Limits, Profile, PublishSettings, Settings, TRANSFER_ROOM_KIB};
-use bouncer::requests::approval;
-use bouncer::requests::engine::{Engine, TaskError, Tasks as _};
-use bouncer::storage::Store;
+use bouncer::requests::engine::{Engine, TaskFailure, Tasks as _};
+use bouncer::requests::{decide, recover};
+use bouncer::storage::{Documents, Store};
 use bouncer::workflow::tasks::TaskRunner;
 use embedded_aws::StorageCredentials;
 use serde_json::{Value, json};
@@ -54,14 +56,14 @@ pub struct Storage {
 }
 
 impl Storage {
-    pub fn connect(&self, prefix: &str) -> aws::Storage {
+    pub fn connect(&self) -> aws::Storage {
         let endpoints = aws::Endpoints {
             records: format!("http://{}", self.records),
             objects: format!("http://{}", self.objects),
             access_key_id: self.credentials.access_key_id.clone(),
             secret_access_key: self.credentials.secret_access_key.clone(),
         };
-        aws::local(&endpoints, prefix)
+        aws::local(&endpoints)
     }
 
     fn records_at(&self, url: &str, attempts: u32) -> aws_sdk_dynamodb::Client {
@@ -115,7 +117,7 @@ enum Work {
 enum Ended {
     Nothing,
     Press(Result<Status, UserError>),
-    Task(Result<Value, TaskError>),
+    Task(Result<Value, TaskFailure>),
 }
 
 struct Actor {
@@ -219,7 +221,9 @@ impl<'a> Run<'a> {
         let (gate, workflows, board) = (self.gate.clone(), self.workflows.clone(), self.board.clone());
         let engine: Arc<dyn Engine> = Arc::new(Line { process, gate: gate.clone(), workflows });
         App {
+            kinds: bouncer::kinds::KINDS,
             store,
+            documents: Documents::new(self.shared.objects.clone(), STAGING),
             objects: self.shared.objects.clone(),
             sites: self.shared.sites.clone(),
             backend: None,
@@ -230,7 +234,6 @@ impl<'a> Run<'a> {
             settings: Settings {
                 profile: Profile::Local,
                 account: "000000000000".into(),
-                staging_bucket: STAGING.into(),
                 approval_window: 600,
                 asking: QuotaLimits { per_minute: 0, pending: 0 },
                 public_url: None,
@@ -452,7 +455,9 @@ impl<'a> Run<'a> {
         let process = self.begun % PROCESSES;
         let (app, id) = (self.processes[process].clone(), self.id.clone().unwrap());
         self.spawn(process, Work::Presses(who, verdict), async move {
-            let decided = approval::decide(&app, &who.approver(), id.as_str(), verdict, "test").await;
+            let decided =
+                decide::decide(&app, &who.approver(), id.as_str(), Press::informed(verdict), None, ChannelName::Http)
+                    .await;
             Ended::Press(decided.map(|decided| decided.status))
         });
     }
@@ -465,7 +470,7 @@ impl<'a> Run<'a> {
     fn recover(&mut self, process: usize) {
         let app = self.processes[process].clone();
         self.spawn(process, Work::Recovers, async move {
-            drop(approval::recover(&app).await);
+            drop(recover::recover(&app).await);
             Ended::Nothing
         });
     }
@@ -500,7 +505,7 @@ impl<'a> Run<'a> {
             // It may have ended in the same moment, and nobody heard.
             drop(actor.task.await);
             if let (Work::Runs(Some(attempt)), true) = (&actor.work, noticed) {
-                let error = TaskError { name: "Lambda.Unknown", cause: "the process died".to_owned() };
+                let error = TaskFailure { name: "Lambda.Unknown".to_owned(), cause: "the process died".to_owned() };
                 self.workflows.returned(*attempt, Err(error));
             }
         }

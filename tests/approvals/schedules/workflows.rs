@@ -4,11 +4,11 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use bouncer::requests::engine::{Engine, EngineError, ExecutionStatus, Machine, TaskError, TaskToken};
+use bouncer::kinds::site::MACHINE;
+use bouncer::requests::engine::{Engine, EngineError, ExecutionStatus, Machine, TaskFailure, TaskToken};
 use bouncer::workflow::asl::execution::Failure;
 use bouncer::workflow::asl::interpreter::Action;
 use bouncer::workflow::asl::{Clock, Definition, Event, Execution, Position, advance};
-use bouncer::workflow::definition_text;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -40,7 +40,7 @@ pub enum Waits {
 
 impl Workflows {
     pub fn new() -> Self {
-        let definition = Definition::parse(definition_text(Machine::FrontendDeploy)).unwrap();
+        let definition = Definition::parse(MACHINE.definition).unwrap();
         let state = State { execution: None, now: Timestamp::now(), nonces: 0, payloads: vec![] };
         Self { definition, state: Mutex::new(state) }
     }
@@ -86,8 +86,8 @@ impl Workflows {
     }
 
     /// An attempt of a task has ended. One that nobody waits for any more changes nothing.
-    pub fn returned(&self, attempt: (u64, u64), result: Result<Value, TaskError>) {
-        let failure = |error: TaskError| {
+    pub fn returned(&self, attempt: (u64, u64), result: Result<Value, TaskFailure>) {
+        let failure = |error: TaskFailure| {
             let cause = json!({ "errorMessage": error.cause, "errorType": error.name });
             Failure::new(error.name, cause.to_string())
         };
@@ -116,7 +116,7 @@ impl Workflows {
         let mut state = self.state();
         match &state.execution {
             None => {
-                let machine = Machine::FrontendDeploy.name();
+                let machine = MACHINE.name;
                 let execution = Execution::start(machine, name, input, &self.definition.start_at, state.now);
                 state.execution = Some(execution);
                 Ok(())

@@ -117,6 +117,28 @@ run(async (browser) => {
   await preview.close();
   assert.deepEqual(faults.filter((fault) => !fault.includes("favicon.ico")), [], "no page complains");
 
+  // The script says how far a time is in the same forms as src/domain/text.
+  const forms = [
+    [0, "0 s ago"], [-59, "59 s ago"], [-559, "9 min ago"], [-7500, "2 h ago"], [-90_000, "1 d ago"],
+    [1, "in 1 s"], [598, "in 9 min 58 s"], [600, "in 10 min"], [3659, "in 1 h"], [7500, "in 2 h 5 min"], [90_000, "in 1 d 1 h"],
+  ];
+  const told = await approver.evaluate(async (offsets) => {
+    const [now, clock] = [Date.now(), Date.now];
+    Date.now = () => now;
+    const times = offsets.map((offset) => {
+      const time = document.createElement("time");
+      time.dateTime = new Date(now + offset * 1000).toISOString();
+      if (offset > 0) time.dataset.until = "";
+      document.body.append(time);
+      return time;
+    });
+    while (!times.every((time) => time.dataset.left)) await new Promise((done) => setTimeout(done, 50));
+    Date.now = clock;
+    times.forEach((time) => time.remove());
+    return times.map((time) => time.dataset.left);
+  }, forms.map(([offset]) => offset));
+  assert.deepEqual(told, forms.map(([, form]) => form));
+
   // Two approvers: the first word counts. The second one's page has no script, and works all the same.
   const other = await person(browser, { javaScriptEnabled: false });
   await signIn(other.page, config.url, config.keys.second);

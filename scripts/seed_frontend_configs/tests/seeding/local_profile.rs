@@ -28,7 +28,8 @@ fn storage(data_dir: &Path) -> (Store, aws::objects::Objects) {
         access_key_id: credentials.access_key_id,
         secret_access_key: credentials.secret_access_key,
     };
-    let aws::Storage { store, objects, .. } = aws::local(&endpoints, "bouncer-");
+    let aws::Storage { records, objects, .. } = aws::local(&endpoints);
+    let store = bouncer::storage::Store::new(records, "bouncer-");
     (store, objects)
 }
 

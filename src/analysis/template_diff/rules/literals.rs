@@ -1,11 +1,12 @@
-//! Passwords, tokens and keys that stand in a template where anybody with access to it reads them.
+//! Finds passwords, tokens and keys in plain text.
 
-use super::values::{is_off, leaves, text};
-use super::{Rule, Spot, Step, Walker, Watch, hash};
+use super::values::{any_text, call, is_off, leaves, text};
+use super::walker::{Object, Step, Walker, Watch, hash};
 use crate::analysis::template::substitution::{Piece, pieces};
+use crate::analysis::template_diff::report::Rule;
 use serde_json::Value;
 
-/// Words in a name that promise a secret. Names are compared in lower case without `-`, `_`, `.` and spaces.
+/// Words that mark a name as that of a secret. Names are compared in lower case, without punctuation.
 const WORDS: [&str; 11] = [
     "password",
     "passwd",
@@ -19,7 +20,7 @@ const WORDS: [&str; 11] = [
     "signingkey",
     "encryptionkey",
 ];
-/// Endings of names that speak about a secret without holding it.
+/// Endings of names that describe a secret without containing it.
 const ABOUT: [&str; 34] = [
     "algorithm",
     "alias",
@@ -56,7 +57,7 @@ const ABOUT: [&str; 34] = [
     "uri",
     "url",
 ];
-/// Whole names of AWS properties that only sound like one.
+/// Names of AWS properties that only sound like secrets.
 const HARMLESS: [&str; 12] = [
     "accesskeylastrotated",
     "accesstokenvalidity",
@@ -72,44 +73,41 @@ const HARMLESS: [&str; 12] = [
     "tokenissuer",
 ];
 
-pub fn look(walker: &mut Walker<'_>, spot: &Spot<'_>) {
-    let named = pair_name(spot);
-    for (name, value) in spot.map {
+pub fn check(walker: &mut Walker<'_>, object: &Object<'_>) {
+    let named = pair_name(object);
+    for (name, value) in object.map {
         let is_value = matches!(name.as_str(), "Value" | "ParameterValue" | "value" | "Default");
         let promised = if is_value { named.unwrap_or(name) } else { name };
-        check(walker, name, promised, value);
+        check_value(walker, name, promised, value);
     }
 }
 
-/// What a pair like `{Name, Value}` names.
-fn pair_name<'a>(spot: &Spot<'a>) -> Option<&'a str> {
-    ["Name", "Key", "ParameterKey", "name", "key"].iter().find_map(|key| spot.map.get(*key).and_then(Value::as_str))
+/// Returns the name in a pair such as `{Name, Value}`.
+fn pair_name<'a>(object: &Object<'a>) -> Option<&'a str> {
+    ["Name", "Key", "ParameterKey", "name", "key"].iter().find_map(|key| object.map.get(*key).and_then(Value::as_str))
 }
 
-/// Looks at the sections whose texts reach a stack: defaults, mappings, outputs.
-pub fn look_at_section(walker: &mut Walker<'_>, name: &str, section: &Value) {
-    if matches!(name, "Mappings" | "Outputs" | "Parameters" | "Metadata" | "Globals")
-        && let Value::Object(members) = section
-    {
-        for (member, body) in members {
-            walker.below(Step::Name(member), |walker| match (name, body.get("Default")) {
-                ("Parameters", Some(default)) => {
-                    // The default of a parameter that is read from elsewhere is only the place.
-                    let is_place =
-                        body.get("Type").and_then(Value::as_str).is_some_and(|kind| kind.starts_with("AWS::"));
-                    let is_hidden =
-                        body.get("NoEcho").is_some_and(|flag| leaves(flag).into_iter().any(|leaf| !is_off(leaf)));
-                    let promised = match (is_place, is_hidden) {
-                        (true, _) => "Default",
-                        (_, true) => "NoEcho: secret",
-                        _ => member,
-                    };
-                    check(walker, "Default", promised, default);
-                }
-                _ => every_member(walker, member, body),
-            });
-        }
+/// Checks the literals of a section.
+pub fn check_section(walker: &mut Walker<'_>, name: &str, section: &Value) {
+    let Value::Object(members) = section else { return check_value(walker, "", name, section) };
+    for (member, body) in members {
+        walker.below(Step::Name(member), |walker| match (name, body.get("Default")) {
+            ("Parameters", Some(default)) => check_default(walker, member, body, default),
+            _ => every_member(walker, member, body),
+        });
     }
+}
+
+fn check_default(walker: &mut Walker<'_>, parameter: &str, body: &Value, default: &Value) {
+    // A parameter that is resolved elsewhere has only the place as its default.
+    let is_place = body.get("Type").and_then(Value::as_str).is_some_and(|kind| kind.starts_with("AWS::"));
+    let is_hidden = body.get("NoEcho").is_some_and(|flag| leaves(flag).into_iter().any(|leaf| !is_off(leaf)));
+    let promised = match (is_place, is_hidden) {
+        (true, _) => "Default",
+        (_, true) => "NoEcho: secret",
+        _ => parameter,
+    };
+    check_value(walker, "Default", promised, default);
 }
 
 fn every_member(walker: &mut Walker<'_>, name: &str, value: &Value) {
@@ -117,7 +115,7 @@ fn every_member(walker: &mut Walker<'_>, name: &str, value: &Value) {
         Value::Object(map) => {
             for (inner, item) in map {
                 // An output's value belongs to the output's name.
-                check(walker, inner, if inner == "Value" { name } else { inner }, item);
+                check_value(walker, inner, if inner == "Value" { name } else { inner }, item);
                 walker.below(Step::Name(inner), |walker| every_member(walker, inner, item));
             }
         }
@@ -130,39 +128,48 @@ fn every_member(walker: &mut Walker<'_>, name: &str, value: &Value) {
     }
 }
 
-fn check(walker: &mut Walker<'_>, name: &str, promised: &str, value: &Value) {
+fn check_value(walker: &mut Walker<'_>, name: &str, promised: &str, value: &Value) {
     let is_promised = promises_secret(promised);
     let is_limit = ["max", "min"].iter().any(|start| promised.to_ascii_lowercase().starts_with(start));
     let is_number = |leaf: &Value| leaf.is_number() || text(leaf).is_some_and(|text| text.parse::<f64>().is_ok());
     let stands_there = leaves(value).into_iter().any(|leaf| {
         let is_literal = text(leaf).is_some_and(is_literal) || leaf.is_number();
-        (is_promised && is_literal && !(is_limit && is_number(leaf))) || text(leaf).is_some_and(looks_secret)
+        (is_promised && is_literal && !(is_limit && is_number(leaf))) || holds_secret(leaf)
     });
     if stands_there {
         let shown: String = promised.chars().filter(|c| !c.is_control()).take(80).collect();
         let says = match walker.resource {
-            Some((id, _)) => format!("A secret stands in the template: the value of '{shown}' in '{id}'"),
-            None => format!("A secret stands in the template: the value of '{shown}'"),
+            Some((id, _)) => format!("The template contains a secret in plain text: the value of '{shown}' in '{id}'"),
+            None => format!("The template contains a secret in plain text: the value of '{shown}'"),
         };
         walker.note(Rule::LiteralSecret, Watch::Presence, name, &hash(value), says);
     }
 }
 
-/// Whether a name promises that its value is a secret.
-pub fn promises_secret(name: &str) -> bool {
+/// Tells whether a name indicates that its value is a secret.
+fn promises_secret(name: &str) -> bool {
     let plain: String = name.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase();
     let is_about = ABOUT.iter().any(|ending| plain.ends_with(ending)) || plain.ends_with("validity");
     WORDS.iter().any(|word| plain.contains(word)) && !is_about && !HARMLESS.contains(&plain.as_str())
 }
 
-/// Whether a text is there to be read: not blank, no dynamic reference, no variable of a parameter or resource.
+/// Tells whether a text is a literal: not blank, no dynamic reference, no variable of a parameter or resource.
 fn is_literal(text: &str) -> bool {
     let is_filled_in = |piece: &Piece<'_>| matches!(piece, Piece::Variable(name) if !name.starts_with("AWS::"));
     !text.trim().is_empty() && !text.contains("{{resolve:") && !pieces(text).iter().any(is_filled_in)
 }
 
-/// Whether a text has the form of a well-known kind of secret, wherever it stands.
-pub fn looks_secret(text: &str) -> bool {
+/// Tells whether a leaf, or any text in the argument of a function, has the form of a secret.
+fn holds_secret(leaf: &Value) -> bool {
+    match (leaf, call(leaf)) {
+        (Value::String(text), _) => looks_secret(text),
+        (_, Some((_, argument))) => any_text(argument, &looks_secret),
+        _ => false,
+    }
+}
+
+/// Tells whether a text has the form of a well-known kind of secret.
+fn looks_secret(text: &str) -> bool {
     const STARTS: [(&str, usize); 10] = [
         ("AKIA", 20),
         ("ASIA", 20),
@@ -186,7 +193,7 @@ pub fn looks_secret(text: &str) -> bool {
     has_known_start || has_private_key || has_password_in_url(text)
 }
 
-/// `scheme://user:password@host` with a password that is no variable.
+/// Finds `scheme://user:password@host`, unless the password is a variable.
 fn has_password_in_url(text: &str) -> bool {
     text.split("://").skip(1).any(|rest| {
         let authority = rest.split(['/', '?', '#', ' ', '"', '\'']).next().unwrap_or_default();

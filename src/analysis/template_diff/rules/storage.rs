@@ -1,12 +1,13 @@
-//! What keeps data in and alive: public access of buckets, deletion policies, names, keys.
+//! Checks what protects data: public access of buckets, encryption, deletion protection.
 
 use super::values::{call, is_off, is_on, leaves, text};
-use super::{Rule, Spot, Walker, Watch, hash};
+use super::walker::{Object, Walker, Watch, hash};
+use crate::analysis::template_diff::report::Rule;
 use serde_json::Value;
 
-/// The four switches that keep a bucket private.
+/// The four settings that block public access to a bucket.
 const SWITCHES: [&str; 4] = ["BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"];
-/// Members that encrypt.
+/// Members that configure encryption.
 const ENCRYPTION: [&str; 7] = [
     "BucketEncryption",
     "Encrypted",
@@ -16,19 +17,19 @@ const ENCRYPTION: [&str; 7] = [
     "SSESpecification",
     "StorageEncrypted",
 ];
-/// Members that keep a resource from being deleted.
+/// Members that protect a resource from deletion.
 const PROTECTION: [&str; 4] =
     ["DeletionProtection", "DeletionProtectionEnabled", "EnableTerminationProtection", "DisableApiTermination"];
 
-pub fn look(walker: &mut Walker<'_>, spot: &Spot<'_>) {
-    for (name, value) in spot.map {
+pub fn check(walker: &mut Walker<'_>, object: &Object<'_>) {
+    for (name, value) in object.map {
         if name == "PublicAccessBlockConfiguration" {
             for configuration in leaves(value) {
                 missing_switches(walker, configuration);
             }
         }
         if SWITCHES.contains(&name.as_str()) {
-            switch(walker, spot, name, value);
+            switch(walker, object, name, value);
         }
         if matches!(name.as_str(), "AccessControl" | "Acl" | "ACL") {
             let is_public = |leaf: &Value| {
@@ -44,33 +45,33 @@ pub fn look(walker: &mut Walker<'_>, spot: &Spot<'_>) {
             }
         }
         if name.to_ascii_lowercase().contains("kms") {
-            let says = format!("The KMS key {name} of {}", walker.subject());
+            let says = format!("The KMS setting {name} of {}", walker.subject());
             walker.note(Rule::Kms, Watch::AnyChange, name, &hash(value), says);
         } else if ENCRYPTION.contains(&name.as_str()) {
-            let says = format!("The encryption {name} of {}", walker.subject());
+            let says = format!("The encryption setting {name} of {}", walker.subject());
             walker.note(Rule::Kms, Watch::Loss, name, &hash(value), says);
         }
         if PROTECTION.contains(&name.as_str()) && leaves(value).into_iter().all(is_on) {
-            let says = format!("The protection from deletion {name} of {}", walker.subject());
+            let says = format!("The deletion protection {name} of {}", walker.subject());
             walker.note(Rule::RetainRemoved, Watch::Loss, name, "on", says);
         }
     }
 }
 
-fn switch(walker: &mut Walker<'_>, spot: &Spot<'_>, name: &str, value: &Value) {
+fn switch(walker: &mut Walker<'_>, object: &Object<'_>, name: &str, value: &Value) {
     let leaves = leaves(value);
     if leaves.iter().any(|leaf| is_off(leaf)) {
         let says = format!("{} may become public: {name} is off", walker.subject());
         walker.note(Rule::PublicBucket, Watch::Presence, name, &hash(value), says);
     } else if leaves.iter().all(|leaf| is_on(leaf)) {
-        let says = format!("The public-access switch {name} of {}", walker.subject());
+        let says = format!("The public-access block {name} of {}", walker.subject());
         walker.note(Rule::PublicBucket, Watch::Loss, name, "on", says);
     } else {
-        walker.note_unknown(name, spot.unit());
+        walker.note_unknown(name, object.unit());
     }
 }
 
-/// A switch that is left out of a configuration is off.
+/// Checks for missing settings: one that is left out is off.
 fn missing_switches(walker: &mut Walker<'_>, configuration: &Value) {
     let Some(map) = configuration.as_object().filter(|_| call(configuration).is_none()) else {
         if !configuration.is_null() {
@@ -79,7 +80,7 @@ fn missing_switches(walker: &mut Walker<'_>, configuration: &Value) {
         return;
     };
     for name in SWITCHES.into_iter().filter(|name| !map.contains_key(*name)) {
-        let says = format!("{} may become public: {name} is left out, which turns it off", walker.subject());
+        let says = format!("{} may become public: {name} is missing, so it is off", walker.subject());
         let member = format!("PublicAccessBlockConfiguration.{name}");
         walker.note(Rule::PublicBucket, Watch::Presence, &member, "left out", says);
     }

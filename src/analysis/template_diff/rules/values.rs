@@ -1,11 +1,11 @@
-//! What a value may turn out to be when the stack runs.
+//! Determines what a value may be when the stack runs.
 
-use super::Walker;
+use super::walker::Walker;
 use crate::analysis::template::substitution::{Piece, pieces};
 use crate::analysis::template_diff::effective::{ANY_OF, is_function};
 use serde_json::{Map, Value};
 
-/// Functions whose effect is understood. `Fn::Transform` has its own rule; the rest belongs to `Conditions` and `Rules`.
+/// The functions whose effect is understood. `Fn::Transform` has its own rule.
 const KNOWN_FUNCTIONS: [&str; 25] = [
     "Ref",
     ANY_OF,
@@ -38,14 +38,15 @@ pub fn is_known_function(name: &str) -> bool {
     KNOWN_FUNCTIONS.contains(&name)
 }
 
-/// The function that an object calls, with its argument.
+/// Returns the function that an object calls, with its argument.
 pub fn call(value: &Value) -> Option<(&str, &Value)> {
     let map = value.as_object().filter(|map| map.len() == 1)?;
     let (name, argument) = map.iter().next()?;
     is_function(name).then_some((name.as_str(), argument))
 }
 
-/// All that a value may be: the items of lists and the branches of choices, down to scalars, objects and other calls.
+/// Lists all possible values: the items of lists and the branches of choices, down to scalars, objects and other
+/// calls.
 pub fn leaves(value: &Value) -> Vec<&Value> {
     let mut found = Vec::new();
     let mut open = vec![value];
@@ -59,7 +60,7 @@ pub fn leaves(value: &Value) -> Vec<&Value> {
     found
 }
 
-/// The text of a leaf; of `Fn::Sub` the text with its variables.
+/// Returns the text of a leaf; of `Fn::Sub`, the text with its variables.
 pub fn text(leaf: &Value) -> Option<&str> {
     match (leaf, call(leaf)) {
         (Value::String(text), _) => Some(text),
@@ -69,8 +70,18 @@ pub fn text(leaf: &Value) -> Option<&str> {
     }
 }
 
-/// Whether a leaf says one of these words, in any case.
-pub fn says(leaf: &Value, words: &[&str]) -> bool {
+/// Tells whether any text in a value satisfies a predicate.
+pub fn any_text(value: &Value, has: &impl Fn(&str) -> bool) -> bool {
+    match value {
+        Value::String(text) => has(text),
+        Value::Array(items) => items.iter().any(|item| any_text(item, has)),
+        Value::Object(map) => map.values().any(|item| any_text(item, has)),
+        _ => false,
+    }
+}
+
+/// Tells whether a leaf is one of these words, ignoring case.
+pub fn is_word(leaf: &Value, words: &[&str]) -> bool {
     let is = |text: &str| words.iter().any(|word| word.eq_ignore_ascii_case(text.trim()));
     match leaf {
         Value::String(text) => is(text),
@@ -79,23 +90,23 @@ pub fn says(leaf: &Value, words: &[&str]) -> bool {
     }
 }
 
-/// Whether a leaf is a switch that is on.
+/// Tells whether a leaf is a switch that is on.
 pub fn is_on(leaf: &Value) -> bool {
-    says(leaf, &["true", "yes", "on", "1", "enabled", "enable", "active"])
+    is_word(leaf, &["true", "yes", "on", "1", "enabled", "enable", "active"])
 }
 
-/// Whether a leaf is a switch that is off.
+/// Tells whether a leaf is a switch that is off.
 pub fn is_off(leaf: &Value) -> bool {
-    says(leaf, &["false", "no", "off", "0", "disabled", "disable", "inactive"])
+    is_word(leaf, &["false", "no", "off", "0", "disabled", "disable", "inactive"])
 }
 
-/// A member by its name in any case: policies do not mind.
+/// Returns a member, ignoring the case of its name as policies do.
 pub fn member<'a>(map: &'a Map<String, Value>, name: &str) -> Option<(&'a str, &'a Value)> {
     map.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(key, value)| (key.as_str(), value))
 }
 
 impl Walker<'_> {
-    /// Whether what a value becomes is decided outside the template and its resources.
+    /// Tells whether a value is determined outside the template and its resources.
     pub fn is_unknown(&self, value: &Value) -> bool {
         match (value, call(value)) {
             (_, Some(("Ref", Value::String(target)))) => self.effective.parameters.contains(target),
@@ -124,7 +135,7 @@ impl Walker<'_> {
             || pieces(text).iter().any(|piece| matches!(piece, Piece::Variable(name) if is_unknown(name)))
     }
 
-    /// Whether a resource's attributes may be anything: those of custom resources and nested stacks.
+    /// Tells whether a resource's attributes are unpredictable, as those of custom resources and nested stacks are.
     fn is_opaque(&self, logical_id: &str) -> bool {
         let kind = self.effective.kind(logical_id).unwrap_or_default();
         !kind.starts_with("AWS::")

@@ -1,10 +1,12 @@
-//! What a resource or section is as a whole: types that always need a person, types that hold data.
+//! Checks resources and sections as a whole: types that always need an approver, and types that hold data.
 
-use super::values::{call, leaves, says};
-use super::{Resource, Rule, Step, Walker, Watch, hash};
+use super::values::{call, is_word, leaves};
+use super::walker::{Step, Walker, Watch, hash};
+use crate::analysis::template_diff::effective::Resource;
+use crate::analysis::template_diff::report::Rule;
 use serde_json::Value;
 
-/// Types that hold data, by how they start.
+/// Prefixes of types that hold data.
 const STATEFUL: [&str; 22] = [
     "AWS::Backup::BackupVault",
     "AWS::Cognito::IdentityPool",
@@ -29,7 +31,7 @@ const STATEFUL: [&str; 22] = [
     "AWS::SecretsManager::Secret",
     "AWS::Timestream::",
 ];
-/// Members that give a resource its physical name; another name makes another resource.
+/// Members that set a physical name; changing one replaces the resource.
 const NAMES: [&str; 8] = [
     "BucketName",
     "TableName",
@@ -40,30 +42,30 @@ const NAMES: [&str; 8] = [
     "DomainName",
     "FileSystemName",
 ];
-/// Types of which every change needs a person, by how they start; the first that matches counts.
+/// Prefixes of types whose every change needs an approver; the first match applies.
 const ALWAYS: [(&str, Rule, &str); 20] = [
     ("AWS::CloudFormation::Macro", Rule::Macro, "The macro"),
     ("AWS::CloudFormation::Stack", Rule::NestedStack, "The nested stack"),
     ("AWS::CloudFormation::", Rule::NotUnderstood, "The custom resource or registration"),
     ("AWS::EC2::EIP", Rule::PublicIp, "The public address"),
-    ("AWS::EC2::InternetGateway", Rule::PublicIp, "The way to the internet"),
-    ("AWS::EKS::AccessEntry", Rule::Iam, "The access to a cluster"),
+    ("AWS::EC2::InternetGateway", Rule::PublicIp, "The internet gateway"),
+    ("AWS::EKS::AccessEntry", Rule::Iam, "The cluster access entry"),
     ("AWS::IAM::", Rule::Iam, "The IAM resource"),
     ("AWS::IdentityStore::", Rule::Iam, "The identity"),
     ("AWS::KMS::", Rule::Kms, "The KMS resource"),
     ("AWS::LakeFormation::", Rule::Iam, "The data permission"),
     ("AWS::Lambda::Url", Rule::ResourcePolicy, "The function URL"),
-    ("AWS::Organizations::", Rule::Iam, "The rule of an organization"),
-    ("AWS::RAM::", Rule::Iam, "The share with other accounts"),
+    ("AWS::Organizations::", Rule::Iam, "The organization resource"),
+    ("AWS::RAM::", Rule::Iam, "The resource share"),
     ("AWS::RolesAnywhere::", Rule::Iam, "The IAM resource"),
     ("AWS::SSO::", Rule::Iam, "The IAM resource"),
     ("AWS::Serverless::Application", Rule::NestedStack, "The nested stack"),
-    ("AWS::Serverless::Connector", Rule::Iam, "The connector, which makes policies,"),
-    ("AWS::ServiceCatalog::", Rule::NestedStack, "The product, which holds templates,"),
+    ("AWS::Serverless::Connector", Rule::Iam, "The connector, which generates policies,"),
+    ("AWS::ServiceCatalog::", Rule::NestedStack, "The Service Catalog resource, which contains templates,"),
     ("AWS::VerifiedPermissions::", Rule::Iam, "The permission"),
     ("Custom::", Rule::NotUnderstood, "The custom resource"),
 ];
-/// Types that the list above or their endings would hit, and that grant nothing.
+/// Types that the list above or the name endings would match, although they grant nothing.
 const HARMLESS: [&str; 10] = [
     "AWS::ApplicationAutoScaling::ScalingPolicy",
     "AWS::AutoScaling::ScalingPolicy",
@@ -76,33 +78,33 @@ const HARMLESS: [&str; 10] = [
     "AWS::DLM::LifecyclePolicy",
     "AWS::ElasticLoadBalancing::LoadBalancerPolicy",
 ];
-/// SAM resources for which SAM makes a role unless they name one.
+/// SAM types for which SAM generates a role unless they name one.
 const MAKES_ROLE: [&str; 2] = ["AWS::Serverless::Function", "AWS::Serverless::StateMachine"];
-/// What widens the role that SAM makes.
+/// Properties that widen the generated role.
 const WIDENS_ROLE: [&str; 5] = ["DeadLetterQueue", "EventInvokeConfig", "FileSystemConfigs", "Tracing", "VpcConfig"];
 
-pub fn look(walker: &mut Walker<'_>, resource: &Resource) {
+pub fn check(walker: &mut Walker<'_>, resource: &Resource) {
     let unit = hash(&resource.body);
     if let Some((rule, what)) = always(&resource.kind, &resource.body) {
         let says = format!("{what} {}", walker.subject());
         walker.note(rule, Watch::AnyChange, "", &unit, says);
     }
-    let is_internal = |leaf: &Value| says(leaf, &["internal"]);
+    let is_internal = |leaf: &Value| is_word(leaf, &["internal"]);
     let is_balancer =
         resource.kind.starts_with("AWS::ElasticLoadBalancing") && resource.kind.ends_with("::LoadBalancer");
     let scheme = resource.body.get("Properties").and_then(|properties| properties.get("Scheme"));
     if is_balancer && !scheme.is_some_and(|scheme| leaves(scheme).into_iter().all(is_internal)) {
-        let says = format!("The load balancer {} faces the internet", walker.subject());
+        let says = format!("The load balancer {} is internet-facing", walker.subject());
         walker.note(Rule::PublicIp, Watch::Presence, "Properties.Scheme", &unit, says);
     }
     keeps_data(walker, resource);
     made_by_sam(walker, resource);
 }
 
-/// The rule for types of which every change needs a person.
+/// Returns the rule for types whose every change needs an approver.
 fn always(kind: &str, body: &Value) -> Option<(Rule, &'static str)> {
     if !body.is_object() {
-        return Some((Rule::NotUnderstood, "What is not a resource,"));
+        return Some((Rule::NotUnderstood, "The invalid resource"));
     }
     if HARMLESS.contains(&kind) {
         return None;
@@ -111,7 +113,7 @@ fn always(kind: &str, body: &Value) -> Option<(Rule, &'static str)> {
         return Some((*rule, what));
     }
     if !kind.starts_with("AWS::") || kind.ends_with("::MODULE") {
-        return Some((Rule::NotUnderstood, "The resource of a type that is not AWS's own,"));
+        return Some((Rule::NotUnderstood, "The third-party resource"));
     }
     let grants = ["Policy", "Permission", "Permissions"].iter().any(|ending| kind.ends_with(ending));
     grants.then_some((Rule::ResourcePolicy, "The policy or permission"))
@@ -122,28 +124,27 @@ fn keeps_data(walker: &mut Walker<'_>, resource: &Resource) {
         || resource.kind == "AWS::Serverless::SimpleTable";
     if is_stateful && !resource.kind.ends_with("Policy") {
         let says = match resource.condition.as_str() {
-            "" => format!("{}, which holds data,", walker.subject()),
-            _ => format!("{}, which holds data, or the condition under which it exists,", walker.subject()),
+            "" => format!("The data store {}", walker.subject()),
+            _ => format!("The data store {} or its condition", walker.subject()),
         };
         walker.note(Rule::StatefulRemoved, Watch::Loss, "", &resource.condition, says);
         let properties = resource.body.get("Properties");
         for name in NAMES {
             let unit = properties.and_then(|properties| properties.get(name)).map(hash).unwrap_or_default();
-            let says =
-                format!("The physical name {name} of {}, which decides whether it is replaced,", walker.subject());
+            let says = format!("The physical name {name} of {} (a change replaces it)", walker.subject());
             walker.note(Rule::NameRemoved, Watch::Loss, &format!("Properties.{name}"), &unit, says);
         }
     }
     for name in ["DeletionPolicy", "UpdateReplacePolicy"] {
         // One unit for each degree of safety, so that a step up loses none.
         for degree in 1..=safety(&resource.kind, resource.body.get(name)) {
-            let says = format!("The {name} of {}, which keeps its data,", walker.subject());
+            let says = format!("The {name} of {}, which protects its data,", walker.subject());
             walker.note(Rule::RetainRemoved, Watch::Loss, name, &degree.to_string(), says);
         }
     }
 }
 
-/// How much of a resource a deletion leaves: 0 nothing, 1 a snapshot, 2 and 3 the resource itself.
+/// Rates what a deletion leaves: 0 nothing, 1 a snapshot, 2 or 3 the resource.
 fn safety(kind: &str, policy: Option<&Value>) -> u8 {
     let Some(policy) = policy else {
         return u8::from(matches!(kind, "AWS::RDS::DBCluster" | "AWS::RDS::DBInstance"));
@@ -157,18 +158,18 @@ fn safety(kind: &str, policy: Option<&Value>) -> u8 {
     leaves(policy).into_iter().map(degree).min().unwrap_or(0)
 }
 
-/// Roles and permissions that stand in no template, because SAM makes them.
+/// Notes roles and permissions that SAM generates, which appear in no template.
 fn made_by_sam(walker: &mut Walker<'_>, resource: &Resource) {
     let none = serde_json::Map::new();
     let properties = resource.body.get("Properties").and_then(Value::as_object).unwrap_or(&none);
     if MAKES_ROLE.contains(&resource.kind.as_str()) {
         if !properties.contains_key("Role") {
-            let says = format!("The role that SAM makes for {}", walker.subject());
+            let says = format!("The role that SAM generates for {}", walker.subject());
             walker.note(Rule::Iam, Watch::AnyChange, "Properties.Role", "made", says);
         }
         for name in WIDENS_ROLE {
             let Some(value) = properties.get(name) else { continue };
-            let says = format!("The rights that {} has for its {name}", walker.subject());
+            let says = format!("The permissions that {} needs for {name}", walker.subject());
             let unit = if name == "VpcConfig" && call(value).is_none() { String::new() } else { hash(value) };
             walker.note(Rule::Iam, Watch::AnyChange, &format!("Properties.{name}"), &unit, says);
         }
@@ -177,7 +178,7 @@ fn made_by_sam(walker: &mut Walker<'_>, resource: &Resource) {
         && let Some(Value::Object(events)) = properties.get("Events")
     {
         for (name, event) in events {
-            let says = format!("The permission to call {} by its event {name}", walker.subject());
+            let says = format!("The permission of the event {name} to invoke {}", walker.subject());
             walker.note(
                 Rule::ResourcePolicy,
                 Watch::AnyChange,
@@ -189,11 +190,11 @@ fn made_by_sam(walker: &mut Walker<'_>, resource: &Resource) {
     }
 }
 
-/// Sections that may rewrite resources, or that are not known.
-pub fn look_at_section(walker: &mut Walker<'_>, name: &str, section: &Value) {
+/// Checks for sections that may rewrite resources or are unknown.
+pub fn check_section(walker: &mut Walker<'_>, name: &str, section: &Value) {
     let (rule, what) = match name {
         "Transform" => (Rule::Macro, "The transform of the template"),
-        "Hooks" => (Rule::NotUnderstood, "The section Hooks"),
+        "Hooks" => (Rule::NotUnderstood, "The Hooks section"),
         "AWSTemplateFormatVersion"
         | "Conditions"
         | "Description"
@@ -201,15 +202,15 @@ pub fn look_at_section(walker: &mut Walker<'_>, name: &str, section: &Value) {
         | "Metadata"
         | "Outputs"
         | "Parameters"
-        | "Rules" => return look_for_macros(walker, section),
-        "Globals" => return look_for_unknown_globals(walker, section),
-        _ => (Rule::NotUnderstood, "A section that is not known here"),
+        | "Rules" => return check_for_macros(walker, section),
+        "Globals" => return check_globals(walker, section),
+        _ => (Rule::NotUnderstood, "An unknown section of the template"),
     };
     walker.note(rule, Watch::AnyChange, "", &hash(section), what.to_owned());
 }
 
-/// Globals that are not written out into resources.
-fn look_for_unknown_globals(walker: &mut Walker<'_>, globals: &Value) {
+/// Checks for globals that are not merged into resources.
+fn check_globals(walker: &mut Walker<'_>, globals: &Value) {
     const KNOWN: [&str; 8] = [
         "Api",
         "CapacityProvider",
@@ -226,15 +227,15 @@ fn look_for_unknown_globals(walker: &mut Walker<'_>, globals: &Value) {
             Watch::AnyChange,
             "",
             &hash(globals),
-            "The section Globals".to_owned(),
+            "The Globals section".to_owned(),
         );
     };
     for (name, value) in globals.iter().filter(|(name, _)| !KNOWN.contains(&name.as_str())) {
-        walker.note(Rule::NotUnderstood, Watch::AnyChange, name, &hash(value), format!("The global '{name}'"));
+        walker.note(Rule::NotUnderstood, Watch::AnyChange, name, &hash(value), format!("The unknown global '{name}'"));
     }
 }
 
-fn look_for_macros(walker: &mut Walker<'_>, value: &Value) {
+fn check_for_macros(walker: &mut Walker<'_>, value: &Value) {
     match value {
         Value::Object(map) => {
             for (name, item) in map {
@@ -242,12 +243,12 @@ fn look_for_macros(walker: &mut Walker<'_>, value: &Value) {
                     let says = "A macro outside the resources".to_owned();
                     walker.note(Rule::Macro, Watch::AnyChange, name, &hash(item), says);
                 }
-                walker.below(Step::Name(name), |walker| look_for_macros(walker, item));
+                walker.below(Step::Name(name), |walker| check_for_macros(walker, item));
             }
         }
         Value::Array(items) => {
             for (at, item) in items.iter().enumerate() {
-                walker.below(Step::Item(at), |walker| look_for_macros(walker, item));
+                walker.below(Step::Item(at), |walker| check_for_macros(walker, item));
             }
         }
         _ => {}

@@ -6,9 +6,10 @@ use super::content;
 use super::content::List;
 use super::text::{MAX_UNITS, Text, is_longer};
 use super::words::{Words, fill, words_of};
-use crate::domain::prompt::{Outcome, Prompt, Stage};
 use crate::domain::phrase::{Language, Phrase};
+use crate::domain::prompt::{Outcome, Prompt, Stage};
 use crate::domain::request::Verdict;
+use crate::domain::text::{absolute, number};
 use crate::domain::time::Time;
 use teloxide_core::types::{InlineKeyboardButton, InlineKeyboardMarkup, MessageEntity};
 
@@ -77,7 +78,7 @@ impl Renderer {
             text = text.and(self.field(self.words.project, project.as_str(), NAME));
         }
         text = text.and(self.field(self.words.request, prompt.request_id.as_str(), NAME));
-        Message::of(text.and(self.line(self.words.expires).plain(&when(prompt.expires_at))))
+        Message::of(text.and(self.line(self.words.expires).plain(&absolute(prompt.expires_at))))
     }
 
     /// A new line that begins with a label.
@@ -98,7 +99,7 @@ impl Renderer {
 
     /// Until when something can be decided.
     pub fn expiry(&self, time: Time) -> String {
-        format!("{}: {}", self.words.expires, when(time))
+        format!("{}: {}", self.words.expires, absolute(time))
     }
 
     fn title(&self, words: &str, prompt: &Prompt) -> Text {
@@ -164,7 +165,7 @@ impl Renderer {
             text = text.and(self.field(words.deploy, deploy.as_str(), NAME));
         }
         if matches!(prompt.stage, Stage::Asking { .. }) {
-            text = text.and(self.line(words.expires).plain(&when(prompt.expires_at)));
+            text = text.and(self.line(words.expires).plain(&absolute(prompt.expires_at)));
         }
         match &prompt.page {
             // The address is ours, so it may be a link.
@@ -188,7 +189,7 @@ impl Renderer {
     }
 
     fn line_left_out(&self, lines: usize) -> Text {
-        Text::default().plain("\n").bold(&fill(self.words.left_out, &[&lines.to_string()]))
+        Text::default().plain("\n").bold(&fill(self.words.left_out, &[&number(lines)]))
     }
 
     fn buttons(&self, prompt: &Prompt) -> Option<InlineKeyboardMarkup> {
@@ -203,11 +204,6 @@ impl Renderer {
         });
         Some(InlineKeyboardMarkup::new([buttons.collect::<Vec<_>>()]))
     }
-}
-
-/// A time as people in all places read it; a part of a second is left out, so a window is never shown too long.
-pub(super) fn when(time: Time) -> String {
-    time.timestamp().strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
 #[cfg(test)]

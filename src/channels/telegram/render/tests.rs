@@ -1,14 +1,8 @@
 use super::*;
-use crate::analysis::changeset::{AssessedChange, Replacement, Risk};
-use crate::analysis::template_diff::{Finding, Rule};
-use crate::channels::telegram::words::Language;
-use crate::domain::activity::{Activity, Extent};
-use crate::domain::backend::commit::CommitSha;
-use crate::domain::ids::{ProjectId, ReleaseId, RequestId};
-use crate::domain::project::FrontendTarget;
-use crate::domain::prompt::{BackendContent, Content, FileLine, InfrastructureContent, SiteContent};
-use crate::domain::review::{BoundedList, ChangedFile, Review};
-use crate::domain::site::manifest::ChangeCounts;
+use crate::domain::card::{Card, FactValue, FileChange, FileLine, Files, Row, Section, Served, Table, Weight};
+use crate::domain::hint::{Extent, Hint};
+use crate::domain::ids::{ProjectId, RequestId};
+use crate::domain::kind::KindName;
 use proptest::prelude::*;
 use teloxide_core::types::{InlineKeyboardButtonKind, MessageEntityKind};
 
@@ -18,16 +12,17 @@ fn time(text: &str) -> Time {
     Time::try_from(text.to_owned()).unwrap()
 }
 
-fn prompt(action: Action, content: Content) -> Prompt {
+fn prompt(card: Card) -> Prompt {
     let request_id = RequestId::parse("req-0123456789abcdef").unwrap();
     Prompt {
         request_id,
-        action,
+        action: KindName::new("a_kind"),
+        label: Phrase::new("Kind", "種類"),
         source: Some("Anna's agent (ticket 42)".into()),
         caller: "ci".into(),
         project: Some(ProjectId::parse("shop").unwrap()),
         deploy_id: None,
-        content,
+        card,
         reason: Some("New prices from Monday on".into()),
         created_at: time("2026-01-02T03:04:05Z"),
         expires_at: time("2026-01-02T03:14:05.900Z"),
@@ -40,90 +35,63 @@ fn prompt(action: Action, content: Content) -> Prompt {
     }
 }
 
-fn file(path: &str, added: bool) -> FileLine {
-    FileLine {
-        path: path.into(),
-        added,
+fn file(path: &str, change: FileChange) -> FileLine {
+    let served = Served {
         size: 12_345,
         cache_control: "public, max-age=31536000, immutable".into(),
         content_type: "text/html".into(),
-    }
+    };
+    FileLine { path: path.into(), change, served, before: None }
 }
 
-fn site(paths: &[&str]) -> Prompt {
-    let target = FrontendTarget {
-        bucket: "shop-site".into(),
-        distribution_id: Some("E123EXAMPLE".into()),
-        region: "eu-central-1".into(),
-        deploy_role_arn: Some("arn:aws:iam::123456789012:role/bouncer-frontend-deploy-shop".into()),
+/// A card with files, a warning and a risk.
+fn files(paths: &[&str]) -> Prompt {
+    let change = |n| if n % 2 == 0 { FileChange::Added } else { FileChange::Changed };
+    let written = paths.iter().enumerate().map(|(n, path)| file(path, change(n)));
+    let removed = paths.iter().map(|path| file(&format!("old/{path}"), FileChange::Removed));
+    let half = Phrase::new("More than half of the site goes.", "網站將有超過一半的檔案被移除。");
+    let card = Card {
+        warning: Some(half.clone()),
+        risks: vec![half],
+        ..Card::titled(Phrase::new("Publish the site", "發佈網站"))
     };
-    let content = SiteContent {
-        target,
-        restores: ReleaseId::parse("rel-0123456789ab").ok(),
-        mass_delete: true,
-        changes: ChangeCounts { added: 12, changed: 1, removed: 14, unchanged: 230, bytes: 3_456_789 },
-        files: paths.iter().enumerate().map(|(n, path)| file(path, n % 2 == 0)).collect(),
-        files_total: paths.len() + 3,
-        removed: paths.iter().map(|path| format!("old/{path}")).collect(),
-        removed_total: paths.len(),
-    };
-    prompt(Action::FrontendDeploy, Content::Site(content))
+    prompt(
+        card.fact(Phrase::new("Bucket", "儲存桶"), FactValue::Code("shop-site".into()))
+            .fact(
+                Phrase::new("Role", "角色"),
+                FactValue::Code(format!("arn:aws:iam::123456789012:role/{}", "r".repeat(90))),
+            )
+            .section(Section::Files(Files {
+                added: 12,
+                changed: 1,
+                removed: 14,
+                unchanged: 230,
+                bytes: 3_456_789,
+                files: removed.chain(written).collect(),
+                page: 1,
+                pages: 1,
+                note: None,
+            })),
+    )
 }
 
-fn backend(words: &str) -> Prompt {
-    let finding = Finding {
-        rule: Rule::PublicBucket,
-        logical_id: Some(words.into()),
-        path: "Properties".into(),
-        sentence: format!("The bucket may be made public. {words}"),
-    };
-    let changed = ChangedFile { filename: words.into(), status: "modified".into(), additions: 3, deletions: 1 };
-    let review = Review {
-        author: Some(words.into()),
-        context: Some(words.into()),
-        notes: vec![words.into()],
-        files: BoundedList::of(vec![changed; 12]),
-        findings: BoundedList::of(vec![finding; 2]),
-        ..Review::default()
-    };
-    let content = BackendContent {
-        git_repo: "acme/shop".into(),
-        branch: words.into(),
-        commit: CommitSha::parse(COMMIT).unwrap(),
-        commit_message: words.into(),
-        deployed: CommitSha::parse(COMMIT).ok(),
-        stack_name: "shop-prod".into(),
-        target_role_arn: Some("arn:aws:iam::123456789012:role/bouncer-target-shop".into()),
-        review,
-    };
-    prompt(Action::BackendDeploy, Content::Backend(content))
-}
-
-fn infrastructure(words: &str) -> Prompt {
-    let change = |action: &str, replacement, risk| AssessedChange {
-        stack: "shop-prod".into(),
-        logical_id: format!("{action}{words}"),
-        physical_id: None,
-        resource_type: "AWS::DynamoDB::Table".into(),
-        action: action.into(),
-        replacement,
-        properties: vec![],
-        risk,
-        needs_human: true,
-        why: words.into(),
-    };
-    let changes = vec![
-        change("Modify", Replacement::None, Risk::Low),
-        change("Add", Replacement::None, Risk::Review),
-        change("Modify", Replacement::True, Risk::High),
-        change("Remove", Replacement::None, Risk::High),
-    ];
-    let content = InfrastructureContent {
-        commit: CommitSha::parse(COMMIT).unwrap(),
-        change_set_id: "arn:aws:cloudformation:eu-central-1:123456789012:changeSet/deploy-1/2".into(),
-        review: Review { changes: BoundedList::of(changes), ..Review::default() },
-    };
-    let mut prompt = prompt(Action::InfrastructureChange, Content::Infrastructure(content));
+/// A card with every other part.
+fn table(words: &str) -> Prompt {
+    let row = |weight| Row { weight, cells: vec!["Orders".into(), words.into()], details: vec![words.into()] };
+    let rows = vec![row(Weight::High), row(Weight::Notable), row(Weight::Plain)];
+    let columns = vec![Phrase::new("Resource", "資源"), Phrase::new("Change", "變更")];
+    let title = |en, zh| Phrase::new(en, zh);
+    let card = Card::titled(Phrase::new("Change the infrastructure", "變更基礎設施"))
+        .fact(Phrase::new("Message", "訊息"), FactValue::Text(words.into()))
+        .fact(Phrase::new("Size", "大小"), FactValue::Bytes(2_048))
+        .fact(Phrase::new("Resources", "資源數"), FactValue::Count(3))
+        .section(Section::Table(Table {
+            title: title("Resources of the stack", "堆疊資源"), columns, rows, total: 5
+        }))
+        .section(Section::Steps { title: title("Steps", "步驟"), steps: vec![Phrase::same(words)] })
+        .section(Section::Code { title: title("Policy", "政策"), text: words.into() })
+        .section(Section::Notes { title: title("Notes", "備註"), notes: vec![Phrase::same(words)] });
+    let mut prompt = prompt(card);
     let deploy = prompt.request_id.backend_deploy_id();
     prompt.request_id = deploy.request_id().infrastructure_request();
     prompt.deploy_id = Some(deploy);
@@ -163,10 +131,10 @@ fn data(button: &InlineKeyboardButton) -> &str {
 fn prompts_in_both_languages() {
     let mut shown = vec![];
     for (language, name) in Language::ALL {
-        let renderer = Renderer(language.words());
+        let renderer = Renderer::new(language);
         let paths: Vec<String> = (1..=9).map(|n| format!("pages/page-{n}.html")).collect();
         let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
-        for prompt in [site(&paths), backend("Fix the till"), infrastructure("Orders")] {
+        for prompt in [files(&paths), table("Fix the till")] {
             shown.push(format!("== {name}\n{}", seen(&renderer.prompt(&prompt))));
             shown.push(format!("== {name}\n{}", seen(&renderer.reminder(&prompt))));
         }
@@ -189,7 +157,7 @@ fn stages_in_both_languages() {
         },
         Stage::Running {
             decided_by: Some("Bea (Telegram 7)".into()),
-            hint: Some(Activity::PublishingAssets.at(Extent::Files(3, 12))),
+            hint: Some(Hint::new(Phrase::new("Publishing assets", "正在發佈資源檔案"), Extent::Files(3, 12))),
         },
         ended(Outcome::Completed, Some("rel-0123456789ab")),
         ended(Outcome::Failed, Some("Bucket shop-site\nrefuses")),
@@ -200,12 +168,10 @@ fn stages_in_both_languages() {
     ];
     let mut shown = vec![];
     for (language, name) in Language::ALL {
-        let renderer = Renderer(language.words());
+        let renderer = Renderer::new(language);
         for stage in &stages {
-            let prompt = Prompt {
-                stage: stage.clone(),
-                ..prompt(Action::Upload, Content::Other("3 files for the staging bucket".into()))
-            };
+            let prompt =
+                Prompt { stage: stage.clone(), ..prompt(Card::titled(Phrase::new("Upload files", "上傳檔案"))) };
             shown.push(format!("== {name}\n{}", seen(&renderer.prompt(&prompt))));
         }
     }
@@ -217,15 +183,15 @@ fn a_long_message_is_cut_where_all_can_see_it() {
     let long = "very-long-folder/".repeat(12);
     let paths: Vec<String> = (1..=10).map(|n| format!("{long}{n}.html")).collect();
     let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
-    let mut prompt = site(&paths);
+    let mut prompt = files(&paths);
     prompt.reason = Some("because ".repeat(250));
     prompt.source = Some("source ".repeat(250));
-    let message = Renderer(Language::English.words()).prompt(&prompt);
+    let message = Renderer::new(Language::English).prompt(&prompt);
     assert!(message.text.contains("\n✂️ Cut: "), "{}", message.text);
     assert!(
         message.text.contains("Reason: because") && message.text.contains("(shortened)\nRequest: req-0123456789abcdef")
     );
-    assert!(message.text.contains("\nExpires: 2026-01-02 03:14:05 UTC\n"));
+    assert!(message.text.contains("\nExpires: 2026-01-02 03:14 UTC\n"));
     assert_eq!(message.buttons.unwrap().inline_keyboard[0].len(), 2);
     assert!(message.text.encode_utf16().count() <= MAX_UNITS);
 }
@@ -285,13 +251,13 @@ proptest! {
         texts in proptest::collection::vec(hostile(), 12),
         chinese in any::<bool>(),
     ) {
-        let words = if chinese { Language::TraditionalChinese } else { Language::English }.words();
+        let renderer = Renderer::new(if chinese { Language::TraditionalChinese } else { Language::English });
         let paths: Vec<&str> = texts[2..].iter().map(String::as_str).collect();
-        for mut prompt in [site(&paths), backend(&texts[2]), infrastructure(&texts[3])] {
+        for mut prompt in [files(&paths), table(&texts[2])] {
             prompt.source = Some(texts[0].clone());
             prompt.reason = Some(texts[1].clone());
             prompt.caller = texts[4].clone();
-            check(&Renderer(words).prompt(&prompt), words, &prompt);
+            check(&renderer.prompt(&prompt), renderer.words, &prompt);
         }
     }
 }

@@ -4,20 +4,26 @@
   const byId = (id) => document.getElementById(id);
 
   // Times are written for readers of any zone; this adds how far they are.
-  const span = (seconds) => {
-    if (seconds < 60) return `${seconds} s`;
-    if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${String(seconds % 60).padStart(2, "0")} s`;
-    if (seconds < 86400) return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
-    return `${Math.floor(seconds / 86400)} d`;
+  // The forms are those of src/domain/text: the two largest units for what is left, the largest one for what is past.
+  const UNITS = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
+  const span = (seconds, most) => {
+    const first = UNITS.findIndex(([length]) => seconds >= length);
+    const parts = [];
+    for (const [length, unit] of UNITS.slice(first < 0 ? -1 : first).slice(0, most)) {
+      const number = Math.floor(seconds / length);
+      seconds %= length;
+      if (number > 0 || parts.length === 0) parts.push(`${number} ${unit}`);
+    }
+    return parts.join(" ");
   };
   const tellTimes = () => {
     for (const time of document.querySelectorAll("time[datetime]")) {
-      const seconds = Math.round((Date.parse(time.dateTime) - Date.now()) / 1000);
+      const seconds = Math.ceil((Date.parse(time.dateTime) - Date.now()) / 1000);
       if ("until" in time.dataset) {
-        time.dataset.left = seconds > 0 ? `in ${span(seconds)}` : "over";
+        time.dataset.left = seconds > 0 ? `in ${span(seconds, 2)}` : "over";
         time.classList.toggle("soon", seconds < 60);
       } else {
-        time.dataset.left = `${span(Math.max(0, -seconds))} ago`;
+        time.dataset.left = `${span(Math.max(0, -seconds), 1)} ago`;
       }
     }
   };

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// A type that is stored in a request under its own tag.
-pub trait Document: Serialize + DeserializeOwned {
+pub trait Sealable: Serialize + DeserializeOwned {
     /// Tag of the type, unique in the program: `site_plan`.
     const TYPE: &'static str;
     /// Version of its form; raised when a field changes its meaning.
@@ -29,7 +29,7 @@ impl Sealed {
     ///
     /// # Errors
     /// Fails when the document is no JSON object.
-    pub fn of<D: Document>(document: &D) -> Result<Self, serde_json::Error> {
+    pub fn of<D: Sealable>(document: &D) -> Result<Self, serde_json::Error> {
         let fields = match serde_json::to_value(document)? {
             Value::Object(fields) => fields,
             other => return Err(serde::ser::Error::custom(format!("{} is no object: {other}", D::TYPE))),
@@ -38,7 +38,7 @@ impl Sealed {
     }
 
     /// Reads the document, if it is of this type and version.
-    pub fn open<D: Document>(&self) -> Option<D> {
+    pub fn open<D: Sealable>(&self) -> Option<D> {
         if self.kind != D::TYPE || self.version != D::VERSION {
             return None;
         }
@@ -63,7 +63,7 @@ mod tests {
         text: String,
     }
 
-    impl Document for Note {
+    impl Sealable for Note {
         const TYPE: &'static str = "note";
         const VERSION: u32 = 2;
     }
@@ -73,7 +73,7 @@ mod tests {
         text: String,
     }
 
-    impl Document for Letter {
+    impl Sealable for Letter {
         const TYPE: &'static str = "letter";
         const VERSION: u32 = 2;
     }
@@ -83,7 +83,8 @@ mod tests {
         let sealed = Sealed::of(&Note { text: "a".into() }).unwrap();
         assert_eq!(sealed.open::<Note>(), Some(Note { text: "a".into() }));
         assert_eq!(sealed.open::<Letter>(), None, "same fields, another type");
-        let older: Sealed = serde_json::from_value(serde_json::json!({"type": "note", "version": 1, "text": "a"})).unwrap();
+        let older: Sealed =
+            serde_json::from_value(serde_json::json!({"type": "note", "version": 1, "text": "a"})).unwrap();
         assert_eq!(older.open::<Note>(), None, "same type, another version");
     }
 
