@@ -69,7 +69,7 @@ impl Installation {
         let (storage, services) = aws::from_environment(variable("BOUNCER_EXTERNAL_ID")).await;
         let account = match variable("BOUNCER_ACCOUNT") {
             Some(account) => account,
-            None => services.identity.account().await.ok_or(HostedError::NoAccount)?,
+            None => services.identity.get_account().await.ok_or(HostedError::NoAccount)?,
         };
         let staging_bucket = variable("BOUNCER_STAGING_BUCKET").unwrap_or_else(|| format!("bouncer-uploads-{account}"));
         let window = approval_window.or_else(|| variable("BOUNCER_APPROVAL_WINDOW").and_then(|text| text.parse().ok()));

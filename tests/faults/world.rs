@@ -134,7 +134,7 @@ impl World {
     pub async fn find(&self, bucket: &str, key: &str) -> Option<(Vec<u8>, String, String)> {
         let opened = self.objects.open(bucket, key).await.ok()?;
         let headers = opened.headers.clone();
-        let bytes = opened.collect(bucket).await.unwrap().to_vec();
+        let bytes = opened.collect().await.unwrap().to_vec();
         Some((bytes, headers.content_type.unwrap_or_default(), headers.cache_control.unwrap_or_default()))
     }
 

@@ -63,7 +63,7 @@ pub enum ServeError {
     #[error("the records could not be prepared: {0}")]
     Store(#[from] StoreError),
     #[error("the object storage could not be prepared: {0}")]
-    Objects(#[from] aws::objects::ObjectError),
+    Objects(#[from] aws::error::AwsError),
     #[error("what was left by an earlier run could not be taken up: {0}")]
     Recovery(UserError),
     #[error("cannot listen on {address}: {source}; choose another address with --listen")]

@@ -165,7 +165,7 @@ async fn secret() -> Result<Option<Secret>, TelegramSetupError> {
         return Ok(Some(Secret { token: token.trim().to_owned(), webhook_secret: None }));
     }
     let Some(arn) = variable(SECRET_ARN) else { return Ok(None) };
-    let text = aws::secrets_from_environment().await.read(&arn).await;
+    let text = aws::secrets_from_environment().await.get_secret(&arn).await;
     let text = text.map_err(|error| TelegramSetupError::Secret(error.to_string()))?;
     // What cannot be read is not shown: it is a secret.
     let wrong = |_| TelegramSetupError::Secret("it has to be JSON with the members token and webhook_secret".into());
