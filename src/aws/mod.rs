@@ -15,6 +15,6 @@ pub mod stacks;
 pub mod workflows;
 
 pub use settings::{
-    BackendServices, Endpoints, Identity, NoRegion, Services, Storage, backend_from_environment, from_environment,
-    local, records_from_environment, secrets_from_environment,
+    BackendServices, Endpoints, Identity, Services, Storage, backend_from_environment, from_environment, local,
+    secrets_from_environment,
 };
