@@ -4,5 +4,6 @@ pub mod audit;
 pub mod keys;
 pub mod passes;
 pub mod project_backend;
+pub mod project_import;
 pub mod projects;
 pub mod tools;

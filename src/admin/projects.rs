@@ -169,7 +169,7 @@ pub async fn show(app: &App, _caller: &Caller, args: ShowProject) -> Result<OneP
 }
 
 /// Arguments of `bouncer_project_add`.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize, JsonSchema)]
 pub struct AddProject {
     /// The project's id: 1 to 63 characters of a-z, 0-9, '-', '_' and '.'.
     pub project: String,
@@ -212,34 +212,51 @@ pub async fn add(app: &App, caller: &Caller, args: AddProject) -> Result<OneProj
 async fn add_in_turn(app: &App, id: &ProjectId, args: AddProject, turn: &BucketLock) -> Result<OneProject, UserError> {
     let before = app.store.project(id).await?;
     let after = changed(id, before.as_ref(), args);
-    if let Some(fault) = after.faults().first() {
+    check(app, &after)?;
+    refuse_shared_bucket(app, &after).await?;
+    write(app, before.as_ref(), &after, turn).await?;
+    let stored = app.store.project(id).await?.unwrap_or(after);
+    Ok(OneProject { status: "ok", project: stored.into(), created: Some(before.is_none()) })
+}
+
+/// Checks a project's fields; the error names the first that is not valid.
+pub(super) fn check(app: &App, project: &Project) -> Result<(), UserError> {
+    if let Some(fault) = project.faults().first() {
         return Err(UserError::invalid(
             fault.field,
             format!("The {fault}."),
             "Correct the value; nothing was changed.",
         ));
     }
-    refuse_shared_bucket(app, &after).await?;
-    if let (Profile::Local, Some(target)) = (app.settings.profile, &after.frontend) {
-        if target.bucket == app.documents.bucket() {
-            return Err(UserError::invalid(
-                "bucket",
-                "A site cannot be published to Bouncer's own staging bucket.",
-                "Choose another bucket name.",
-            ));
-        }
-        app.objects.create_bucket(&target.bucket).await?;
+    if app.settings.profile == Profile::Local && project.bucket() == Some(app.documents.bucket()) {
+        return Err(UserError::invalid(
+            "bucket",
+            "A site cannot be published to Bouncer's own staging bucket.",
+            "Choose another bucket name.",
+        ));
     }
-    match &before {
-        Some(before) => app.store.update_project(before, &after, turn).await?,
-        None => app.store.create_project(&after, turn).await?,
-    }
-    let stored = app.store.project(id).await?.unwrap_or(after);
-    Ok(OneProject { status: "ok", project: stored.into(), created: Some(before.is_none()) })
+    Ok(())
 }
 
-/// The project as the call wants it: what is not said stays as it is.
-fn changed(id: &ProjectId, before: Option<&Project>, args: AddProject) -> Project {
+/// Writes a checked project while the bucket lock is held. In the local profile this also makes the bucket.
+pub(super) async fn write(
+    app: &App,
+    before: Option<&Project>,
+    after: &Project,
+    lock: &BucketLock,
+) -> Result<(), UserError> {
+    if let (Profile::Local, Some(bucket)) = (app.settings.profile, after.bucket()) {
+        app.objects.create_bucket(bucket).await?;
+    }
+    match before {
+        Some(before) => app.store.update_project(before, after, lock).await?,
+        None => app.store.create_project(after, lock).await?,
+    }
+    Ok(())
+}
+
+/// Applies the arguments to a project, or to none. What they leave out stays as it is.
+pub(crate) fn changed(id: &ProjectId, before: Option<&Project>, args: AddProject) -> Project {
     let target = before.and_then(|project| project.frontend.clone());
     Project {
         project_id: id.clone(),
@@ -252,7 +269,7 @@ fn changed(id: &ProjectId, before: Option<&Project>, args: AddProject) -> Projec
                 target.as_ref().and_then(|t| t.distribution_id.clone()),
             ),
             region: args.region.or_else(|| target.as_ref().map(|t| t.region.clone())).unwrap_or_else(default_region),
-            deploy_role_arn: kept_or_cleared(args.role.clone(), target.and_then(|t| t.deploy_role_arn)),
+            deploy_role_arn: kept_or_cleared(args.role, target.and_then(|t| t.deploy_role_arn)),
         }),
         frontend_cache_rules: args
             .cache_rules
@@ -291,9 +308,14 @@ async fn refuse_shared_bucket(app: &App, project: &Project) -> Result<(), UserEr
     };
     Err(UserError::new(
         ErrorCode::Conflict,
-        format!("The bucket '{}' is already that of the project '{}'.", bucket.unwrap_or_default(), other.project_id),
+        shared_bucket(bucket.unwrap_or_default(), &other.project_id),
         "Give each project a bucket of its own.",
     ))
+}
+
+/// Says that a bucket belongs to another project.
+pub(super) fn shared_bucket(bucket: &str, owner: &ProjectId) -> String {
+    format!("The bucket '{bucket}' is already that of the project '{owner}'.")
 }
 
 /// Refuses a caller whose role is too low.

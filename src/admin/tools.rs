@@ -1,6 +1,6 @@
 //! The tools that configure an installation and read its audit chain.
 
-use super::{audit, keys, project_backend, projects};
+use super::{audit, keys, project_backend, project_import, projects};
 use crate::requests::tool::Tool;
 use crate::tool;
 
@@ -17,6 +17,9 @@ pub fn tools() -> Vec<Tool> {
         tool!("bouncer_project_add", Admin, projects::AddProject => projects::OneProject,
             |app, cx, args| projects::add(&app, &cx.caller, args).await,
             "Adds a project, or changes the frontend of one. In the local profile it also makes the bucket. Admins only."),
+        tool!("bouncer_project_import", Admin, project_import::ImportProjects => project_import::ImportedProjects,
+            |app, cx, args| project_import::import(&app, &cx.caller, args).await,
+            "Adds and changes many projects at once, as `bouncer project import` reads them from a file. All are checked before any is written; what does not differ is not written. Admins only."),
         tool!("bouncer_project_backend", Admin, project_backend::SetBackend => projects::OneProject,
             |app, cx, args| project_backend::set(&app, &cx.caller, args).await,
             "Says where a project's backend comes from (repository, branch, template) and goes to (stack, roles, parameters), making the project if there is none. What is not said stays as it is. Admins only."),

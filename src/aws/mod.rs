@@ -13,6 +13,6 @@ pub mod stacks;
 pub mod workflows;
 
 pub use settings::{
-    BackendServices, CallerIdentity, Endpoints, NoRegion, Services, Storage, backend_from_environment,
-    from_environment, local, records_from_environment, secrets_from_environment,
+    BackendServices, CallerIdentity, Endpoints, Services, Storage, backend_from_environment, from_environment, local,
+    secrets_from_environment,
 };

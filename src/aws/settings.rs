@@ -165,32 +165,6 @@ pub async fn from_environment(external_id: Option<String>) -> (Storage, Services
     (storage, services)
 }
 
-/// Reports that neither the environment nor a profile sets a region.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("no AWS region is set")]
-pub struct NoRegion;
-
-/// Connects to DynamoDB with the credentials, region and endpoint of the standard AWS settings (environment and shared
-/// files), unless an endpoint or a region is given.
-pub async fn records_from_environment(
-    endpoint_url: Option<&str>,
-    region: Option<&str>,
-) -> Result<aws_sdk_dynamodb::Client, NoRegion> {
-    let mut loader = aws_config::from_env().retry_config(retries()).timeout_config(timeouts());
-    if let Some(region) = region {
-        loader = loader.region(Region::new(region.to_owned()));
-    }
-    let shared = loader.load().await;
-    if shared.region().is_none() {
-        return Err(NoRegion);
-    }
-    let mut dynamodb = aws_sdk_dynamodb::config::Builder::from(&shared);
-    if let Some(url) = endpoint_url {
-        dynamodb = dynamodb.endpoint_url(url);
-    }
-    Ok(aws_sdk_dynamodb::Client::from_conf(dynamodb.build()))
-}
-
 fn retries() -> RetryConfig {
     RetryConfig::adaptive().with_max_attempts(ATTEMPTS)
 }

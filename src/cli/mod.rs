@@ -33,7 +33,6 @@ use connection::Connection;
 use error::CliError;
 use exit::Exit;
 use output::Printer;
-pub use output::visible;
 use progress::Progress;
 use std::io;
 use std::process::ExitCode;

@@ -1,6 +1,7 @@
 //! `bouncer project …`.
 
 mod backend;
+mod import;
 
 use super::Context;
 use super::error::CliError;
@@ -9,6 +10,7 @@ use super::output::{Render, count, table, visible, write_field, write_table};
 use crate::domain::caller::Role;
 use crate::domain::site::headers::CacheRule;
 use backend::{BackendArgs, BackendView};
+use import::ImportArgs;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::fmt::{self, Write};
@@ -30,6 +32,13 @@ Examples:
     /// and makes it the project's stack.
     #[command(after_help = backend::EXAMPLES)]
     Backend(BackendArgs),
+    /// Add and change projects as a file says
+    ///
+    /// The whole file is checked before anything is written, and only fields that differ are written. A frontend_ field
+    /// that the file leaves out is removed; other fields that it leaves out, and projects that it does not name, stay as
+    /// they are. A second run changes nothing.
+    #[command(after_help = import::EXAMPLES)]
+    Import(ImportArgs),
     /// List the projects
     #[command(after_help = "Example:\n  bouncer project list --json")]
     List,
@@ -121,6 +130,7 @@ pub async fn run(context: &Context, command: ProjectCommand) -> Result<Exit, Cli
             let answer = client.call::<Added>("bouncer_project_backend", &arguments).await;
             context.printer.show(&answer.map_err(backend::with_options)?)?;
         }
+        ProjectCommand::Import(args) => return import::run(context, args).await,
         ProjectCommand::List => {
             let client = context.connection.client(Role::Agent)?;
             context.printer.show(&client.call::<Listed>("bouncer_project_list", &json!({})).await?)?;

@@ -7,7 +7,6 @@ use super::site::headers::{CacheRule, CacheRules};
 use super::site::release::{LiveRelease, Retention};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
 /// The region a project's bucket is in when its row names none.
 pub const DEFAULT_REGION: &str = "us-east-1";
@@ -29,19 +28,6 @@ pub const FRONTEND_FIELDS: [&str; 11] = [
     "retain_releases",
     "asset_grace_hours",
 ];
-
-/// What a row says that lacks one of [`FRONTEND_FIELDS`]; `None` where absence is a value of its own.
-pub fn meaning_of_absence(field: &str) -> Option<Value> {
-    match field {
-        "enabled" => Some(json!(enabled())),
-        "frontend_region" => Some(json!(DEFAULT_REGION)),
-        "frontend_cache_rules" | "approvers" => Some(json!([])),
-        "approvals_required" => Some(json!(one())),
-        "retain_releases" => Some(json!(retain_releases())),
-        "asset_grace_hours" => Some(json!(asset_grace_hours())),
-        _ => None,
-    }
-}
 
 /// A row of `bouncer-projects`, as far as deploys need it. Other attributes of the row stay untouched.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -168,7 +154,7 @@ impl Project {
 }
 
 /// Checks what is said of how long releases are kept.
-pub fn retention_faults(retention: Retention) -> Vec<FieldFault> {
+fn retention_faults(retention: Retention) -> Vec<FieldFault> {
     let fault = |field, value: u32, expected| FieldFault { field, item: None, value: value.to_string(), expected };
     let Retention { releases, grace_hours } = retention;
     let mut faults = Vec::new();
@@ -182,7 +168,7 @@ pub fn retention_faults(retention: Retention) -> Vec<FieldFault> {
 }
 
 /// Checks the fields of a project that is still being put together.
-pub fn field_faults(name: Option<&str>, target: Option<&FrontendTarget>, rules: &[CacheRule]) -> Vec<FieldFault> {
+fn field_faults(name: Option<&str>, target: Option<&FrontendTarget>, rules: &[CacheRule]) -> Vec<FieldFault> {
     let mut faults = Vec::new();
     let mut check = |field: &'static str, value: &str, good: bool, expected: &'static str| {
         if !good {
@@ -227,7 +213,7 @@ pub fn field_faults(name: Option<&str>, target: Option<&FrontendTarget>, rules: 
 }
 
 /// Checks who decides.
-pub fn approval_faults(approvers: &[String], required: u32) -> Vec<FieldFault> {
+fn approval_faults(approvers: &[String], required: u32) -> Vec<FieldFault> {
     let is_good =
         |approver: &String| is_name(approver) && (!approver.contains(':') || ApproverId::parse(approver).is_ok());
     let mut faults: Vec<FieldFault> = approvers
@@ -329,6 +315,7 @@ pub fn is_role_arn(arn: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::Value;
 
     #[test]
     fn bucket_names() {
@@ -380,22 +367,6 @@ mod tests {
         let mut attributes: Vec<&str> = row.keys().map(String::as_str).collect();
         attributes.sort_unstable();
         assert_eq!(fields, attributes);
-    }
-
-    #[test]
-    fn an_absent_field_means_what_reading_makes_of_it() {
-        let row = json!({"project_id": "shop", "frontend_bucket": "shop-site"});
-        let read: Project = serde_json::from_value(row).unwrap();
-        let full = FRONTEND_FIELDS.into_iter().fold(
-            json!({"project_id": "shop", "frontend_bucket": "shop-site"}),
-            |mut row, field| {
-                if let Some(value) = meaning_of_absence(field) {
-                    row[field] = value;
-                }
-                row
-            },
-        );
-        assert_eq!(read, serde_json::from_value(full).unwrap());
     }
 
     #[test]

@@ -19,8 +19,7 @@ const SECONDS: u64 = 10;
 /// The lock, held from before the projects are read until the last one is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BucketLock {
-    /// `None` where there is no table for the lock.
-    owner: Option<String>,
+    owner: String,
 }
 
 impl Store {
@@ -37,19 +36,16 @@ impl Store {
             self.put(Table::Coordination, &row, is_free_or_owned_by(&owner, now)).await
         };
         match take.retry(retry::LOCK).when(|error| matches!(error, StoreError::Conflict)).await {
-            Ok(()) => Ok(BucketLock { owner: Some(owner) }),
+            Ok(()) => Ok(BucketLock { owner }),
             Err(StoreError::Conflict) => Err(StoreError::Overtaken),
-            // A projects table without the other tables: no server uses it, so whoever fills it is alone.
-            Err(error) if error.is_missing_table() => Ok(BucketLock { owner: None }),
             Err(error) => Err(error),
         }
     }
 
     /// Releases the lock, so that others need not wait for its expiry. One that has expired stays so.
     pub async fn unlock_buckets(&self, lock: &BucketLock) {
-        let Some(owner) = &lock.owner else { return };
         let key = CoordinationKey::BucketList.to_string();
-        match self.delete(Table::Coordination, (KEY, &key), is_owned_by(owner)).await {
+        match self.delete(Table::Coordination, (KEY, &key), is_owned_by(&lock.owner)).await {
             Ok(()) | Err(StoreError::Conflict) => {}
             Err(error) => tracing::warn!(%error, "the bucket lock could not be released and will expire"),
         }
@@ -61,11 +57,9 @@ impl Store {
     ///
     /// [`StoreError::Conflict`] when the row's own condition fails, [`StoreError::Overtaken`] when the lock was lost.
     pub(super) async fn write_locked(&self, lock: &BucketLock, write: TransactWriteItem) -> Result<(), StoreError> {
-        let mut request = self.client.transact_write_items().transact_items(write);
-        if let Some(owner) = &lock.owner {
-            let key = CoordinationKey::BucketList.to_string();
-            request = request.transact_items(self.check_part(Table::Coordination, (KEY, &key), is_owned_by(owner))?);
-        }
+        let key = CoordinationKey::BucketList.to_string();
+        let is_held = self.check_part(Table::Coordination, (KEY, &key), is_owned_by(&lock.owner))?;
+        let request = self.client.transact_write_items().transact_items(write).transact_items(is_held);
         let Err(error) = request.send().await else { return Ok(()) };
         match cancellations(&self.table(Table::Projects), error)?.first() {
             Some(Cancellation::FailedCondition) => Err(StoreError::Conflict),

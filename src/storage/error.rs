@@ -116,11 +116,6 @@ impl StoreError {
         matches!(self, StoreError::Refused(call) if call.code == MISSING_TABLE)
     }
 
-    /// Returns whether the call was not sent because no credentials were found.
-    pub fn lacks_credentials(&self) -> bool {
-        self.failed_call().is_some_and(|call| call.code == NO_CREDENTIALS)
-    }
-
     /// Returns the call that failed, where DynamoDB or the way to it is the cause.
     pub fn failed_call(&self) -> Option<&FailedCall> {
         match self {

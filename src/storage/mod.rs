@@ -5,7 +5,6 @@
 pub mod audit;
 pub mod bucket_locks;
 pub mod commit_claims;
-pub mod connect;
 pub mod coordination;
 pub mod documents;
 pub mod error;

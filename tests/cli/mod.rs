@@ -1,6 +1,7 @@
 //! The command line as a script sees it: stdout, stderr and the exit code.
 
 mod files;
+mod import;
 mod offline;
 mod online;
 mod terminal;

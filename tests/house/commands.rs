@@ -129,6 +129,7 @@ fn wrong_commands_are_seen() {
     assert_eq!(verdict("bouncer project add shop --bin b"), Some(false));
     assert_eq!(verdict("bouncer serve --allow-host x"), Some(false));
     assert_eq!(verdict("cargo build --release"), None);
-    assert_eq!(verdict("cargo run -p seed_frontend_configs -- --check"), None);
+    assert_eq!(verdict("bouncer project import projects.toml --check"), Some(true));
+    assert_eq!(verdict("cargo run -p embedded-aws -- --check"), None);
     assert_eq!(verdict("cargo clippy -- -D warnings"), None);
 }

@@ -20,7 +20,7 @@ use crate::storage::{Documents, Store, StoreError};
 use crate::workflow::local::LocalEngine;
 use crate::workflow::tasks::TaskRunner;
 use embedded_aws::LocalError;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -68,7 +68,7 @@ pub enum ServeError {
 }
 
 /// `server.json`: where the server of a data folder answers.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct ServerFile {
     /// The base URL, for programs on the same machine.
     pub url: String,
@@ -84,11 +84,6 @@ impl ServerFile {
     /// The file's place in a data folder.
     pub fn path(data_dir: &Path) -> PathBuf {
         data_dir.join("server.json")
-    }
-
-    /// Reads the file of a data folder; `None` when no server has written one.
-    pub fn load(data_dir: &Path) -> Option<Self> {
-        serde_json::from_slice(&std::fs::read(Self::path(data_dir)).ok()?).ok()
     }
 }
 

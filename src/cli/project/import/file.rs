@@ -1,35 +1,36 @@
-//! The data file: what is wanted, or every fault in it with its line.
+//! Reads the file of `bouncer project import`: the projects in it, or every fault with its line.
 
-use bouncer::domain::ids::ProjectId;
-use bouncer::domain::project::{
-    DEFAULT_REGION, FRONTEND_FIELDS, FrontendTarget, Project, approval_faults, asset_grace_hours, field_faults,
-    retain_releases, retention_faults,
-};
-use bouncer::domain::site::headers::CacheRule;
-use bouncer::domain::site::release::Retention;
+use crate::admin::projects::{AddProject, changed};
+use crate::domain::ids::ProjectId;
+use crate::domain::project::{DEFAULT_REGION, FRONTEND_FIELDS};
+use crate::domain::site::headers::CacheRule;
 use serde::Serialize;
-use serde_json::Value;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// Fields that others set too: one that the file leaves out stays as it is in the table.
-const SHARED_FIELDS: [&str; 6] =
-    ["name", "enabled", "approvers", "approvals_required", "retain_releases", "asset_grace_hours"];
-
-/// A project as the file wants it.
+/// A project of the file.
 #[derive(Debug, Clone)]
-pub struct Wanted {
-    /// The whole row of a new project.
-    pub project: Project,
-    /// The fields that the file decides on; `None` is a field that must not be there.
-    pub fields: BTreeMap<&'static str, Option<Value>>,
-    /// Where the bucket is stated.
-    pub bucket_line: usize,
+pub struct FileProject {
+    /// The arguments that make the stored project agree with the file.
+    pub row: AddProject,
+    /// Where the project begins.
+    header: usize,
+    /// Where each of its fields is.
+    lines: HashMap<String, usize>,
 }
 
-/// Something in the file that cannot be right.
+impl FileProject {
+    /// Returns the line of a field, or that of the project when the file leaves the field out.
+    pub fn line_of(&self, field: &str) -> usize {
+        // The tools call this field by a shorter name.
+        let field = if field == "bucket" { "frontend_bucket" } else { field };
+        self.lines.get(field).copied().unwrap_or(self.header)
+    }
+}
+
+/// Something in the file that is not valid.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Fault {
     /// Counted from 1.
@@ -38,11 +39,12 @@ pub struct Fault {
     pub message: String,
 }
 
-/// Reads the file.
+/// Reads the text of the file.
 ///
 /// # Errors
-/// Every fault, by line. A file that is no TOML has only faults of syntax.
-pub fn parse(text: &str) -> Result<Vec<Wanted>, Vec<Fault>> {
+///
+/// Lists every fault, by line. A file that is not TOML has only faults of syntax.
+pub fn parse(text: &str) -> Result<Vec<FileProject>, Vec<Fault>> {
     let lines = Lines::of(text);
     let (document, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
@@ -53,9 +55,9 @@ pub fn parse(text: &str) -> Result<Vec<Wanted>, Vec<Fault>> {
         return Err(in_order(errors.iter().map(fault).collect()));
     }
     let mut reader = Reader { lines, faults: Vec::new(), buckets: Vec::new() };
-    let wanted = reader.document(document.get_ref());
+    let projects = reader.document(document.get_ref());
     reader.refuse_shared_buckets();
-    if reader.faults.is_empty() { Ok(wanted) } else { Err(in_order(reader.faults)) }
+    if reader.faults.is_empty() { Ok(projects) } else { Err(in_order(reader.faults)) }
 }
 
 fn in_order(mut faults: Vec<Fault>) -> Vec<Fault> {
@@ -94,13 +96,13 @@ impl Reader {
         self.faults.push(Fault { line, message: message.into() });
     }
 
-    fn document(&mut self, document: &DeTable<'_>) -> Vec<Wanted> {
-        let mut wanted = Vec::new();
+    fn document(&mut self, document: &DeTable<'_>) -> Vec<FileProject> {
+        let mut found = Vec::new();
         for (key, value) in document {
             let line = self.lines.at(key.span());
             match (key.get_ref().as_ref(), value.get_ref()) {
                 ("projects", DeValue::Table(projects)) => {
-                    wanted.extend(projects.iter().filter_map(|(id, row)| self.project(id, row)));
+                    found.extend(projects.iter().filter_map(|(id, row)| self.project(id, row)));
                 }
                 ("projects", _) => self.fault(line, "'projects' is not a table: write one [projects.NAME] a project."),
                 (other, _) => {
@@ -108,10 +110,10 @@ impl Reader {
                 }
             }
         }
-        wanted
+        found
     }
 
-    fn project(&mut self, id: &Spanned<toml::de::DeString<'_>>, row: &Spanned<DeValue<'_>>) -> Option<Wanted> {
+    fn project(&mut self, id: &Spanned<toml::de::DeString<'_>>, row: &Spanned<DeValue<'_>>) -> Option<FileProject> {
         let (name, header) = (id.get_ref().as_ref(), self.lines.at(id.span()));
         let faults_before = self.faults.len();
         let project_id = ProjectId::parse(name).map_err(|error| self.fault(header, format!("The {error}."))).ok();
@@ -119,61 +121,30 @@ impl Reader {
             self.fault(header, format!("'{name}' is not a table: write [projects.{name}] and its fields below."));
             return None;
         };
-        let mut row = Row::read(self, name, row);
-        let bucket = row.texts.remove("frontend_bucket");
-        let bucket_line = row.lines.get("frontend_bucket").copied();
-        match (&bucket, bucket_line) {
+        let mut fields = Fields::read(self, name, row);
+        let bucket = fields.texts.remove("frontend_bucket");
+        match (&bucket, fields.lines.get("frontend_bucket")) {
             (Some(bucket), Some(line)) => {
-                self.buckets.push(BucketUse { line, project: name.to_owned(), bucket: bucket.clone() });
+                self.buckets.push(BucketUse { line: *line, project: name.to_owned(), bucket: bucket.clone() });
             }
             (_, None) => self.fault(header, format!("The project '{name}' has no frontend_bucket.")),
-            // It is there, but no text, which has been said.
+            // It has the wrong type, which is a fault already.
             (None, Some(_)) => {}
         }
-        let display_name = row.texts.remove("name");
-        let target = FrontendTarget {
-            bucket: bucket.clone().unwrap_or_default(),
-            distribution_id: row.texts.remove("frontend_distribution_id"),
-            region: row.texts.remove("frontend_region").unwrap_or_else(|| DEFAULT_REGION.to_owned()),
-            deploy_role_arn: row.texts.remove("frontend_deploy_role_arn"),
-        };
-        let (rule_lines, rules): (Vec<usize>, Vec<CacheRule>) = row.rules.into_iter().unzip();
-        let approvals_required = row.numbers.remove("approvals_required").unwrap_or(1);
-        let retention = Retention {
-            releases: row.numbers.remove("retain_releases").unwrap_or_else(retain_releases),
-            grace_hours: row.numbers.remove("asset_grace_hours").unwrap_or_else(asset_grace_hours),
-        };
-        let faults = field_faults(display_name.as_deref(), Some(&target), &rules);
-        let approvals = approval_faults(&row.approvers, approvals_required);
-        for fault in faults.into_iter().chain(approvals).chain(retention_faults(retention)) {
-            if fault.field == "frontend_bucket" && bucket.is_none() {
-                continue;
+        let has_bucket = bucket.is_some();
+        let (project, rule_lines) = fields.into_project(name, header, bucket.unwrap_or_default());
+        if let Some(id) = &project_id {
+            for fault in changed(id, None, project.row.clone()).faults() {
+                if fault.field == "frontend_bucket" && !has_bucket {
+                    continue;
+                }
+                let item = fault.item.filter(|_| fault.field == "frontend_cache_rules");
+                let item = item.and_then(|item| rule_lines.get(item)).copied();
+                let line = item.unwrap_or_else(|| project.line_of(fault.field));
+                self.fault(line, format!("The project '{name}': {fault}."));
             }
-            let item = fault.item.filter(|_| fault.field == "frontend_cache_rules");
-            let item = item.and_then(|item| rule_lines.get(item));
-            let line = item.or_else(|| row.lines.get(fault.field)).copied().unwrap_or(header);
-            self.fault(line, format!("The project '{name}': {fault}."));
         }
-        if self.faults.len() > faults_before {
-            return None;
-        }
-        let project = Project {
-            project_id: project_id?,
-            name: display_name,
-            enabled: row.enabled.unwrap_or(true),
-            frontend: Some(target),
-            frontend_cache_rules: rules,
-            approvers: row.approvers,
-            approvals_required,
-            retain_releases: retention.releases,
-            asset_grace_hours: retention.grace_hours,
-            current_release: None,
-            releases: vec![],
-            backend: None,
-            deployed: None,
-        };
-        let fields = fields(&project, &row.lines);
-        Some(Wanted { project, fields, bucket_line: bucket_line.unwrap_or(header) })
+        (self.faults.len() == faults_before).then_some(project)
     }
 
     fn refuse_shared_buckets(&mut self) {
@@ -196,30 +167,20 @@ impl Reader {
     }
 }
 
-/// What the file decides on, as the row's attributes.
-fn fields(project: &Project, given: &HashMap<String, usize>) -> BTreeMap<&'static str, Option<Value>> {
-    let row = serde_json::to_value(project).unwrap_or_default();
-    FRONTEND_FIELDS
-        .into_iter()
-        .filter(|field| given.contains_key(*field) || !SHARED_FIELDS.contains(field))
-        .map(|field| (field, row.get(field).cloned()))
-        .collect()
-}
-
 /// The fields of one project that have the right type, and where they are.
 #[derive(Default)]
-struct Row {
+struct Fields {
     texts: HashMap<&'static str, String>,
     enabled: Option<bool>,
-    approvers: Vec<String>,
+    approvers: Option<Vec<String>>,
     numbers: HashMap<&'static str, u32>,
     rules: Vec<(usize, CacheRule)>,
     lines: HashMap<String, usize>,
 }
 
-impl Row {
+impl Fields {
     fn read(reader: &mut Reader, project: &str, table: &DeTable<'_>) -> Self {
-        let mut row = Row::default();
+        let mut row = Fields::default();
         for (key, value) in table {
             let (line, key) = (reader.lines.at(key.span()), key.get_ref().as_ref());
             row.lines.insert(key.to_owned(), line);
@@ -234,7 +195,7 @@ impl Row {
                     reader.fault(line, format!("The project '{project}': {field} must be true or false."))
                 }
                 ("approvers", DeValue::Array(approvers)) => match approvers.iter().map(text_of).collect() {
-                    Some(texts) => row.approvers = texts,
+                    Some(texts) => row.approvers = Some(texts),
                     None => reader.fault(line, format!("The project '{project}': {field} must be a list of texts.")),
                 },
                 ("approvers", _) => {
@@ -261,6 +222,30 @@ impl Row {
         }
         row
     }
+
+    /// Makes the arguments of the import, and returns with them the line of each cache rule.
+    ///
+    /// Fields of the frontend that the file leaves out are cleared; the others stay as they are stored.
+    fn into_project(mut self, name: &str, header: usize, bucket: String) -> (FileProject, Vec<usize>) {
+        let mut text_or =
+            |field: &str, absent: &str| Some(self.texts.remove(field).unwrap_or_else(|| absent.to_owned()));
+        let (rule_lines, rules): (Vec<usize>, Vec<CacheRule>) = self.rules.into_iter().unzip();
+        let row = AddProject {
+            project: name.to_owned(),
+            bucket,
+            distribution: text_or("frontend_distribution_id", ""),
+            region: text_or("frontend_region", DEFAULT_REGION),
+            role: text_or("frontend_deploy_role_arn", ""),
+            name: self.texts.remove("name"),
+            cache_rules: Some(rules),
+            approvers: self.approvers,
+            approvals_required: self.numbers.remove("approvals_required"),
+            retain_releases: self.numbers.remove("retain_releases"),
+            asset_grace_hours: self.numbers.remove("asset_grace_hours"),
+            enabled: self.enabled,
+        };
+        (FileProject { row, header, lines: self.lines }, rule_lines)
+    }
 }
 
 fn text_of(value: &Spanned<DeValue<'_>>) -> Option<String> {
@@ -274,6 +259,7 @@ fn whole(number: &toml::de::DeInteger<'_>) -> Option<u32> {
     u32::from_str_radix(number.as_str(), number.radix()).ok()
 }
 
+/// Reads a cache rule, with its line.
 fn cache_rule(reader: &mut Reader, project: &str, rule: &Spanned<DeValue<'_>>) -> Option<(usize, CacheRule)> {
     let line = reader.lines.at(rule.span());
     let DeValue::Table(table) = rule.get_ref() else {

@@ -16,7 +16,7 @@ fn expect(text: &str, expected: &[(usize, &str)]) {
 
 #[test]
 fn a_whole_row() {
-    let wanted = parse(
+    let projects = parse(
         r#"
         [projects.shop]
         name = "Shop"
@@ -26,35 +26,38 @@ fn a_whole_row() {
         frontend_region = "eu-west-1"
         frontend_deploy_role_arn = "arn:aws:iam::123456789012:role/deploy"
         frontend_cache_rules = [{ pattern = "*.json", cache_control = "no-cache" }]
+        approvers = ["anna", "telegram:42"]
+        approvals_required = 2
+        retain_releases = 3
+        asset_grace_hours = 0
         "#,
     )
     .unwrap();
-    let [shop] = &wanted[..] else { panic!("{wanted:?}") };
-    assert_eq!(shop.project.project_id.as_str(), "shop");
-    let fields: BTreeMap<&str, Option<Value>> = BTreeMap::from([
-        ("name", Some(json!("Shop"))),
-        ("enabled", Some(json!(false))),
-        ("frontend_bucket", Some(json!("shop-site"))),
-        ("frontend_distribution_id", Some(json!("E2EXAMPLE1ABC"))),
-        ("frontend_region", Some(json!("eu-west-1"))),
-        ("frontend_deploy_role_arn", Some(json!("arn:aws:iam::123456789012:role/deploy"))),
-        ("frontend_cache_rules", Some(json!([{ "pattern": "*.json", "cache_control": "no-cache" }]))),
-    ]);
-    assert_eq!(shop.fields, fields);
+    let [shop] = &projects[..] else { panic!("{projects:?}") };
+    assert_eq!(
+        json!(shop.row),
+        json!({
+            "project": "shop", "bucket": "shop-site", "name": "Shop", "enabled": false,
+            "distribution": "E2EXAMPLE1ABC", "region": "eu-west-1", "role": "arn:aws:iam::123456789012:role/deploy",
+            "cache_rules": [{ "pattern": "*.json", "cache_control": "no-cache" }],
+            "approvers": ["anna", "telegram:42"], "approvals_required": 2, "retain_releases": 3, "asset_grace_hours": 0,
+        })
+    );
+    assert_eq!((shop.line_of("name"), shop.line_of("bucket"), shop.line_of("project")), (3, 5, 2));
 }
 
 #[test]
-fn what_is_left_out_is_removed_or_shared() {
-    let wanted = parse("[projects.shop]\nfrontend_bucket = \"shop-site\"\n").unwrap();
-    let fields: BTreeMap<&str, Option<Value>> = BTreeMap::from([
-        ("frontend_bucket", Some(json!("shop-site"))),
-        ("frontend_distribution_id", None),
-        ("frontend_region", Some(json!("us-east-1"))),
-        ("frontend_deploy_role_arn", None),
-        ("frontend_cache_rules", None),
-    ]);
-    assert_eq!(wanted[0].fields, fields, "name and enabled are not decided on");
-    assert!(wanted[0].project.enabled, "a new project takes requests");
+fn fields_that_are_left_out_are_cleared_or_kept() {
+    let projects = parse("[projects.shop]\nfrontend_bucket = \"shop-site\"\n").unwrap();
+    let cleared = json!({ "distribution": "", "region": "us-east-1", "role": "", "cache_rules": [] });
+    let row = json!(projects[0].row);
+    for (field, value) in row.as_object().unwrap() {
+        match field.as_str() {
+            "project" => assert_eq!(value, "shop"),
+            "bucket" => assert_eq!(value, "shop-site"),
+            field => assert_eq!(value, cleared.get(field).unwrap_or(&json!(null)), "{field}"),
+        }
+    }
 }
 
 #[test]
