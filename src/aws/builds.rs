@@ -1,6 +1,6 @@
-//! CodeBuild: starting the build of one commit, looking at it, stopping it.
+//! CodeBuild: starts, describes and stops the build of one commit.
 
-use super::call::CallError;
+use super::error::{AwsError, Resource};
 use crate::analysis::failure::{Build, Phase, PhaseContext};
 use crate::domain::backend::build_log::LogPlace;
 use aws_config::SdkConfig;
@@ -8,21 +8,21 @@ use aws_sdk_codebuild::Client;
 use aws_sdk_codebuild::types::{self, EnvironmentVariable, SourceType};
 use std::collections::BTreeMap;
 
-/// Builds of a project that are looked through for one whose start was not recorded; CodeBuild gives them newest first.
+/// Bounds the search for a build whose start was not recorded. CodeBuild lists the newest builds first.
 const RECENT: usize = 100;
 
-/// What is built, and where the result goes.
+/// Describes a build to start.
 #[derive(Debug, Clone)]
 pub struct BuildOrder {
     /// The source: "bucket/key" of a zip file.
     pub source: String,
-    /// Names the order: a repeated start within minutes is the same build.
+    /// The idempotency token: a repeated start within minutes returns the same build.
     pub token: String,
-    /// Environment variables of the build. None of them is a secret.
+    /// Environment variables of the build. They hold no secrets.
     pub variables: BTreeMap<&'static str, String>,
 }
 
-/// A build as it is at the moment.
+/// Describes a build at the moment of the call.
 #[derive(Debug, Clone)]
 pub struct BuildSnapshot {
     /// Its state and phases.
@@ -31,7 +31,7 @@ pub struct BuildSnapshot {
     pub log: Option<LogPlace>,
 }
 
-/// One CodeBuild project.
+/// CodeBuild, bound to one project.
 #[derive(Clone)]
 pub struct Builds {
     client: Client,
@@ -43,9 +43,8 @@ impl Builds {
         Self { client: Client::new(shared), project }
     }
 
-    /// Starts a build and gives its id.
-    pub async fn start(&self, order: &BuildOrder) -> Result<String, CallError> {
-        let what = self.what();
+    /// Starts a build and returns its id.
+    pub async fn start_build(&self, order: &BuildOrder) -> Result<String, AwsError> {
         let mut request = self
             .client
             .start_build()
@@ -55,53 +54,54 @@ impl Builds {
             .idempotency_token(&order.token);
         for (name, value) in &order.variables {
             let variable = EnvironmentVariable::builder().name(*name).value(value).build();
-            request = request.environment_variables_override(
-                variable.map_err(|error| CallError::Unavailable { what: what.clone(), reason: error.to_string() })?,
-            );
+            let variable = variable.map_err(|error| AwsError::invalid_request(self.resource(), error))?;
+            request = request.environment_variables_override(variable);
         }
-        let answer = request.send().await.map_err(|error| CallError::from_sdk(&what, &error))?;
-        answer.build_value.and_then(|build| build.id).ok_or_else(|| CallError::incomplete(what))
+        let response = request.send().await.map_err(|error| AwsError::from_sdk(self.resource(), error))?;
+        response.build_value.and_then(|build| build.id).ok_or_else(|| AwsError::incomplete(self.resource()))
     }
 
-    /// A recent build of this source: one that was started by a task which could not say so.
-    pub async fn find(&self, source: &str) -> Result<Option<String>, CallError> {
-        let what = self.what();
+    /// Finds a recent build of a source, for a task that died before it recorded the id.
+    pub async fn find_build(&self, source: &str) -> Result<Option<String>, AwsError> {
         let listed = self.client.list_builds_for_project().project_name(&self.project).send().await;
-        let mut ids = listed.map_err(|error| CallError::from_sdk(&what, &error))?.ids.unwrap_or_default();
+        let listed = listed.map_err(|error| AwsError::from_sdk(self.resource(), error))?;
+        let mut ids = listed.ids.unwrap_or_default();
         ids.truncate(RECENT);
         if ids.is_empty() {
             return Ok(None);
         }
-        let answer = self.client.batch_get_builds().set_ids(Some(ids)).send().await;
-        let builds = answer.map_err(|error| CallError::from_sdk(&what, &error))?.builds.unwrap_or_default();
+        let response = self.client.batch_get_builds().set_ids(Some(ids)).send().await;
+        let builds = response.map_err(|error| AwsError::from_sdk(self.resource(), error))?.builds.unwrap_or_default();
         Ok(builds
             .into_iter()
             .find(|build| build.source.as_ref().and_then(|known| known.location.as_deref()) == Some(source))
             .and_then(|build| build.id))
     }
 
-    /// Looks at a build.
-    pub async fn get_build(&self, id: &str) -> Result<BuildSnapshot, CallError> {
-        let what = format!("the build {id}");
-        let answer = self.client.batch_get_builds().ids(id).send().await;
-        let builds = answer.map_err(|error| CallError::from_sdk(&what, &error))?.builds.unwrap_or_default();
-        builds.into_iter().next().map(snapshot).ok_or(CallError::NotFound(what))
+    /// Describes a build.
+    pub async fn get_build(&self, id: &str) -> Result<BuildSnapshot, AwsError> {
+        let response = self.client.batch_get_builds().ids(id).send().await;
+        let response = response.map_err(|error| AwsError::from_sdk(build(id), error))?;
+        let found = response.builds.unwrap_or_default().into_iter().next();
+        found.map(snapshot).ok_or_else(|| AwsError::not_found(build(id)))
     }
 
-    /// Stops a build; one that has ended, or is not known any more, is left as it is.
-    pub async fn stop(&self, id: &str) -> Result<(), CallError> {
-        match self.client.stop_build().id(id).send().await {
-            Ok(_) => Ok(()),
-            Err(error) => match CallError::from_sdk(&format!("the build {id}"), &error) {
-                CallError::NotFound(_) => Ok(()),
-                other => Err(other),
-            },
+    /// Stops a build. One that has ended or no longer exists is not an error.
+    pub async fn stop_build(&self, id: &str) -> Result<(), AwsError> {
+        let sent = self.client.stop_build().id(id).send().await;
+        match sent.map_err(|error| AwsError::from_sdk(build(id), error)) {
+            Err(error) if !error.is_not_found() => Err(error),
+            _ => Ok(()),
         }
     }
 
-    fn what(&self) -> String {
-        format!("the CodeBuild project {}", self.project)
+    fn resource(&self) -> Resource {
+        Resource::named(format!("the CodeBuild project {}", self.project))
     }
+}
+
+fn build(id: &str) -> Resource {
+    Resource::named(format!("the build {id}"))
 }
 
 fn snapshot(found: types::Build) -> BuildSnapshot {

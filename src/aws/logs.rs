@@ -1,25 +1,25 @@
-//! CloudWatch Logs: reading a build's log, from its end or onwards from where a reader was.
+//! CloudWatch Logs: reads the log of a build, forwards from a token or backwards from its end.
 
-use super::call::CallError;
+use super::error::{AwsError, Resource};
 use crate::domain::backend::build_log::LogPlace;
 use aws_config::SdkConfig;
 use aws_sdk_cloudwatchlogs::Client;
 
-/// A piece of a log.
+/// Holds one page of a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogPage {
-    /// Its lines, oldest first, without their line ends.
+    /// Oldest first.
     pub lines: Vec<LogLine>,
-    /// What to ask with for the lines that come after these.
+    /// The token of the next page.
     pub next: Option<String>,
 }
 
-/// A line of a log.
+/// Holds one line of a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogLine {
     /// Milliseconds since 1970.
     pub at_ms: i64,
-    /// What it says.
+    /// The text, without its line end.
     pub text: String,
 }
 
@@ -34,38 +34,38 @@ impl Logs {
         Self { client: Client::new(shared) }
     }
 
-    /// Lines from the beginning, or after the place that an earlier page named.
-    pub async fn read(&self, place: &LogPlace, after: Option<String>, limit: i32) -> Result<LogPage, CallError> {
-        self.page(place, after, limit, true).await
+    /// Reads lines from the beginning, or from the token of an earlier page.
+    pub async fn get_page(&self, place: &LogPlace, after: Option<String>, limit: i32) -> Result<LogPage, AwsError> {
+        self.get_events(place, after, limit, true).await
     }
 
-    /// The last lines.
-    pub async fn tail(&self, place: &LogPlace, limit: i32) -> Result<LogPage, CallError> {
-        self.page(place, None, limit, false).await
+    /// Reads the last lines.
+    pub async fn get_tail(&self, place: &LogPlace, limit: i32) -> Result<LogPage, AwsError> {
+        self.get_events(place, None, limit, false).await
     }
 
-    async fn page(
+    async fn get_events(
         &self,
         place: &LogPlace,
         after: Option<String>,
         limit: i32,
-        from_head: bool,
-    ) -> Result<LogPage, CallError> {
-        let answer = self
+        start_from_head: bool,
+    ) -> Result<LogPage, AwsError> {
+        let response = self
             .client
             .get_log_events()
             .log_group_name(&place.group)
             .log_stream_name(&place.stream)
             .set_next_token(after)
             .limit(limit)
-            .start_from_head(from_head)
+            .start_from_head(start_from_head)
             .send()
             .await
-            .map_err(|error| CallError::from_sdk(&format!("the log {}", place.stream), &error))?;
-        let lines = answer.events.unwrap_or_default().into_iter().map(|event| LogLine {
+            .map_err(|error| AwsError::from_sdk(Resource::named(format!("the log {}", place.stream)), error))?;
+        let lines = response.events.unwrap_or_default().into_iter().map(|event| LogLine {
             at_ms: event.timestamp.unwrap_or(0),
             text: event.message.unwrap_or_default().trim_end_matches(['\r', '\n']).to_owned(),
         });
-        Ok(LogPage { lines: lines.collect(), next: answer.next_forward_token })
+        Ok(LogPage { lines: lines.collect(), next: response.next_forward_token })
     }
 }

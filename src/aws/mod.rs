@@ -1,10 +1,8 @@
-//! Thin adapters over the AWS SDK. They answer the questions the use cases ask, in our own types; no SDK type
-//! leaves this folder or `store`.
+//! Thin adapters over the AWS SDK, in Bouncer's own types: no type of the SDK leaves this folder or `storage`.
 
-pub mod artifacts;
 pub mod builds;
-pub mod call;
 pub mod cdn;
+pub mod error;
 pub mod logs;
 pub mod objects;
 pub mod roles;
@@ -15,6 +13,6 @@ pub mod stacks;
 pub mod workflows;
 
 pub use settings::{
-    BackendServices, Endpoints, Identity, NoRegion, Services, Storage, backend_from_environment, from_environment,
-    local, records_from_environment, secrets_from_environment,
+    BackendServices, CallerIdentity, Endpoints, NoRegion, Services, Storage, backend_from_environment,
+    from_environment, local, records_from_environment, secrets_from_environment,
 };

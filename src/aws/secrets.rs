@@ -1,18 +1,8 @@
-//! Secrets Manager: reading a secret's current value.
+//! Secrets Manager: reads the current value of a secret.
 
-use crate::domain::error::chain;
+use super::error::{AwsError, AwsErrorKind, Resource};
 use aws_config::SdkConfig;
 use aws_sdk_secretsmanager::Client;
-
-/// A secret could not be read. The text never holds the secret.
-#[derive(Debug, thiserror::Error)]
-#[error("the secret {id} could not be read: {reason}")]
-pub struct SecretError {
-    /// Its name or ARN.
-    pub id: String,
-    /// For the log.
-    pub reason: String,
-}
 
 /// Secrets Manager with Bouncer's own credentials.
 #[derive(Clone)]
@@ -25,11 +15,14 @@ impl Secrets {
         Self { client: Client::new(shared) }
     }
 
-    /// The text of a secret's current version.
-    pub async fn read(&self, id: &str) -> Result<String, SecretError> {
-        let failed = |reason: String| SecretError { id: id.to_owned(), reason };
-        let answer =
-            self.client.get_secret_value().secret_id(id).send().await.map_err(|error| failed(chain(&error)))?;
-        answer.secret_string.ok_or_else(|| failed("it holds no text".into()))
+    /// Reads the text of a secret's current version. Errors never contain it.
+    pub async fn get_secret(&self, id: &str) -> Result<String, AwsError> {
+        let resource = Resource::named(format!("the secret {id}"));
+        match self.client.get_secret_value().secret_id(id).send().await {
+            Err(error) => Err(AwsError::from_sdk(resource, error)),
+            Ok(response) => response.secret_string.ok_or_else(|| {
+                AwsError::without_source(resource, AwsErrorKind::Refused, "BinarySecret", "the secret is not text")
+            }),
+        }
     }
 }

@@ -1,9 +1,8 @@
-//! Where the AWS services are and with whose credentials they are called.
+//! Builds the clients: endpoints, credentials, retries and timeouts of all AWS services.
 
-use super::artifacts::Artifacts;
 use super::builds::Builds;
 use super::logs::Logs;
-use super::objects::Objects;
+use super::objects::{Bucket, Objects};
 use super::roles::Roles;
 use super::secrets::Secrets;
 use super::sites::Sites;
@@ -14,68 +13,62 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider, SharedHttpClient};
+use aws_smithy_async::time::SystemTimeSource;
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use std::time::Duration;
 
-/// Attempts in all, with adaptive back-off on throttling.
+/// Bounds the attempts of one call, the first included.
 const ATTEMPTS: u32 = 5;
 
-/// The first pause between two attempts at an endpoint of this machine: what fails there has passed at once or stays.
+/// The first back-off for local endpoints, whose failures are either over at once or permanent.
 const LOCAL_PAUSE: Duration = Duration::from_millis(50);
 
-/// The longest pause between two attempts at a service that is asked now and then.
+/// Bounds the back-off for services that are called rarely.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// The embedded endpoints of the local profile.
+/// Holds the embedded endpoints of the local profile and the key of both.
 #[derive(Debug, Clone)]
+#[allow(missing_docs)]
 pub struct Endpoints {
     /// The DynamoDB API.
     pub records: String,
     /// The S3 API, as this process reaches it.
     pub objects: String,
-    /// Of both.
     pub access_key_id: String,
-    /// Of both.
     pub secret_access_key: String,
 }
 
-/// What both profiles use.
+/// Holds the clients that both profiles use.
+#[allow(missing_docs)]
 pub struct Storage {
     /// DynamoDB, for the records.
     pub records: aws_sdk_dynamodb::Client,
-    /// Objects, with Bouncer's own credentials.
+    /// S3 with Bouncer's own credentials.
     pub objects: Objects,
-    /// The projects' buckets and distributions.
     pub sites: Sites,
 }
 
-/// What only an installation on AWS uses.
+/// Holds the clients that only an installation on AWS uses.
+#[allow(missing_docs)]
 pub struct Services {
-    /// Step Functions.
     pub workflows: Workflows,
-    /// Secrets Manager.
     pub secrets: Secrets,
-    /// The account of the credentials in use; asked for on first need.
-    pub identity: Identity,
+    pub identity: CallerIdentity,
 }
 
-/// What backend deploys use.
+/// Holds the clients that backend deploys use.
+#[allow(missing_docs)]
 pub struct BackendServices {
-    /// CodeBuild.
     pub builds: Builds,
-    /// CloudWatch Logs.
     pub logs: Logs,
-    /// The artifacts bucket.
-    pub artifacts: Artifacts,
-    /// CloudFormation.
+    pub artifacts: Bucket,
     pub stacks: Stacks,
-    /// Secrets Manager.
     pub secrets: Secrets,
 }
 
-/// The services of backend deploys, as the standard AWS settings name them.
+/// Builds the clients of backend deploys from the standard AWS settings.
 pub async fn backend_from_environment(
     build_project: String,
     artifacts_bucket: String,
@@ -86,13 +79,22 @@ pub async fn backend_from_environment(
     BackendServices {
         builds: Builds::new(&brief, build_project),
         logs: Logs::new(&brief),
-        artifacts: Artifacts::new(&shared, artifacts_bucket),
+        artifacts: artifacts(&shared, artifacts_bucket),
         stacks: Stacks::new(brief.clone(), Roles::new(brief, external_id)),
         secrets: Secrets::new(&shared),
     }
 }
 
-/// Secrets Manager, as the standard AWS settings name it.
+/// Binds S3 to the artifacts bucket.
+fn artifacts(shared: &SdkConfig, name: String) -> Bucket {
+    let region = shared.region().map(ToString::to_string).unwrap_or_default();
+    // An endpoint other than AWS's own may know no bucket by its host name.
+    let endpoint = shared.endpoint_url().map(ToOwned::to_owned);
+    let objects = Objects::in_bucket(shared.clone(), endpoint, &name);
+    Bucket::new(objects, name, region)
+}
+
+/// Builds a Secrets Manager client from the standard AWS settings.
 pub async fn secrets_from_environment() -> Secrets {
     Secrets::new(&environment().await)
 }
@@ -102,29 +104,29 @@ async fn environment() -> SdkConfig {
     loader.retry_config(retries()).timeout_config(timeouts()).load().await
 }
 
-/// Connections that all clients of a configuration share: each deploy has clients of its own, and would keep its
-/// connections open after its end.
+/// Builds the connection pool that all clients of a configuration share. Each deploy has its own clients, whose own pools
+/// would keep connections open after its end.
 fn connections() -> SharedHttpClient {
     Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build_https()
 }
 
-/// Whose credentials are in use.
-pub struct Identity(aws_sdk_sts::Client);
+/// Looks up the account of the credentials in use.
+pub struct CallerIdentity(aws_sdk_sts::Client);
 
-impl Identity {
-    /// The account's 12 digits; `None` when STS does not say.
-    pub async fn account(&self) -> Option<String> {
+impl CallerIdentity {
+    /// Returns the account's 12 digits; `None` when STS cannot be reached or refuses.
+    pub async fn get_account(&self) -> Option<String> {
         match self.0.get_caller_identity().send().await {
-            Ok(answer) => answer.account,
+            Ok(response) => response.account,
             Err(error) => {
-                tracing::error!(error = chain(&error), "STS does not say whose credentials these are");
+                tracing::error!(error = chain(&error), "STS did not return the account of the credentials");
                 None
             }
         }
     }
 }
 
-/// The storage of the local profile.
+/// Builds the clients of the local profile.
 pub fn local(endpoints: &Endpoints) -> Storage {
     let credentials =
         Credentials::new(&endpoints.access_key_id, &endpoints.secret_access_key, None, None, "bouncer-local");
@@ -135,6 +137,7 @@ pub fn local(endpoints: &Endpoints) -> Storage {
         .http_client(connections())
         .retry_config(retries().with_initial_backoff(LOCAL_PAUSE))
         .timeout_config(timeouts())
+        .time_source(SystemTimeSource::new())
         .build();
     let dynamodb = aws_sdk_dynamodb::config::Builder::from(&shared).endpoint_url(&endpoints.records).build();
     let endpoint = Some(endpoints.objects.clone());
@@ -145,8 +148,8 @@ pub fn local(endpoints: &Endpoints) -> Storage {
     }
 }
 
-/// The services of an account, as the standard AWS settings name it: environment, profile files, container or
-/// instance role; `AWS_ENDPOINT_URL` and its kin lead elsewhere.
+/// Builds clients from the standard AWS settings: environment, profile files, container or instance role, and
+/// `AWS_ENDPOINT_URL` with its variants.
 pub async fn from_environment(external_id: Option<String>) -> (Storage, Services) {
     let shared = environment().await;
     let storage = Storage {
@@ -157,12 +160,12 @@ pub async fn from_environment(external_id: Option<String>) -> (Storage, Services
     let services = Services {
         workflows: Workflows::new(&shared),
         secrets: Secrets::new(&shared),
-        identity: Identity(aws_sdk_sts::Client::new(&shared)),
+        identity: CallerIdentity(aws_sdk_sts::Client::new(&shared)),
     };
     (storage, services)
 }
 
-/// No region is set anywhere.
+/// Reports that neither the environment nor a profile sets a region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("no AWS region is set")]
 pub struct NoRegion;
@@ -192,8 +195,8 @@ fn retries() -> RetryConfig {
     RetryConfig::adaptive().with_max_attempts(ATTEMPTS)
 }
 
-/// Of services that are asked now and then: a pace that adapts would slow a deploy down for minutes after it was throttled
-/// for a moment. What takes longer is for the state machines to try again.
+/// Returns the retries for services that are called rarely: adaptive ones would slow a deploy down for minutes after a
+/// moment of throttling. Longer outages are retried by the state machines.
 fn brief_retries() -> RetryConfig {
     RetryConfig::standard().with_max_attempts(ATTEMPTS).with_max_backoff(LONGEST_PAUSE)
 }

@@ -1,28 +1,28 @@
-//! A site's bucket and distribution, reached with the credentials its project says: those of its deploy role, or
-//! Bouncer's own when it has none.
+//! The bucket and distribution of a site, with the credentials of its project's deploy role, or with Bouncer's own when
+//! the project names none.
 
 use super::cdn::Cdn;
+use super::error::AwsError;
 use super::objects::Objects;
-use super::roles::{RoleError, Roles};
+use super::roles::Roles;
 use crate::domain::ids::RequestId;
 use crate::domain::project::FrontendTarget;
 use aws_config::{Region, SdkConfig};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Sites kept open; each is one deploy's.
+/// Bounds the sites kept open, one for each deploy.
 const MAX_OPEN: usize = 64;
 
-/// Where one site is published, with the right to do it.
+/// Clients for the bucket and distribution of one site.
 #[derive(Clone)]
+#[allow(missing_docs)]
 pub struct Site {
-    /// The bucket's side.
     pub objects: Objects,
-    /// The distribution's side.
     pub cdn: Cdn,
 }
 
-/// Opens sites. Sessions of roles are kept for a deploy's length and renewed before they end.
+/// Opens sites, and keeps each open for the length of its deploy.
 #[derive(Clone)]
 pub struct Sites {
     shared: SdkConfig,
@@ -32,14 +32,13 @@ pub struct Sites {
 }
 
 impl Sites {
-    /// Over Bouncer's own credentials and the roles they may assume.
     pub(super) fn new(shared: SdkConfig, endpoint: Option<String>, roles: Roles) -> Self {
         Self { shared, endpoint, roles, open: Arc::default() }
     }
 
-    /// The site of a target, for one request: its id names the role's session, so that the account's trail tells
+    /// Opens the site of a target for one request. The request's id names the role's session, so that CloudTrail shows
     /// which deploy wrote what.
-    pub async fn open(&self, target: &FrontendTarget, request: &RequestId) -> Result<Site, RoleError> {
+    pub async fn open(&self, target: &FrontendTarget, request: &RequestId) -> Result<Site, AwsError> {
         let key = (target.clone(), request.clone());
         if let Some(site) = self.lock().get(&key) {
             return Ok(site.clone());
@@ -58,7 +57,7 @@ impl Sites {
         Ok(open.entry(key).or_insert(site).clone())
     }
 
-    /// Closes a request's site; what opens it again begins with a new session of its role.
+    /// Closes a request's site. Opening it again starts a new session of its role.
     pub fn forget(&self, target: &FrontendTarget, request: &RequestId) {
         self.lock().remove(&(target.clone(), request.clone()));
     }

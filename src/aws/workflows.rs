@@ -1,34 +1,16 @@
-//! Step Functions, in the words of the engine.
+//! Step Functions: starts, describes and stops executions, and completes their waiting tasks.
 
-use crate::domain::error::chain;
+use super::error::{AwsError, Resource};
 use aws_config::SdkConfig;
 use aws_sdk_sfn::Client;
-use aws_sdk_sfn::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_sfn::types::ExecutionStatus as SfnStatus;
+use aws_sdk_sfn::types::ExecutionStatus;
 
-/// Why Step Functions did not do what was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum WorkflowError {
-    /// An execution of this name has ended, or runs with another input.
-    #[error("an execution of this name exists")]
-    AlreadyExists,
-    /// There is no such execution.
-    #[error("there is no such execution")]
-    NotFound,
-    /// The token's task no longer waits.
-    #[error("the task is no longer waiting")]
-    TaskGone,
-    /// Step Functions refused or could not be reached.
-    #[error("{0}")]
-    Unavailable(String),
-}
-
-/// An execution's state, as Step Functions words it.
+/// Describes an execution.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Execution {
     /// "RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT" or "ABORTED".
     pub status: String,
-    /// The JSON text it was started with.
+    /// The JSON text that it was started with.
     pub input: String,
 }
 
@@ -43,47 +25,42 @@ impl Workflows {
         Self { client: Client::new(shared) }
     }
 
-    /// Starts an execution; one that runs under this name with this input counts as started.
-    pub async fn start(&self, machine_arn: &str, name: &str, input: &str) -> Result<(), WorkflowError> {
-        self.client
-            .start_execution()
-            .state_machine_arn(machine_arn)
-            .name(name)
-            .input(input)
-            .send()
-            .await
-            .map(|_| ())
-            .map_err(classify)
+    /// Starts an execution. One that runs already under this name with this input counts as started.
+    ///
+    /// # Errors
+    ///
+    /// Conflict when an execution of this name has ended or runs with another input.
+    pub async fn start_execution(&self, machine_arn: &str, name: &str, input: &str) -> Result<(), AwsError> {
+        let request = self.client.start_execution().state_machine_arn(machine_arn).name(name).input(input);
+        request.send().await.map(|_| ()).map_err(|error| AwsError::from_sdk(execution(name), error))
     }
 
-    /// Ends an execution.
-    pub async fn stop(&self, execution_arn: &str, cause: &str) -> Result<(), WorkflowError> {
+    /// Aborts an execution.
+    pub async fn stop_execution(&self, execution_arn: &str, cause: &str) -> Result<(), AwsError> {
         let request = self.client.stop_execution().execution_arn(execution_arn).error("Bouncer.Stopped").cause(cause);
-        request.send().await.map(|_| ()).map_err(classify)
+        request.send().await.map(|_| ()).map_err(|error| AwsError::from_sdk(execution(execution_arn), error))
     }
 
-    /// Looks at an execution.
-    pub async fn describe_execution(&self, execution_arn: &str) -> Result<Execution, WorkflowError> {
-        let answer = self.client.describe_execution().execution_arn(execution_arn).send().await.map_err(classify)?;
-        let status: &SfnStatus = &answer.status;
-        Ok(Execution { status: status.as_str().to_owned(), input: answer.input.unwrap_or_default() })
+    /// Describes an execution.
+    pub async fn describe_execution(&self, execution_arn: &str) -> Result<Execution, AwsError> {
+        let response = self.client.describe_execution().execution_arn(execution_arn).send().await;
+        let response = response.map_err(|error| AwsError::from_sdk(execution(execution_arn), error))?;
+        let status: &ExecutionStatus = &response.status;
+        Ok(Execution { status: status.as_str().to_owned(), input: response.input.unwrap_or_default() })
     }
 
-    /// Gives a waiting task its output.
-    pub async fn complete(&self, token: &str, output: &str) -> Result<(), WorkflowError> {
-        self.client.send_task_success().task_token(token).output(output).send().await.map(|_| ()).map_err(classify)
+    /// Completes a waiting task with its output.
+    ///
+    /// # Errors
+    ///
+    /// Not found when the task no longer waits.
+    pub async fn send_task_success(&self, token: &str, output: &str) -> Result<(), AwsError> {
+        let request = self.client.send_task_success().task_token(token).output(output);
+        let resource = Resource::named("the waiting task");
+        request.send().await.map(|_| ()).map_err(|error| AwsError::from_sdk(resource, error))
     }
 }
 
-fn classify<E, R>(error: SdkError<E, R>) -> WorkflowError
-where
-    E: ProvideErrorMetadata + std::error::Error + 'static,
-    R: std::fmt::Debug + 'static,
-{
-    match error.code().unwrap_or_default() {
-        "ExecutionAlreadyExists" => WorkflowError::AlreadyExists,
-        "ExecutionDoesNotExist" => WorkflowError::NotFound,
-        "TaskTimedOut" | "TaskDoesNotExist" | "InvalidToken" => WorkflowError::TaskGone,
-        _ => WorkflowError::Unavailable(chain(&error)),
-    }
+fn execution(name: &str) -> Resource {
+    Resource::named(format!("the execution {name}"))
 }

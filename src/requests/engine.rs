@@ -65,6 +65,9 @@ pub enum EngineError {
     /// The engine or its storage could not be reached.
     #[error("the workflow engine is unavailable: {0}")]
     Unavailable(String),
+    /// The engine rejected the call and would reject it again.
+    #[error("the workflow engine refused: {0}")]
+    Refused(String),
 }
 
 /// Runs the state machines. Every call is safe to repeat.

@@ -1,7 +1,7 @@
 //! From the adapters' errors to the one a user sees. What they hold for the log goes to the log here.
 
 use super::engine::{EngineError, ErrorName, TaskError};
-use crate::aws::objects::ObjectError;
+use crate::aws::error::{AwsError, Resource};
 use crate::domain::error::{ErrorCode, UserError, chain};
 use crate::storage::StoreError;
 use crate::storage::error::Operation;
@@ -58,13 +58,20 @@ impl From<StoreError> for UserError {
     }
 }
 
-impl From<ObjectError> for UserError {
-    fn from(error: ObjectError) -> Self {
-        tracing::error!(%error, "the object store failed");
+impl From<AwsError> for UserError {
+    fn from(error: AwsError) -> Self {
+        tracing::error!(%error, "a call to AWS failed");
+        if error.is_transient() {
+            return UserError::new(
+                ErrorCode::UpstreamError,
+                format!("{} cannot be reached.", service(&error)),
+                "Try again in a moment; `bouncer doctor` checks whether the storage works.",
+            );
+        }
         UserError::new(
             ErrorCode::UpstreamError,
-            "The object storage did not do what was asked, so nothing was started.",
-            "Try again in a moment; `bouncer doctor` tells whether the storage works.",
+            format!("{} refused a call.", service(&error)),
+            "Have an admin run `bouncer doctor` and look into Bouncer's log.",
         )
     }
 }
@@ -72,6 +79,13 @@ impl From<ObjectError> for UserError {
 impl From<EngineError> for UserError {
     fn from(error: EngineError) -> Self {
         tracing::error!(%error, "the workflow engine failed");
+        if let EngineError::Refused(_) = error {
+            return UserError::new(
+                ErrorCode::SystemError,
+                "The workflow engine refused a call.",
+                "Have an admin run `bouncer doctor` and look into Bouncer's log.",
+            );
+        }
         UserError::new(
             ErrorCode::SystemError,
             "The workflow engine did not take this.",
@@ -85,6 +99,31 @@ impl From<serde_json::Error> for UserError {
         tracing::error!(%error, "a value could not be written as JSON");
         UserError::system()
     }
+}
+
+/// Bounds the characters of a cause that quotes a service.
+const MAX_CAUSE: usize = 600;
+
+/// Names the service that a call went to, for users.
+fn service(error: &AwsError) -> &'static str {
+    if error.bucket().is_some() { "The object storage" } else { "AWS" }
+}
+
+/// Says that a role cannot be assumed, and why.
+pub(crate) fn role_denied(error: &AwsError) -> String {
+    let code = if error.code().is_empty() { "no code" } else { error.code() };
+    format!("{} could not be assumed ({code}).", capitalized(error.resource()))
+}
+
+/// Says that a role cannot be assumed at the moment.
+pub(crate) fn role_unavailable(error: &AwsError) -> String {
+    format!("{} cannot be assumed yet.", capitalized(error.resource()))
+}
+
+fn capitalized(resource: &Resource) -> String {
+    let text = resource.to_string();
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 /// A task's error: what it holds for the log goes there, what a user may read goes on.
@@ -121,25 +160,34 @@ impl From<TransitionError> for TaskError {
     }
 }
 
-impl From<ObjectError> for TaskError {
-    fn from(error: ObjectError) -> Self {
-        match &error {
-            ObjectError::Expired { bucket } => task_error(
-                ErrorName::Unavailable,
-                &format!("The credentials for the bucket '{bucket}' have expired."),
-                &error,
-            ),
-            _ if error.is_transient() => {
-                task_error(ErrorName::Unavailable, "The object storage cannot be reached.", &error)
+impl From<AwsError> for TaskError {
+    fn from(error: AwsError) -> Self {
+        let (what, message) = (error.resource(), error.message());
+        let (name, sentence) = match (what, error.bucket()) {
+            (Resource::Role(_), _) if error.is_transient() => (ErrorName::Unavailable, role_unavailable(&error)),
+            (Resource::Role(_), _) => (ErrorName::Refused, role_denied(&error)),
+            (_, Some(bucket)) if error.is_expired() => {
+                (ErrorName::Unavailable, format!("The credentials for the bucket '{bucket}' have expired."))
             }
-            _ => task_error(ErrorName::Storage, "A document in the staging bucket cannot be used.", &error),
-        }
+            (_, Some(_)) if error.is_transient() => {
+                (ErrorName::Unavailable, format!("{} cannot be reached.", service(&error)))
+            }
+            (_, Some(bucket)) => (ErrorName::Storage, format!("A document in the bucket '{bucket}' cannot be used.")),
+            (_, None) if error.is_transient() => (ErrorName::Unavailable, format!("{what} cannot be reached.")),
+            (_, None) if error.is_not_found() => (ErrorName::Refused, format!("{what} does not exist.")),
+            (_, None) if error.is_denied() => (ErrorName::Refused, format!("{what}: access is denied ({message}).")),
+            (_, None) => (ErrorName::Refused, format!("{what}: {}.", message.trim_end_matches('.'))),
+        };
+        task_error(name, &sentence.chars().take(MAX_CAUSE).collect::<String>(), &error)
     }
 }
 
 impl From<EngineError> for TaskError {
     fn from(error: EngineError) -> Self {
-        task_error(ErrorName::Unavailable, "The workflow engine cannot be reached.", &error)
+        match error {
+            EngineError::Refused(_) => task_error(ErrorName::Refused, "The workflow engine refused a call.", &error),
+            _ => task_error(ErrorName::Unavailable, "The workflow engine cannot be reached.", &error),
+        }
     }
 }
 

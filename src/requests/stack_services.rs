@@ -1,9 +1,9 @@
 //! What backend deploys need beside records, objects and the engine.
 
-use crate::aws::artifacts::Artifacts;
 use crate::aws::builds::Builds;
+use crate::aws::error::AwsError;
 use crate::aws::logs::Logs;
-use crate::aws::roles::RoleError;
+use crate::aws::objects::Bucket;
 use crate::aws::secrets::Secrets;
 use crate::aws::stacks::{StackAccount, Stacks};
 use crate::domain::backend::commit::Repo;
@@ -20,7 +20,7 @@ pub struct Backend {
     /// CloudWatch Logs.
     pub logs: Logs,
     /// The artifacts bucket.
-    pub artifacts: Artifacts,
+    pub artifacts: Bucket,
     /// CloudFormation, with the roles that projects name.
     pub stacks: Stacks,
     /// Secrets Manager.
@@ -85,7 +85,7 @@ impl Backend {
 
     /// The archive that a deploy's build is made from, as CodeBuild names it. No other build has it.
     pub(crate) fn build_source(&self, deploy: &DeployId) -> String {
-        format!("{}/{}", self.artifacts.bucket(), place::source(deploy))
+        format!("{}/{}", self.artifacts.name(), place::source(deploy))
     }
 
     /// The name of the secret that holds a project's GitHub token.
@@ -96,7 +96,7 @@ impl Backend {
     /// GitHub with a project's token.
     pub(crate) async fn github(&self, target: &BackendTarget, repo: &Repo) -> Result<Github, TokenError> {
         let secret = self.token_secret(target);
-        let token = self.secrets.read(secret).await.map_err(|error| {
+        let token = self.secrets.get_secret(secret).await.map_err(|error| {
             tracing::warn!(%error, "the GitHub token cannot be read");
             TokenError::NoToken { secret: secret.to_owned() }
         })?;
@@ -106,7 +106,7 @@ impl Backend {
     }
 
     /// The account of a project's stack, in the name of a deploy that is carried out.
-    pub(crate) async fn account(&self, target: &BackendTarget, deploy: &DeployId) -> Result<StackAccount, RoleError> {
+    pub(crate) async fn account(&self, target: &BackendTarget, deploy: &DeployId) -> Result<StackAccount, AwsError> {
         self.stacks.open(target, deploy.as_str()).await
     }
 
@@ -116,7 +116,7 @@ impl Backend {
         &self,
         target: &BackendTarget,
         deploy: &DeployId,
-    ) -> Result<StackAccount, RoleError> {
+    ) -> Result<StackAccount, AwsError> {
         self.stacks.open(target, &format!("ask-{deploy}")).await
     }
 }

@@ -203,7 +203,7 @@ impl BootstrapSecret {
         struct NewKey {
             admin: String,
         }
-        let text = match self.secrets.read(&self.secret_id).await {
+        let text = match self.secrets.get_secret(&self.secret_id).await {
             Ok(text) => text,
             Err(error) => {
                 tracing::error!(%error, "the first admin key cannot be read");

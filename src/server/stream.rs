@@ -1,7 +1,7 @@
 //! A site's files as answers, published or staged: which one an address means, and its content with the headers that it is
 //! to be served with.
 
-use crate::aws::objects::Opened;
+use crate::aws::objects::OpenObject;
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -17,12 +17,12 @@ pub(super) fn plain(status: StatusCode, text: &'static str) -> Response {
     (status, [(header::CACHE_CONTROL, "no-store")], text).into_response()
 }
 
-/// Sends an opened object as it comes.
-pub(super) fn stream_body(opened: Opened, bucket: String) -> Response {
+/// Streams the body of an object.
+pub(super) fn stream_body(opened: OpenObject) -> Response {
     let (size, headers) = (opened.size, opened.headers.clone());
-    let body = stream::try_unfold((opened, bucket), |(mut opened, bucket)| async move {
-        let chunk = opened.next_chunk(&bucket).await.map_err(std::io::Error::other)?;
-        Ok::<_, std::io::Error>(chunk.map(|chunk| (chunk, (opened, bucket))))
+    let body = stream::try_unfold(opened, |mut opened| async move {
+        let chunk = opened.next_chunk().await.map_err(std::io::Error::other)?;
+        Ok::<_, std::io::Error>(chunk.map(|chunk| (chunk, opened)))
     });
     let mut response = Body::from_stream(body).into_response();
     let out = response.headers_mut();

@@ -13,7 +13,8 @@
 //!
 //! The files of upload batches lie under their date (`YYYY-MM-DD/…`), as long as the installation says.
 
-use crate::aws::objects::{Headers, ListedObject, ObjectError, Objects};
+use crate::aws::error::{AwsError, Resource};
+use crate::aws::objects::{Headers, ListedObject, Objects};
 use crate::domain::canonical;
 use crate::domain::digest::{PartsDigest, Sha256};
 use crate::domain::ids::{ProjectId, ReleaseId, RequestId};
@@ -174,9 +175,9 @@ impl Documents {
     }
 
     /// Stores a document, in place of an earlier one.
-    pub async fn put<D: Document>(&self, owner: &D::Owner, name: &D::Name, document: &D) -> Result<(), ObjectError> {
+    pub async fn put<D: Document>(&self, owner: &D::Owner, name: &D::Name, document: &D) -> Result<(), AwsError> {
         let key = key_of::<D>(owner, name);
-        let text = canonical::to_string(document).map_err(|error| self.unreadable(&key, &error))?;
+        let text = canonical::to_string(document).map_err(|error| self.unreadable(&key, error))?;
         self.put_text(&key, text).await
     }
 
@@ -185,27 +186,27 @@ impl Documents {
     /// # Errors
     ///
     /// [`ObjectError::NotFound`] when there is none, [`ObjectError::Refused`] when it cannot be interpreted.
-    pub async fn get<D: Document>(&self, owner: &D::Owner, name: &D::Name) -> Result<D, ObjectError> {
+    pub async fn get<D: Document>(&self, owner: &D::Owner, name: &D::Name) -> Result<D, AwsError> {
         let key = key_of::<D>(owner, name);
         let bytes = self.objects.read(&self.bucket, &key, MAX_DOCUMENT_BYTES).await?;
         self.parse(&key, &bytes)
     }
 
     /// Reads a document, if there is one.
-    pub async fn find<D: Document>(&self, owner: &D::Owner, name: &D::Name) -> Result<Option<D>, ObjectError> {
+    pub async fn find<D: Document>(&self, owner: &D::Owner, name: &D::Name) -> Result<Option<D>, AwsError> {
         match self.get(owner, name).await {
-            Err(ObjectError::NotFound { .. }) => Ok(None),
+            Err(error) if error.is_not_found() => Ok(None),
             other => other.map(Some),
         }
     }
 
     /// Deletes a document, if there is one.
-    pub async fn delete<D: Document>(&self, owner: &D::Owner, name: &D::Name) -> Result<(), ObjectError> {
+    pub async fn delete<D: Document>(&self, owner: &D::Owner, name: &D::Name) -> Result<(), AwsError> {
         self.objects.delete(&self.bucket, &key_of::<D>(owner, name)).await
     }
 
     /// Returns the names of an owner's documents, in the order of their keys.
-    pub async fn list<D: Document>(&self, owner: &D::Owner) -> Result<Vec<D::Name>, ObjectError> {
+    pub async fn list<D: Document>(&self, owner: &D::Owner) -> Result<Vec<D::Name>, AwsError> {
         let folder = D::folder(owner);
         let listing = self.objects.list(&self.bucket, &folder).await?;
         let name = |key: &str| D::Name::try_from(key.strip_prefix(&folder)?.strip_suffix(".json")?.to_owned()).ok();
@@ -213,7 +214,7 @@ impl Documents {
     }
 
     /// Deletes everything in the folder of an owner.
-    pub async fn delete_all<D: Document>(&self, owner: &D::Owner) -> Result<(), ObjectError> {
+    pub async fn delete_all<D: Document>(&self, owner: &D::Owner) -> Result<(), AwsError> {
         for object in self.objects.list(&self.bucket, &D::folder(owner)).await? {
             self.objects.delete(&self.bucket, &object.key).await?;
         }
@@ -221,8 +222,8 @@ impl Documents {
     }
 
     /// Stores a manifest under its hash, and returns the hash.
-    pub async fn put_manifest(&self, project: &ProjectId, manifest: &Manifest) -> Result<Sha256, ObjectError> {
-        let text = canonical::to_string(manifest).map_err(|error| self.unreadable(&manifests_of(project), &error))?;
+    pub async fn put_manifest(&self, project: &ProjectId, manifest: &Manifest) -> Result<Sha256, AwsError> {
+        let text = canonical::to_string(manifest).map_err(|error| self.unreadable(&manifests_of(project), error))?;
         let sha256 = Sha256::of(text.as_bytes());
         self.put_text(&manifest_key(project, sha256), text).await?;
         Ok(sha256)
@@ -232,35 +233,35 @@ impl Documents {
     ///
     /// # Errors
     ///
-    /// [`ObjectError::WrongBytes`] when its bytes have another hash.
-    pub async fn manifest(&self, project: &ProjectId, sha256: Sha256) -> Result<Manifest, ObjectError> {
+    /// Fails with [`AwsErrorKind::WrongBytes`](crate::aws::error::AwsErrorKind::WrongBytes) when its bytes have another hash.
+    pub async fn manifest(&self, project: &ProjectId, sha256: Sha256) -> Result<Manifest, AwsError> {
         let key = manifest_key(project, sha256);
         let bytes = self.objects.read(&self.bucket, &key, MAX_DOCUMENT_BYTES).await?;
         if Sha256::of(&bytes) != sha256 {
-            return Err(ObjectError::WrongBytes { bucket: self.bucket.clone(), key });
+            return Err(AwsError::wrong_bytes(&self.bucket, &key));
         }
         self.parse(&key, &bytes)
     }
 
     /// Returns the hashes of a project's manifests, and when each was last written.
-    pub async fn manifests(&self, project: &ProjectId) -> Result<Vec<(Sha256, Time)>, ObjectError> {
+    pub async fn manifests(&self, project: &ProjectId) -> Result<Vec<(Sha256, Time)>, AwsError> {
         let listing = self.objects.list(&self.bucket, &manifests_of(project)).await?;
         let hash = |key: &str| Sha256::parse(key.rsplit('/').next()?.strip_suffix(".json")?).ok();
         Ok(listing.iter().filter_map(|object| Some((hash(&object.key)?, object.modified))).collect())
     }
 
     /// Stores a release. A release is always the same document.
-    pub async fn put_release(&self, release: &Release) -> Result<(), ObjectError> {
+    pub async fn put_release(&self, release: &Release) -> Result<(), AwsError> {
         self.put(&release.project, &release.release_id, release).await
     }
 
     /// Reads a release.
-    pub async fn release(&self, project: &ProjectId, release: &ReleaseId) -> Result<Release, ObjectError> {
+    pub async fn release(&self, project: &ProjectId, release: &ReleaseId) -> Result<Release, AwsError> {
         self.get(project, release).await
     }
 
     /// Returns the files of a release; no files without one.
-    pub async fn site(&self, project: &ProjectId, release: Option<&ReleaseId>) -> Result<Manifest, ObjectError> {
+    pub async fn site(&self, project: &ProjectId, release: Option<&ReleaseId>) -> Result<Manifest, AwsError> {
         match release {
             Some(release) => Ok(self.release(project, release).await?.manifest),
             None => Ok(Manifest::empty()),
@@ -268,12 +269,12 @@ impl Documents {
     }
 
     /// Stores a file's content under its hash.
-    pub async fn put_blob(&self, project: &ProjectId, sha256: Sha256, bytes: Bytes) -> Result<(), ObjectError> {
+    pub async fn put_blob(&self, project: &ProjectId, sha256: Sha256, bytes: Bytes) -> Result<(), AwsError> {
         self.objects.put(&self.bucket, &blob_key(project, sha256), bytes, sha256, &Headers::default()).await
     }
 
     /// Returns a project's stored contents, from one listing.
-    pub async fn blobs(&self, project: &ProjectId) -> Result<HashMap<Sha256, Blob>, ObjectError> {
+    pub async fn blobs(&self, project: &ProjectId) -> Result<HashMap<Sha256, Blob>, AwsError> {
         let mut blobs = HashMap::new();
         let insert = |sha256, blob| {
             blobs.insert(sha256, blob);
@@ -287,7 +288,7 @@ impl Documents {
         &self,
         project: &ProjectId,
         mut visit: impl FnMut(Sha256, Blob) + Send,
-    ) -> Result<(), ObjectError> {
+    ) -> Result<(), AwsError> {
         let each = |object: ListedObject| {
             if let Some(sha256) = object.key.rsplit('/').next().and_then(|hex| Sha256::parse(hex).ok()) {
                 visit(sha256, Blob { size: object.size, written: object.modified });
@@ -301,12 +302,7 @@ impl Documents {
     ///
     /// Only Bouncer writes such notes, and only of bytes that it has hashed both ways. Metadata of the object itself would
     /// prove nothing: whoever replaces the object may keep it.
-    pub async fn record_parts(
-        &self,
-        project: &ProjectId,
-        sha256: Sha256,
-        digest: PartsDigest,
-    ) -> Result<(), ObjectError> {
+    pub async fn record_parts(&self, project: &ProjectId, sha256: Sha256, digest: PartsDigest) -> Result<(), AwsError> {
         self.put_text(&parts_key(project, sha256, digest), "{}".to_owned()).await
     }
 
@@ -316,12 +312,12 @@ impl Documents {
         project: &ProjectId,
         sha256: Sha256,
         digest: PartsDigest,
-    ) -> Result<bool, ObjectError> {
-        Ok(self.objects.identify(&self.bucket, &parts_key(project, sha256, digest)).await?.is_some())
+    ) -> Result<bool, AwsError> {
+        Ok(self.objects.head(&self.bucket, &parts_key(project, sha256, digest)).await?.is_some())
     }
 
     /// Returns the recorded checksums with their contents, and when each was last recorded.
-    pub async fn recorded_parts(&self, project: &ProjectId) -> Result<Vec<(Sha256, PartsDigest, Time)>, ObjectError> {
+    pub async fn recorded_parts(&self, project: &ProjectId) -> Result<Vec<(Sha256, PartsDigest, Time)>, AwsError> {
         let listing = self.objects.list(&self.bucket, &parts_of(project)).await?;
         let read = |object: &ListedObject| {
             let (rest, digest) = object.key.rsplit_once('/')?;
@@ -332,7 +328,7 @@ impl Documents {
     }
 
     /// Deletes expired objects, and returns their number.
-    pub async fn delete_expired(&self) -> Result<u64, ObjectError> {
+    pub async fn delete_expired(&self) -> Result<u64, AwsError> {
         let now = Time::now();
         let mut deleted = 0;
         for (prefix, days) in TRANSIENT_PREFIXES {
@@ -353,23 +349,18 @@ impl Documents {
         Ok(deleted)
     }
 
-    async fn put_text(&self, key: &str, text: String) -> Result<(), ObjectError> {
+    async fn put_text(&self, key: &str, text: String) -> Result<(), AwsError> {
         let headers = Headers { content_type: Some(JSON.to_owned()), cache_control: None };
         let sha256 = Sha256::of(text.as_bytes());
         self.objects.put(&self.bucket, key, text.into(), sha256, &headers).await
     }
 
-    fn parse<T: DeserializeOwned>(&self, key: &str, bytes: &[u8]) -> Result<T, ObjectError> {
-        serde_json::from_slice(bytes).map_err(|error| self.unreadable(key, &error))
+    fn parse<T: DeserializeOwned>(&self, key: &str, bytes: &[u8]) -> Result<T, AwsError> {
+        serde_json::from_slice(bytes).map_err(|error| self.unreadable(key, error))
     }
 
-    fn unreadable(&self, key: &str, error: &serde_json::Error) -> ObjectError {
-        ObjectError::Refused {
-            bucket: self.bucket.clone(),
-            key: key.to_owned(),
-            code: "UnreadableDocument".to_owned(),
-            reason: error.to_string(),
-        }
+    fn unreadable(&self, key: &str, error: serde_json::Error) -> AwsError {
+        AwsError::refused(Resource::object(&self.bucket, key), "UnreadableDocument", error)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The workflow engine of an installation on AWS: Step Functions, with the very files of `statemachines/`.
 
-use crate::aws::workflows::{WorkflowError, Workflows};
+use crate::aws::error::{AwsError, AwsErrorKind};
+use crate::aws::workflows::Workflows;
 use crate::requests::engine::{Engine, EngineError, ExecutionStatus, Machine, TaskToken};
 use async_trait::async_trait;
 use serde_json::Value;
@@ -22,7 +23,7 @@ impl StepFunctions {
         self.machines
             .get(&machine)
             .map(String::as_str)
-            .ok_or_else(|| EngineError::Unavailable(format!("no ARN is set for the state machine {}", machine.name)))
+            .ok_or_else(|| EngineError::Refused(format!("no ARN is set for the state machine {}", machine.name)))
     }
 
     /// `arn:…:stateMachine:NAME` and an execution's name give `arn:…:execution:NAME:EXECUTION`.
@@ -35,10 +36,10 @@ impl StepFunctions {
 #[async_trait]
 impl Engine for StepFunctions {
     async fn start(&self, machine: Machine, name: &str, input: Value) -> Result<(), EngineError> {
-        match self.workflows.start(self.machine_arn(machine)?, name, &input.to_string()).await {
+        match self.workflows.start_execution(self.machine_arn(machine)?, name, &input.to_string()).await {
             Ok(()) => Ok(()),
             // It has ended, or was written with other spaces: the meaning of the input decides.
-            Err(WorkflowError::AlreadyExists) => {
+            Err(error) if error.is_conflict() => {
                 let there = self.workflows.describe_execution(&self.execution_arn(machine, name)?).await;
                 let there = there.map_err(|error| classify(error, name))?;
                 match serde_json::from_str::<Value>(&there.input) {
@@ -52,26 +53,29 @@ impl Engine for StepFunctions {
 
     async fn stop(&self, machine: Machine, name: &str, cause: &str) -> Result<(), EngineError> {
         let arn = self.execution_arn(machine, name)?;
-        self.workflows.stop(&arn, cause).await.map_err(|error| classify(error, name))
+        self.workflows.stop_execution(&arn, cause).await.map_err(|error| classify(error, name))
     }
 
     async fn describe(&self, machine: Machine, name: &str) -> Result<ExecutionStatus, EngineError> {
         let arn = self.execution_arn(machine, name)?;
         let there = self.workflows.describe_execution(&arn).await.map_err(|error| classify(error, name))?;
         serde_json::from_value(Value::String(there.status))
-            .map_err(|error| EngineError::Unavailable(format!("an unknown execution status: {error}")))
+            .map_err(|error| EngineError::Refused(format!("an unknown execution status: {error}")))
     }
 
     async fn complete_task(&self, token: &TaskToken, output: Value) -> Result<(), EngineError> {
-        self.workflows.complete(&token.0, &output.to_string()).await.map_err(|error| classify(error, "of this token"))
+        match self.workflows.send_task_success(&token.0, &output.to_string()).await {
+            Err(error) if error.is_not_found() || error.code() == "InvalidToken" => Err(EngineError::TaskGone),
+            other => other.map_err(|error| classify(error, "of this token")),
+        }
     }
 }
 
-fn classify(error: WorkflowError, name: &str) -> EngineError {
-    match error {
-        WorkflowError::AlreadyExists => EngineError::AlreadyExists(name.to_owned()),
-        WorkflowError::NotFound => EngineError::NotFound(name.to_owned()),
-        WorkflowError::TaskGone => EngineError::TaskGone,
-        WorkflowError::Unavailable(reason) => EngineError::Unavailable(reason),
+fn classify(error: AwsError, name: &str) -> EngineError {
+    match error.kind() {
+        AwsErrorKind::Conflict => EngineError::AlreadyExists(name.to_owned()),
+        AwsErrorKind::NotFound => EngineError::NotFound(name.to_owned()),
+        _ if error.is_transient() => EngineError::Unavailable(error.to_string()),
+        _ => EngineError::Refused(error.to_string()),
     }
 }

@@ -381,7 +381,7 @@ async fn large_files_are_kept_in_bounded_memory() {
         let result = bouncer.adopts().await;
         assert_eq!(result["adopted_count"], site.files().len(), "{result:#}");
         let blob = super::world::blob(site.file(FILM));
-        let kept = world.objects.open(STAGING, &blob).await.unwrap().digest(STAGING).await.unwrap();
+        let kept = world.objects.open(STAGING, &blob).await.unwrap().digest().await.unwrap();
         assert_eq!(kept, (Sha256::of(&site.file(FILM).bytes), 11_000_000));
         world.assert_only_read();
         world.assert_no_rest().await;

@@ -247,7 +247,7 @@ async fn the_staging_bucket_is_away_for_long() {
 #[tokio::test]
 async fn the_staging_bucket_is_denied() {
     let failed = Failed::over(Method::GET, STAGING, "manifests/*", Fault::ACCESS_DENIED).await;
-    failed.ended.assert_failed("deploy_failed", "A document in the staging bucket cannot be used.");
+    failed.ended.assert_failed("deploy_failed", &format!("A document in the bucket '{STAGING}' cannot be used."));
     failed.assert_mends().await;
 }
 

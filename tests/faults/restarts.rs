@@ -130,7 +130,7 @@ async fn dies_between_pages_then_the_manifest_is_denied() {
     let harm = async |world: &World, _: &RequestId| {
         world.proxy.always(Method::GET, STAGING, "manifests/*", Fault::ACCESS_DENIED);
     };
-    dies_between_pages(harm, "A document in the staging bucket cannot be used.").await;
+    dies_between_pages(harm, &format!("A document in the bucket '{STAGING}' cannot be used.")).await;
 }
 
 #[tokio::test]

@@ -39,12 +39,12 @@ const ADAPTERS: [(&str, &str); 13] = [
     ("documents", DOCUMENTS),
     ("engine", "workflow/step_functions.rs"),
     ("workflows", "aws/workflows.rs"),
-    ("objects", "aws/objects"),
+    ("objects", "aws/objects/"),
     ("sites", "aws/sites.rs"),
     ("builds", "aws/builds.rs"),
     ("logs", "aws/logs.rs"),
-    ("artifacts", "aws/artifacts.rs"),
-    ("stacks", "aws/stacks.rs"),
+    ("artifacts", "aws/objects/bucket.rs"),
+    ("stacks", "aws/stacks/"),
     ("secrets", "aws/secrets.rs"),
     ("roles", "aws/roles.rs"),
     ("identity", "aws/settings.rs"),
@@ -52,9 +52,9 @@ const ADAPTERS: [(&str, &str); 13] = [
 
 /// Things that work with credentials of others, the file of their methods, and whose they are.
 const OTHERS: [(&str, &str, Credentials); 3] = [
-    ("site", "aws/objects", Credentials::Site),
+    ("site", "aws/objects/", Credentials::Site),
     ("cdn", "aws/cdn.rs", Credentials::Site),
-    ("account", "aws/stacks.rs", Credentials::Target),
+    ("account", "aws/stacks/", Credentials::Target),
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -103,10 +103,12 @@ impl Program {
         let mut clients: Vec<BTreeMap<String, String>> = sources.iter().map(clients_of).collect();
         // What is in an adapter's folder speaks through the adapter's client.
         for at in 0..sources.len() {
-            let adapter = format!("{}.rs", adapter_of(&sources[at].path));
-            if let Some(of_adapter) = sources.iter().position(|source| source.path == adapter) {
-                let theirs = clients[of_adapter].clone();
-                clients[at].extend(theirs);
+            let adapter = adapter_of(&sources[at].path).to_owned();
+            for (other, source) in sources.iter().enumerate() {
+                if other != at && source.path.starts_with("aws/") && adapter_of(&source.path) == adapter {
+                    let theirs = clients[other].clone();
+                    clients[at].extend(theirs);
+                }
             }
         }
         // The repositories share one client.
@@ -168,6 +170,9 @@ impl Program {
                     Some(_) => {}
                     None => next.extend(self.methods(function.source, &on, name, with)),
                 }
+            } else if name == "builder" && source.name(place.saturating_sub(3)) == Some("AssumeRoleProvider") {
+                // The SDK's own provider makes this call.
+                found.insert(("sts".to_owned(), "assume_role".to_owned()));
             } else {
                 next.extend(self.plain(function.source, place, name).into_iter().map(|at| (at, with)));
             }
@@ -292,11 +297,12 @@ fn implementations(sources: &[Source]) -> HashMap<String, BTreeSet<usize>> {
 /// How far from the bottom a folder is.
 fn layer(folder: &str) -> usize {
     match folder {
-        "domain" | "policy" | "analysis" | "storage" | "aws" | "channels" => 0,
-        "requests" => 1,
-        "admin" => 2,
-        "kinds" => 3,
-        _ => 4,
+        "domain" | "policy" | "analysis" => 0,
+        "storage" | "aws" | "channels" => 1,
+        "requests" => 2,
+        "admin" => 3,
+        "kinds" => 4,
+        _ => 5,
     }
 }
 
@@ -330,7 +336,7 @@ fn type_end(source: &Source, open: usize) -> usize {
 fn receiver(source: &Source, at: usize) -> String {
     match source.tokens.get(at).map(|token| &token.kind) {
         Some(Kind::Name(name)) => name.clone(),
-        Some(Kind::Literal) => "0".to_owned(),
+        Some(Kind::Literal(_)) => "0".to_owned(),
         Some(Kind::Close(_)) => {
             let open = opening(source, at);
             open.checked_sub(1)
@@ -399,7 +405,7 @@ fn closing(source: &Source, open: usize) -> usize {
     source.tokens.len()
 }
 
-/// `aws/objects` of `aws/objects.rs` and of all that is in the folder of that name; any other path as it is.
+/// Returns `aws/objects` for `aws/objects.rs` and for all files of a folder of that name; any other path unchanged.
 fn adapter_of(path: &str) -> &str {
     let Some(rest) = path.strip_prefix("aws/") else { return path };
     let name = rest.split(['/', '.']).next().unwrap_or(rest);
@@ -459,7 +465,7 @@ fn holder(source: &Source, at: usize) -> Option<String> {
 #[test]
 fn calls_are_followed_to_the_clients() {
     let adapter = Source::for_test(
-        "aws/objects.rs",
+        "aws/objects/client.rs",
         "use aws_sdk_s3::Client; struct Objects { client: Client }
          impl Objects {
              fn signer(&self) -> Client { self.client.clone() }
@@ -473,12 +479,12 @@ fn calls_are_followed_to_the_clients() {
         "aws/settings.rs",
         "struct Identity(aws_sdk_sts::Client); impl Identity { fn account(&self) { self.0.get_caller_identity() } }",
     );
-    let flow = Source::for_test(
-        "requests/publish.rs",
-        "pub fn publish(app: &App) { helper(app); app.identity.account() } fn helper(app: &App) { app.objects.read::<Vec<u8>>(); site.put() }",
+    let publish = Source::for_test(
+        "kinds/publish.rs",
+        "pub fn publish(app: &App) { helper(app); app.identity.account() } fn helper(app: &App) { app.objects.read(); site.put() }",
     );
     let entrance = Source::for_test("workflow/tasks.rs", "fn run() { publish::publish(app) }");
-    let program = Program::of(vec![adapter, other, flow, entrance]);
+    let program = Program::of(vec![adapter, other, publish, entrance]);
     let calls = program.calls_from(|path| path == "workflow/tasks.rs::run");
     let call = |service: &str, name: &str| (service.to_owned(), name.to_owned());
     let of = |ways: &Ways| ways.keys().cloned().collect::<Vec<_>>();
@@ -488,6 +494,6 @@ fn calls_are_followed_to_the_clients() {
     let way = &calls.own[&call("s3", "get_object")];
     assert_eq!(
         way,
-        "workflow/tasks.rs::run > requests/publish.rs::publish > requests/publish.rs::helper > aws/objects.rs::read"
+        "workflow/tasks.rs::run > kinds/publish.rs::publish > kinds/publish.rs::helper > aws/objects/client.rs::read"
     );
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use bouncer::aws::objects::{ObjectError, Objects};
+use bouncer::aws::objects::Objects;
 use tokio::sync::watch;
 
 /// How long a site may be away, as it is between a death and the next start.
@@ -81,9 +81,9 @@ impl Origin for Bucket {
                 status: 200,
                 content_type: opened.headers.content_type.clone().unwrap_or_default(),
                 cache_control: opened.headers.cache_control.clone().unwrap_or_default(),
-                bytes: opened.collect(self.bucket).await.expect("an object arrives whole").to_vec(),
+                bytes: opened.collect().await.expect("an object arrives whole").to_vec(),
             },
-            Err(ObjectError::NotFound { .. }) => {
+            Err(error) if error.is_not_found() => {
                 Got { status: 404, content_type: String::new(), cache_control: "no-store".into(), bytes: vec![] }
             }
             Err(error) => panic!("{key}: {error}"),

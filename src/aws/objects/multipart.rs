@@ -1,7 +1,8 @@
-//! S3's multipart uploads: an object that is written part by part, each with its SHA-256, and is there only when it is
-//! completed.
+//! Multipart uploads: objects written part by part, each part with its SHA-256, and visible only when completed.
 
-use super::{Headers, ObjectError, Objects, classify};
+use super::client::Objects;
+use super::object::Headers;
+use crate::aws::error::{AwsError, Resource};
 use crate::domain::digest::{PartsDigest, Sha256};
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
@@ -10,21 +11,25 @@ use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use std::time::Duration;
 
-/// How long S3 may take to make one object of the parts: minutes, it says.
-const COMPLETION: Duration = Duration::from_secs(600);
+/// Bounds the completion of an upload, which may take S3 minutes.
+const COMPLETION_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// An upload that was begun.
+/// Identifies an upload that was started.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Upload {
-    /// Where the object will be.
+#[allow(missing_docs)]
+pub struct MultipartUpload {
     pub bucket: String,
-    /// Its key.
     pub key: String,
-    /// S3's name for the upload.
     pub id: String,
 }
 
-/// A part that S3 has taken.
+impl MultipartUpload {
+    fn resource(&self) -> Resource {
+        Resource::object(&self.bucket, &self.key)
+    }
+}
+
+/// Identifies a part that S3 has stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
     etag: String,
@@ -32,16 +37,17 @@ pub struct Part {
 }
 
 impl Part {
-    /// What the storage will say of an object that is made of these parts.
+    /// Returns the checksum that S3 gives an object made of these parts.
     pub fn digest(parts: &[Part]) -> PartsDigest {
         PartsDigest::of(parts.iter().map(|part| part.sha256))
     }
 }
 
 impl Objects {
-    /// Begins an upload. What is begun costs storage until it is completed or aborted.
-    pub async fn begin_upload(&self, bucket: &str, key: &str, headers: &Headers) -> Result<Upload, ObjectError> {
-        let answer = self
+    /// Starts an upload. It costs storage until it is completed or aborted.
+    pub async fn create_upload(&self, bucket: &str, key: &str, headers: &Headers) -> Result<MultipartUpload, AwsError> {
+        let resource = Resource::object(bucket, key);
+        let response = self
             .client
             .create_multipart_upload()
             .bucket(bucket)
@@ -51,16 +57,19 @@ impl Objects {
             .checksum_algorithm(ChecksumAlgorithm::Sha256)
             .send()
             .await
-            .map_err(|error| classify(bucket, key, error))?;
-        let id = answer.upload_id.ok_or_else(|| nameless(bucket))?;
-        Ok(Upload { bucket: bucket.to_owned(), key: key.to_owned(), id })
+            .map_err(|error| AwsError::from_sdk(resource.clone(), error))?;
+        let id = response.upload_id.ok_or_else(|| AwsError::incomplete(resource))?;
+        Ok(MultipartUpload { bucket: bucket.to_owned(), key: key.to_owned(), id })
     }
 
-    /// Writes a part, counted from 0; S3 refuses other bytes than these. [`ObjectError::NotFound`] when the upload has
-    /// ended meanwhile.
-    pub async fn put_part(&self, upload: &Upload, index: usize, bytes: Bytes) -> Result<Part, ObjectError> {
+    /// Uploads a part, counted from 0. S3 rejects it unless the bytes have their digest.
+    ///
+    /// # Errors
+    ///
+    /// Not found when the upload was completed or aborted meanwhile.
+    pub async fn upload_part(&self, upload: &MultipartUpload, index: usize, bytes: Bytes) -> Result<Part, AwsError> {
         let sha256 = Sha256::of(&bytes);
-        let answer = self
+        let response = self
             .client
             .upload_part()
             .bucket(&upload.bucket)
@@ -71,18 +80,18 @@ impl Objects {
             .body(bytes.into())
             .send()
             .await
-            .map_err(|error| classify(&upload.bucket, &upload.key, error))?;
-        Ok(Part { etag: answer.e_tag.ok_or_else(|| nameless(&upload.bucket))?, sha256 })
+            .map_err(|error| AwsError::from_sdk(upload.resource(), error))?;
+        Ok(Part { etag: response.e_tag.ok_or_else(|| AwsError::incomplete(upload.resource()))?, sha256 })
     }
 
-    /// Makes the object of the parts, and of no others: S3 compares each one's ETag and SHA-256 with what it has.
-    pub async fn complete_upload(&self, upload: &Upload, parts: &[Part]) -> Result<(), ObjectError> {
+    /// Assembles the object from exactly these parts. S3 compares the ETag and SHA-256 of each.
+    pub async fn complete_upload(&self, upload: &MultipartUpload, parts: &[Part]) -> Result<(), AwsError> {
         let parts = parts.iter().enumerate().map(|(index, part)| {
             let listed = CompletedPart::builder().part_number(number(index)).e_tag(&part.etag);
             listed.checksum_sha256(part.sha256.to_base64()).build()
         });
-        // Asked again too early, S3 would be at it twice.
-        let patience = TimeoutConfig::builder().read_timeout(COMPLETION).build();
+        // A retry after a shorter timeout would make S3 assemble the object twice.
+        let timeouts = TimeoutConfig::builder().read_timeout(COMPLETION_TIMEOUT).build();
         self.client
             .complete_multipart_upload()
             .bucket(&upload.bucket)
@@ -90,39 +99,40 @@ impl Objects {
             .upload_id(&upload.id)
             .multipart_upload(CompletedMultipartUpload::builder().set_parts(Some(parts.collect())).build())
             .customize()
-            .config_override(aws_sdk_s3::config::Builder::new().timeout_config(patience))
+            .config_override(aws_sdk_s3::config::Builder::new().timeout_config(timeouts))
             .send()
             .await
             .map(|_| ())
-            .map_err(|error| classify(&upload.bucket, &upload.key, error))
+            .map_err(|error| AwsError::from_sdk(upload.resource(), error))
     }
 
-    /// Ends an upload without an object; one that has ended already is no error.
-    pub async fn abort_upload(&self, upload: &Upload) -> Result<(), ObjectError> {
+    /// Aborts an upload. One that has ended already is not an error.
+    pub async fn abort_upload(&self, upload: &MultipartUpload) -> Result<(), AwsError> {
         let request = self.client.abort_multipart_upload().bucket(&upload.bucket).key(&upload.key);
-        match request.upload_id(&upload.id).send().await.map_err(|error| classify(&upload.bucket, &upload.key, error)) {
-            Ok(_) | Err(ObjectError::NotFound { .. }) => Ok(()),
-            Err(error) => Err(error),
+        let sent = request.upload_id(&upload.id).send().await;
+        match sent.map_err(|error| AwsError::from_sdk(upload.resource(), error)) {
+            Err(error) if !error.is_not_found() => Err(error),
+            _ => Ok(()),
         }
     }
 
-    /// Reads some of an object's bytes. [`ObjectError::WrongBytes`] when it does not have them all.
-    pub async fn read_range(&self, bucket: &str, key: &str, range: Range<u64>) -> Result<Bytes, ObjectError> {
+    /// Reads a range of an object's bytes.
+    ///
+    /// # Errors
+    ///
+    /// Wrong bytes when the object does not have all of them.
+    pub async fn read_range(&self, bucket: &str, key: &str, range: Range<u64>) -> Result<Bytes, AwsError> {
         let wanted = range.end.saturating_sub(range.start);
         let bytes = format!("bytes={}-{}", range.start, range.end.saturating_sub(1));
-        let opened = self.open_range(bucket, key, Some(bytes)).await?;
-        if opened.size != wanted {
-            return Err(ObjectError::WrongBytes { bucket: bucket.to_owned(), key: key.to_owned() });
+        let object = self.open_range(bucket, key, Some(bytes)).await?;
+        if object.size != wanted {
+            return Err(AwsError::wrong_bytes(bucket, key));
         }
-        opened.collect(bucket).await
+        object.collect().await
     }
 }
 
-/// S3 counts parts from 1 to 10,000.
+/// Returns a part's number, which S3 counts from 1 to 10,000.
 fn number(index: usize) -> i32 {
     i32::try_from(index + 1).unwrap_or(i32::MAX)
-}
-
-fn nameless(bucket: &str) -> ObjectError {
-    ObjectError::Unavailable { bucket: bucket.to_owned(), reason: "the answer lacks what S3 always says".to_owned() }
 }

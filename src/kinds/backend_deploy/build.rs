@@ -52,13 +52,13 @@ pub(crate) async fn start_build(app: &App, id: &RequestId) -> Result<StepAnswer<
             ("BOUNCER_DEPLOY_ID", task.deploy_id.to_string()),
             ("BOUNCER_COMMIT", task.plan.commit.to_string()),
             ("BOUNCER_TEMPLATE", task.plan.target.sam_template_path.clone()),
-            ("BOUNCER_ARTIFACTS_BUCKET", task.backend.artifacts.bucket().to_owned()),
+            ("BOUNCER_ARTIFACTS_BUCKET", task.backend.artifacts.name().to_owned()),
             ("BOUNCER_ARTIFACTS_PREFIX", folder),
         ]),
     };
-    let build = match task.backend.builds.find(&source).await? {
+    let build = match task.backend.builds.find_build(&source).await? {
         Some(started) => started,
-        None => task.backend.builds.start(&order).await?,
+        None => task.backend.builds.start_build(&order).await?,
     };
     let noted = task
         .note(|run, _| {
@@ -70,7 +70,7 @@ pub(crate) async fn start_build(app: &App, id: &RequestId) -> Result<StepAnswer<
         let now = load(app, id).await?;
         if now.status.has_ended() || now.cancellation.is_some() {
             // Cancelled between the start and its record: nothing else knows of this build.
-            task.backend.builds.stop(&build).await?;
+            task.backend.builds.stop_build(&build).await?;
         }
     }
     noted?;

@@ -2,7 +2,6 @@
 //! rules decide whether an approver must see it.
 
 use crate::analysis::changeset::{self, ChangeClass, ChangeSet};
-use crate::aws::call::CallError;
 use crate::aws::stacks::{ChangeSetOrder, Stack, StackAccount};
 use crate::domain::backend::change_set::ChangeSetKind;
 use crate::domain::ids::RequestId;
@@ -62,7 +61,7 @@ pub(crate) async fn create_change_set(app: &App, id: &RequestId) -> Result<StepA
         return Ok(task.answer(CreateOutcome::Asked));
     }
     let account = task.account().await?;
-    let kind = kind_for(account.stack().await?.as_ref(), &task.plan.target.stack_name)?;
+    let kind = kind_for(account.describe_stack().await?.as_ref(), &task.plan.target.stack_name)?;
     let order = ChangeSetOrder {
         deploy_id: &task.deploy_id,
         kind,
@@ -73,10 +72,10 @@ pub(crate) async fn create_change_set(app: &App, id: &RequestId) -> Result<StepA
     };
     match account.create_change_set(&order).await {
         // An earlier attempt of this task created it.
-        Err(CallError::Refused { code, .. }) if code == "AlreadyExistsException" => {}
+        Err(error) if error.is_conflict() => {}
         other => other?,
     }
-    let made = account.change_set(task.deploy_id.as_str()).await?;
+    let made = account.describe_change_set(task.deploy_id.as_str()).await?;
     let (Some(change_set_id), Some(stack_id)) = (made.change_set_id, made.stack_id) else {
         return Err(TaskError::refused("CloudFormation does not name the change set that it created"));
     };
@@ -167,8 +166,8 @@ fn answer(task: &DeployTask<'_>, outcome: CompareOutcome) -> CompareAnswer {
 /// # Errors
 /// Refuses to go on without it.
 pub(crate) async fn described(account: &StackAccount, id: &str) -> Result<ChangeSet, TaskError> {
-    match account.change_set(id).await {
-        Err(CallError::NotFound(_)) => Err(TaskError::stale_plan(
+    match account.describe_change_set(id).await {
+        Err(error) if error.is_not_found() => Err(TaskError::stale_plan(
             "The change set is gone: it was deleted, or the stack was changed by someone else",
         )),
         other => Ok(other?),

@@ -4,7 +4,6 @@ use super::begin::still_as_planned;
 use super::change_set::described;
 use super::watch::operation_events;
 use crate::analysis::changeset::{self, ChangeClass, ChangeSet};
-use crate::aws::call::CallError;
 use crate::domain::audit::Actor;
 use crate::domain::canonical;
 use crate::domain::digest::Sha256;
@@ -34,14 +33,14 @@ pub(crate) async fn execute(app: &App, id: &RequestId) -> Result<StepAnswer<Exec
     let account = task.account().await?;
     if task.run.executed_at.is_some() {
         // CloudFormation deletes a change set when its execution has succeeded.
-        match account.change_set(&set.id).await {
-            Err(CallError::NotFound(_)) if !operation_events(&account, &task.run).await?.is_empty() => {
+        match account.describe_change_set(&set.id).await {
+            Err(error) if error.is_not_found() && !operation_events(&account, &task.run).await?.is_empty() => {
                 return Ok(task.answer(ExecuteOutcome::Executing));
             }
             Ok(found) if has_begun(&found) => return Ok(task.answer(ExecuteOutcome::Executing)),
+            Err(error) if !error.is_not_found() => return Err(error.into()),
             // Not begun yet; or gone without a trace of it, which `described` refuses.
-            Ok(_) | Err(CallError::NotFound(_)) => {}
-            Err(error) => return Err(error.into()),
+            Ok(_) | Err(_) => {}
         }
     }
     let found = described(&account, &set.id).await?;
@@ -60,13 +59,13 @@ pub(crate) async fn execute(app: &App, id: &RequestId) -> Result<StepAnswer<Exec
         Some(ChangeClass::CodeOnly) => None,
         _ => Some(started(app, question::approved(&task).await?).await?),
     };
-    let newest = account.events(&set.stack_id, |_| true).await?;
+    let newest = account.list_events(&set.stack_id, |_| true).await?;
     let newest = newest.into_iter().next().and_then(|event| event.event_id);
     // Recorded first: whoever cancels the deploy from here on must know that the stack may be changing.
     task.note(|run, now| run.record_execution(newest, now)).await?;
-    match account.execute(&set.id, &task.deploy_id).await {
+    match account.execute_change_set(&set.id, &task.deploy_id).await {
         // CloudFormation received an earlier attempt whose answer was lost; the next task sees how it goes.
-        Err(CallError::Refused { .. }) if has_begun(&described(&account, &set.id).await?) => {}
+        Err(error) if error.is_refused() && has_begun(&described(&account, &set.id).await?) => {}
         other => other?,
     }
     tracing::info!(request_id = %id, project = %task.plan.project, phase = "execute", "the change set is executed");

@@ -36,7 +36,7 @@ async fn explain_build(app: &App, known: &BuildRun) -> Result<BackendResult, Tas
     let backend = services(app)?;
     let build = backend.builds.get_build(&known.id).await?.build;
     let log = match &known.log {
-        Some(place) => backend.logs.tail(place, LOG_LINES).await.map(|page| page.lines).unwrap_or_default(),
+        Some(place) => backend.logs.get_tail(place, LOG_LINES).await.map(|page| page.lines).unwrap_or_default(),
         None => vec![],
     };
     let log: Vec<String> = log.into_iter().map(|line| line.text).collect();

@@ -1,6 +1,5 @@
 //! `bouncer_deploy_logs`: the log of a deploy's build.
 
-use crate::aws::call::CallError;
 use crate::domain::caller::Caller;
 use crate::domain::error::{ErrorCode, UserError};
 use crate::domain::time::Time;
@@ -58,10 +57,10 @@ pub async fn logs(app: &App, caller: &Caller, args: WhichLog) -> Result<LogView,
     };
     let complete = request.status.has_ended() || build.status != "IN_PROGRESS";
     let Some(place) = &build.log else { return Ok(none(complete)) };
-    let page = match Backend::of(app)?.logs.read(place, args.next.clone(), MAX_LINES).await {
+    let page = match Backend::of(app)?.logs.get_page(place, args.next.clone(), MAX_LINES).await {
         Ok(page) => page,
         // The stream is created with the build's first line.
-        Err(CallError::NotFound(_)) => return Ok(none(complete)),
+        Err(error) if error.is_not_found() => return Ok(none(complete)),
         Err(error) => {
             tracing::warn!(%error, "a log cannot be read");
             return Err(UserError::new(

@@ -1,14 +1,14 @@
 //! What is checked before an approver is asked: a deploy that would certainly fail is refused.
 
 use crate::analysis::template::{Template, secrets_resolved};
-use crate::aws::call::CallError;
-use crate::aws::roles::RoleError;
+use crate::aws::error::AwsError;
 use crate::domain::backend::commit::{Branch, Repo};
 use crate::domain::backend::parameters::StackParameters;
 use crate::domain::backend::target::BackendTarget;
 use crate::domain::error::{ErrorCode, UserError};
 use crate::domain::ids::DeployId;
 use crate::github::{Commit, Github, GithubError};
+use crate::requests::errors::{role_denied, role_unavailable};
 use crate::requests::stack_services::{Backend, TokenError};
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -34,9 +34,9 @@ pub(crate) async fn source(backend: &Backend, target: &BackendTarget, branch: &B
     parameters.check_size().map_err(|error| misconfigured(error.to_string()))?;
     let github = backend.github(target, &repo).await.map_err(|error| no_token(backend, target, &error))?;
     let of_github = |error: GithubError| github_failed(backend, target, &error);
-    let commit = github.commit_of(&repo, branch).await.map_err(of_github)?;
+    let commit = github.get_head(&repo, branch).await.map_err(of_github)?;
     let path = &target.sam_template_path;
-    let template_text = github.file(&repo, path, &commit.sha).await.map_err(of_github)?;
+    let template_text = github.get_file(&repo, path, &commit.sha).await.map_err(of_github)?;
     let template = Template::parse(&template_text).map_err(|error| {
         failed(
             format!("The template {path} at {} cannot be read: {error}", commit.sha.short()),
@@ -66,7 +66,7 @@ pub(crate) async fn secrets(
         match account.has_current_secret(id).await {
             Ok(true) => {}
             Ok(false) => missing.push(id),
-            Err(CallError::Denied { .. }) => {
+            Err(error) if error.is_denied() => {
                 return Err(failed(
                     format!("The project's role may not check whether the secret '{id}' has a value."),
                     "Allow secretsmanager:DescribeSecret on it; infra/target-account.yaml does.",
@@ -132,7 +132,7 @@ fn github_failed(backend: &Backend, target: &BackendTarget, error: &GithubError)
             "Try again later.",
         )
         .with("retry_after_epoch", json!(reset)),
-        GithubError::Unavailable(_) => UserError::new(
+        GithubError::Unavailable { .. } => UserError::new(
             ErrorCode::UpstreamError,
             "GitHub cannot be reached, so nothing was started.",
             "Try again in a moment.",
@@ -140,23 +140,26 @@ fn github_failed(backend: &Backend, target: &BackendTarget, error: &GithubError)
     }
 }
 
-fn no_role(error: &RoleError) -> UserError {
+fn no_role(error: &AwsError) -> UserError {
     tracing::warn!(%error, "a role cannot be assumed");
-    match error {
-        RoleError::Denied { role, code } => failed(
-            format!("The role {role} could not be assumed ({code})."),
-            "Check that the role exists in the stack's account and trusts Bouncer's role with its external id; \
-             infra/target-account.yaml makes such a role.",
-        ),
-        RoleError::Unavailable { role, .. } => UserError::new(
-            ErrorCode::UpstreamError,
-            format!("The role {role} cannot be assumed yet, so nothing was started."),
-            "Try again in a moment.",
-        ),
+    if error.is_transient() {
+        return UserError::new(ErrorCode::UpstreamError, role_unavailable(error), "Try again in a moment.");
     }
+    failed(
+        role_denied(error),
+        "Check that the role exists in the stack's account and trusts Bouncer's role with its external id; \
+         infra/target-account.yaml makes such a role.",
+    )
 }
 
-fn upstream(error: &CallError) -> UserError {
+fn upstream(error: &AwsError) -> UserError {
     tracing::warn!(%error, "a call to AWS failed");
-    UserError::new(ErrorCode::UpstreamError, "AWS did not answer, so nothing was started.", "Try again in a moment.")
+    if error.is_transient() {
+        let message = "AWS cannot be reached, so nothing was started.";
+        return UserError::new(ErrorCode::UpstreamError, message, "Try again in a moment.");
+    }
+    failed(
+        format!("AWS refused a call about {} ({}).", error.resource(), error.code()),
+        "Check the project's role and secrets.",
+    )
 }

@@ -33,7 +33,7 @@ pub(crate) async fn review(
                     notes.push(Note::CommitsUnlisted { base: short() });
                 }
             }
-            match source.github.file(&source.repo, &target.sam_template_path, &base.commit).await {
+            match source.github.get_file(&source.repo, &target.sam_template_path, &base.commit).await {
                 Ok(old) => {
                     let new = (source.template_text.as_str(), &source.parameters);
                     diff = Some(diff_texts((&old, &base.parameters), new));

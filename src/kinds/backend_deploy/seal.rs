@@ -1,7 +1,7 @@
 //! Sealing: copies what the build left to where no build can write, so that what is compared, shown and approved is what
 //! CloudFormation reads later.
 
-use crate::aws::objects::ObjectError;
+use crate::aws::error::AwsErrorKind;
 use crate::kinds::stack::task::DeployTask;
 use crate::requests::engine::TaskError;
 use crate::requests::stack_services::place;
@@ -10,7 +10,7 @@ use bytes::Bytes;
 /// The name under which the build leaves the packaged template.
 const PACKAGED: &str = "packaged.yaml";
 /// The largest template that CloudFormation takes, in bytes.
-const MAX_TEMPLATE: usize = 1 << 20;
+const MAX_TEMPLATE: u64 = 1 << 20;
 
 /// Copies the build's folder, unless that was done. The template comes last: once it is there, everything is.
 pub(crate) async fn seal(task: &DeployTask<'_>) -> Result<(), TaskError> {
@@ -25,7 +25,7 @@ pub(crate) async fn seal(task: &DeployTask<'_>) -> Result<(), TaskError> {
         .clone()
         .ok_or_else(|| TaskError::refused("The record of the deploy does not say where the build wrote"))?;
     let to = place::sealed(&task.deploy_id);
-    let keys = artifacts.keys(&format!("{from}/")).await?;
+    let keys = artifacts.list_keys(&format!("{from}/")).await?;
     if !keys.iter().any(|key| *key == format!("{from}/{PACKAGED}")) {
         return Err(TaskError::refused(format!("The build succeeded but left no {PACKAGED}; see its log")));
     }
@@ -43,7 +43,7 @@ pub(crate) async fn seal(task: &DeployTask<'_>) -> Result<(), TaskError> {
 
 async fn read(task: &DeployTask<'_>, key: &str) -> Result<Bytes, TaskError> {
     match task.backend.artifacts.read(key, MAX_TEMPLATE).await {
-        Err(ObjectError::WrongBytes { .. }) => Err(TaskError::refused(format!(
+        Err(error) if error.kind() == AwsErrorKind::TooLarge => Err(TaskError::refused(format!(
             "The packaged template {key} has more than 1 MB, which CloudFormation does not take; \
              split it into nested stacks"
         ))),

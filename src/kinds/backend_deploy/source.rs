@@ -36,7 +36,7 @@ pub(crate) async fn fetch_source(app: &App, id: &RequestId) -> Result<StepAnswer
 /// Downloads the archive into a file that is removed when it is dropped: an archive may be larger than the memory.
 async fn download(task: &DeployTask<'_>) -> Result<tempfile::NamedTempFile, TaskError> {
     let (github, repo) = task.github().await?;
-    let mut chunks = github.archive(&repo, &task.plan.commit).await?;
+    let mut chunks = github.download_archive(&repo, &task.plan.commit).await?;
     let archive = tempfile::NamedTempFile::new().map_err(|error| local(&error))?;
     let mut file = tokio::fs::File::from_std(archive.reopen().map_err(|error| local(&error))?);
     let mut size = 0;

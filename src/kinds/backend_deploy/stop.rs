@@ -5,7 +5,7 @@ use super::plan::BackendPlan;
 use super::watch::operation_events;
 use crate::analysis::failure::StackEvent;
 use crate::analysis::stack_progress::{StackOutcome, StackProgress};
-use crate::aws::call::CallError;
+use crate::aws::error::AwsError;
 use crate::aws::stacks::StackAccount;
 use crate::domain::ids::DeployId;
 use crate::domain::request::Request;
@@ -89,16 +89,16 @@ fn running_deploy(request: &Request) -> Option<(BackendRun, BackendPlan, &Deploy
     Some((request.checkpoint_as()?, request.plan_as()?, request.deploy_id.as_ref()?))
 }
 
-async fn stop_build(backend: &Backend, run: &BackendRun, deploy_id: &DeployId) -> Result<(), CallError> {
+async fn stop_build(backend: &Backend, run: &BackendRun, deploy_id: &DeployId) -> Result<(), AwsError> {
     let build = match &run.build {
         Some(build) if build.status != "IN_PROGRESS" => None,
         Some(build) => Some(build.id.clone()),
         // Started, perhaps, by a task that died before it could record it.
-        None if run.artifacts.is_some() => backend.builds.find(&backend.build_source(deploy_id)).await?,
+        None if run.artifacts.is_some() => backend.builds.find_build(&backend.build_source(deploy_id)).await?,
         None => None,
     };
     match build {
-        Some(build) => backend.builds.stop(&build).await,
+        Some(build) => backend.builds.stop_build(&build).await,
         None => Ok(()),
     }
 }
@@ -109,8 +109,8 @@ async fn delete_change_set(account: &StackAccount, run: &BackendRun, deploy_id: 
     loop {
         match account.delete_change_set(change_set_of(run, deploy_id)).await {
             Ok(()) => return Ok(true),
-            Err(CallError::Refused { .. }) if run.executed_at.is_some() => return Ok(false),
-            Err(CallError::Refused { code, .. }) if code.starts_with("InvalidChangeSetStatus") => {}
+            Err(error) if error.is_refused() && run.executed_at.is_some() => return Ok(false),
+            Err(error) if error.code().starts_with("InvalidChangeSetStatus") => {}
             Err(error) => return Err(error.into()),
         }
         if Instant::now() > deadline {
@@ -147,11 +147,11 @@ async fn cancel_update(
             None if deleted && events.is_empty() => return Ok(StopOutcome::Stopped),
             None => {}
         }
-        if account.stack().await?.is_some_and(|stack| stack.status == "UPDATE_IN_PROGRESS") {
+        if account.describe_stack().await?.is_some_and(|stack| stack.status == "UPDATE_IN_PROGRESS") {
             match account.cancel_update(deploy_id).await {
                 Ok(()) => return Ok(StopOutcome::Stopped),
                 // It moved on in between; the next check sees where to.
-                Err(CallError::Refused { .. }) => {}
+                Err(error) if error.is_refused() => {}
                 Err(error) => return Err(error.into()),
             }
         }

@@ -2,7 +2,7 @@
 
 use crate::analysis::failure::{StackEvent, of_operation};
 use crate::analysis::stack_progress::{StackOutcome, StackProgress};
-use crate::aws::call::CallError;
+use crate::aws::error::AwsError;
 use crate::aws::stacks::StackAccount;
 use crate::domain::ids::RequestId;
 use crate::kinds::stack::run::{BackendRun, BackendStep};
@@ -66,7 +66,7 @@ fn next_stack(progress: &StackProgress, read: &BTreeSet<String>) -> Option<Strin
 }
 
 /// Lists the events of this deploy, newest first: the stack's own, then those of nested stacks.
-pub(crate) async fn operation_events(account: &StackAccount, run: &BackendRun) -> Result<Vec<StackEvent>, CallError> {
+pub(crate) async fn operation_events(account: &StackAccount, run: &BackendRun) -> Result<Vec<StackEvent>, AwsError> {
     let Some(set) = &run.change_set else { return Ok(vec![]) };
     let mut events = Vec::new();
     let mut followed = BTreeSet::new();
@@ -89,16 +89,16 @@ async fn events_of(
     run: &BackendRun,
     stack: &str,
     seen: Option<&str>,
-) -> Result<Vec<StackEvent>, CallError> {
+) -> Result<Vec<StackEvent>, AwsError> {
     let since = run.executed_at.map(|at| at.minus_seconds(CLOCK_SKEW));
     let is_older = |event: &StackEvent| {
         let id = event.event_id.as_deref();
         id.is_some() && (id == seen || id == run.event_before.as_deref())
             || event.time().is_some_and(|time| since.is_some_and(|since| time < since.timestamp()))
     };
-    let mut events = match account.events(stack, |page| page.iter().any(is_older)).await {
+    let mut events = match account.list_events(stack, |page| page.iter().any(is_older)).await {
         // A nested stack whose creation failed at once may be gone already.
-        Err(CallError::NotFound(_)) => return Ok(vec![]),
+        Err(error) if error.is_not_found() => return Ok(vec![]),
         other => other?,
     };
     if let Some(end) = events.iter().position(is_older) {

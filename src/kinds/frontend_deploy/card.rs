@@ -1,7 +1,7 @@
 //! The card of a publish: where it goes, and file by file what would change.
 
 use super::labels;
-use crate::aws::objects::ObjectError;
+use crate::aws::error::AwsError;
 use crate::domain::card::{Card, FactValue, FileChange, FileLine, Files, Section, Served};
 use crate::domain::error::UserError;
 use crate::domain::ids::ProjectId;
@@ -69,7 +69,7 @@ pub(super) async fn card(app: &App, request: &Request, view: CardView) -> Result
     match sites(app, &plan).await {
         Ok((before, after)) => with_files(app, card, &plan.project, &facts, (&before, &after), view).await,
         // Releases are kept for a while; what was decided then is still shown in numbers.
-        Err(ObjectError::NotFound { .. }) => {
+        Err(error) if error.is_not_found() => {
             let files = Files { note: Some(NOT_KEPT), ..counts(&facts) };
             Ok(card.section(Section::Files(files)))
         }
@@ -77,7 +77,7 @@ pub(super) async fn card(app: &App, request: &Request, view: CardView) -> Result
     }
 }
 
-async fn sites(app: &App, plan: &FrontendPlan) -> Result<(Manifest, Manifest), ObjectError> {
+async fn sites(app: &App, plan: &FrontendPlan) -> Result<(Manifest, Manifest), AwsError> {
     let after = app.documents.manifest(&plan.project, plan.manifest).await?;
     let before = app.documents.site(&plan.project, plan.base_release.as_ref()).await?;
     Ok((before, after))
@@ -229,10 +229,10 @@ async fn compare_texts(
     Ok(texts)
 }
 
-async fn text(app: &App, project: &ProjectId, entry: &Entry) -> Result<Option<String>, ObjectError> {
+async fn text(app: &App, project: &ProjectId, entry: &Entry) -> Result<Option<String>, AwsError> {
     match app.objects.read(app.documents.bucket(), &blob_key(project, entry.sha256), TEXT_BYTES).await {
         Ok(bytes) => Ok(String::from_utf8(bytes.to_vec()).ok().filter(|text| !text.contains('\0'))),
-        Err(ObjectError::NotFound { .. } | ObjectError::AccessDenied { .. }) => Ok(None),
+        Err(error) if error.is_not_found() || error.is_denied() => Ok(None),
         Err(error) => Err(error),
     }
 }

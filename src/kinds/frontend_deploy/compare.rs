@@ -1,8 +1,8 @@
 //! What a slice finds to do: the files of an approved site that its bucket does not hold for sure.
 
 use super::slice::{Position, Publication};
-use crate::aws::objects::{Checksum, Identity, ObjectError};
-use crate::domain::error::chain;
+use crate::aws::error::{AwsError, Resource};
+use crate::aws::objects::{Checksum, ObjectInfo};
 use crate::domain::ids::ReleaseId;
 use crate::domain::project::Project;
 use crate::domain::site::manifest::{Entry, Manifest, Phase};
@@ -28,7 +28,7 @@ pub(crate) struct Todo<'a> {
 
 impl Publication<'_> {
     /// The files still to write: all but those that are in the bucket for sure, and those that earlier slices wrote.
-    pub(crate) async fn todo(&self, project: &Project, reached: Option<&Position>) -> Result<Todo<'_>, ObjectError> {
+    pub(crate) async fn todo(&self, project: &Project, reached: Option<&Position>) -> Result<Todo<'_>, AwsError> {
         let mut sizes: HashMap<&str, Option<u64>> =
             self.manifest.entries().iter().map(|entry| (entry.path.as_str(), None)).collect();
         // Of a bucket with a million foreign keys only those of the manifest are kept in mind.
@@ -75,7 +75,7 @@ impl Publication<'_> {
             match self.is_in_place(entry).await {
                 Ok(is_it) => is_it.then_some(&entry.path),
                 Err(error) => {
-                    if matches!(error, ObjectError::AccessDenied { .. }) {
+                    if error.is_denied() {
                         denied.store(true, Ordering::Relaxed);
                     }
                     tracing::debug!(path = %entry.path, %error, "a file that may be there already is written");
@@ -89,9 +89,9 @@ impl Publication<'_> {
         found.into_iter().flatten().collect()
     }
 
-    async fn is_in_place(&self, entry: &Entry) -> Result<bool, ObjectError> {
-        let found = self.site.identify(&self.plan.target.bucket, entry.path.as_str()).await?;
-        let looks_right = |found: &Identity| {
+    async fn is_in_place(&self, entry: &Entry) -> Result<bool, AwsError> {
+        let found = self.site.head(&self.plan.target.bucket, entry.path.as_str()).await?;
+        let looks_right = |found: &ObjectInfo| {
             found.size == entry.size && found.headers == headers(entry) && !found.has_unsupported_metadata
         };
         match found.filter(looks_right).and_then(|found| found.checksum) {
@@ -103,13 +103,13 @@ impl Publication<'_> {
         }
     }
 
-    async fn unsettled(&self) -> Result<BTreeSet<ReleaseId>, ObjectError> {
+    async fn unsettled(&self) -> Result<BTreeSet<ReleaseId>, AwsError> {
         let mut unsettled = self.app.store.unsettled_releases(&self.plan.project).await.map_err(|error| {
-            let (bucket, reason) = (self.plan.target.bucket.clone(), chain(&error));
+            let bucket = Resource::Bucket(self.plan.target.bucket.clone());
             if error.is_transient() {
-                ObjectError::Unavailable { bucket, reason }
+                AwsError::unavailable(bucket, error)
             } else {
-                ObjectError::Refused { bucket, key: String::new(), code: "Records".to_owned(), reason }
+                AwsError::refused(bucket, "Records", error)
             }
         })?;
         unsettled.remove(self.release_id);
@@ -117,11 +117,7 @@ impl Publication<'_> {
     }
 
     /// Files that a release which never went live may have overwritten, unnoticed if the size is the same.
-    async fn doubtful(
-        &self,
-        base: &Manifest,
-        unsettled: &BTreeSet<ReleaseId>,
-    ) -> Result<HashSet<SitePath>, ObjectError> {
+    async fn doubtful(&self, base: &Manifest, unsettled: &BTreeSet<ReleaseId>) -> Result<HashSet<SitePath>, AwsError> {
         let mut doubtful = HashSet::new();
         for release in unsettled {
             match self.app.documents.release(&self.plan.project, release).await {
@@ -131,7 +127,7 @@ impl Publication<'_> {
                     doubtful.extend(changes.changed);
                 }
                 // What it wrote is not known any more, so nothing is sure.
-                Err(ObjectError::NotFound { .. }) => {
+                Err(error) if error.is_not_found() => {
                     doubtful.extend(self.manifest.entries().iter().map(|entry| entry.path.clone()));
                 }
                 Err(error) => return Err(error),

@@ -6,7 +6,7 @@ use super::presigned::{hash_of, must_be_issued, must_be_ready, own_request};
 use super::reusable::reusable;
 use super::submit::{PendingAnswer, Proposal, pending_answer, submit};
 use crate::admin::projects::deployable;
-use crate::aws::objects::ObjectError;
+use crate::aws::error::AwsError;
 use crate::domain::caller::Caller;
 use crate::domain::digest::Sha256;
 use crate::domain::error::UserError;
@@ -152,12 +152,12 @@ async fn adopt(
     project: &ProjectId,
     request: &RequestId,
     file: CheckedFile,
-) -> Result<(CheckedFile, Sha256, u64), ObjectError> {
+) -> Result<(CheckedFile, Sha256, u64), AwsError> {
     let staged = staged_key(request, &file.path);
-    let (sha256, size) = app.objects.open(bucket, &staged).await?.digest(bucket).await?;
+    let (sha256, size) = app.objects.open(bucket, &staged).await?.digest().await?;
     // The put is refused unless the bytes still have the digest just read: an upload that came between is noticed.
     let source = app.objects.open(bucket, &staged).await?;
-    app.objects.put_opened(bucket, &blob_key(project, sha256), source, sha256, &Default::default()).await?;
+    app.objects.put_stream(bucket, &blob_key(project, sha256), source, sha256, &Default::default()).await?;
     Ok((file, sha256, size))
 }
 

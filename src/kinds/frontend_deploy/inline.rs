@@ -5,7 +5,7 @@ use super::files::InlineFile;
 use super::reusable::reusable;
 use super::submit::{PendingAnswer, Proposal, submit};
 use crate::admin::projects::deployable;
-use crate::aws::objects::ObjectError;
+use crate::aws::error::AwsError;
 use crate::domain::caller::Caller;
 use crate::domain::error::UserError;
 use crate::domain::site::contents::Phase;
@@ -70,7 +70,7 @@ pub async fn deploy(app: &App, caller: &Caller, args: DeployFrontend) -> Result<
         .buffer_unordered(CONCURRENT_WRITES)
         .try_collect::<Vec<()>>()
         .await
-        .map_err(|error: ObjectError| UserError::from(error))?;
+        .map_err(|error: AwsError| UserError::from(error))?;
     let allow_mass_delete = args.allow_mass_delete.unwrap_or(false);
     let proposal = Proposal {
         project: &project,

@@ -1,9 +1,8 @@
 //! The CDN forgets what a release made untrue: the tasks `frontend.invalidate` and `frontend.check_invalidation`.
 //! The files are live by then, so nothing here can fail the deploy.
 
-use crate::aws::cdn::{CdnError, Invalidation};
-use crate::aws::objects::ObjectError;
-use crate::aws::roles::RoleError;
+use crate::aws::cdn::{Invalidation, TOO_MANY_INVALIDATIONS};
+use crate::aws::error::{AwsError, AwsErrorKind};
 use crate::aws::sites::Site;
 use crate::domain::ids::RequestId;
 use crate::domain::request::{Request, Status};
@@ -12,12 +11,15 @@ use crate::kinds::site::plan::{FrontendPlan, REPAIRS};
 use crate::kinds::site::report::{InvalidationView, report_of};
 use crate::requests::app::App;
 use crate::requests::engine::{ErrorName, TaskError};
+use crate::requests::errors::role_denied;
 use crate::requests::find::load;
 use crate::storage::documents::Release;
 use serde::Serialize;
 
 /// Looks at an unfinished invalidation before the deploy is closed without it; the state machine waits between two.
 const MAX_CHECKS: u32 = 60;
+/// The error of an invalidation that no retry can mend.
+const FAILED: ErrorName = ErrorName::InvalidationFailed;
 
 /// Asks for the invalidation, if there is a distribution and something it may have cached has changed.
 pub(crate) async fn invalidate(app: &App, id: &RequestId) -> Result<Checked, TaskError> {
@@ -29,7 +31,8 @@ pub(crate) async fn invalidate(app: &App, id: &RequestId) -> Result<Checked, Tas
     }
     let site = open(app, &plan, id).await?;
     // The request's id is the reference, so a repeated task makes no second invalidation.
-    let made = site.cdn.invalidate(distribution, id.as_str(), &wanted).await.map_err(task_error)?;
+    let made = site.cdn.create_invalidation(distribution, id.as_str(), &wanted).await;
+    let made = made.map_err(|error| failed(app, &plan, id, &error))?;
     tracing::info!(request_id = %id, project = %plan.project, phase = "invalidate", paths = wanted.len(), "the CDN was told");
     note(app, &request, made, 0).await
 }
@@ -40,7 +43,8 @@ pub(crate) async fn check_invalidation(app: &App, id: &RequestId, checks: u32) -
     let known = report_of(&request).and_then(|report| report.invalidation);
     let (Some(distribution), Some(known)) = (&plan.target.distribution_id, known) else { return done() };
     let site = open(app, &plan, id).await?;
-    let now = site.cdn.get_invalidation(distribution, &known.id).await.map_err(task_error)?;
+    let now = site.cdn.get_invalidation(distribution, &known.id).await;
+    let now = now.map_err(|error| failed(app, &plan, id, &error))?;
     note(app, &request, now, checks + 1).await
 }
 
@@ -88,7 +92,7 @@ async fn wanted(app: &App, request: &Request, plan: &FrontendPlan) -> Result<Vec
             match app.documents.release(&plan.project, &release).await {
                 Ok(older) => untrue.remember(&older.manifest),
                 // Given up meanwhile, and its files with it.
-                Err(ObjectError::NotFound { .. }) => {}
+                Err(error) if error.is_not_found() => {}
                 Err(error) => return Err(error.into()),
             }
         }
@@ -97,10 +101,10 @@ async fn wanted(app: &App, request: &Request, plan: &FrontendPlan) -> Result<Vec
 }
 
 async fn open(app: &App, plan: &FrontendPlan, id: &RequestId) -> Result<Site, TaskError> {
-    app.sites.open(&plan.target, id).await.map_err(|error| match error {
-        RoleError::Unavailable { .. } => TaskError::unavailable(error.to_string()),
-        RoleError::Denied { .. } => {
-            TaskError { name: ErrorName::InvalidationFailed, cause: format!("The CDN was not told: {error}.") }
+    app.sites.open(&plan.target, id).await.map_err(|error| match error.is_transient() {
+        true => error.into(),
+        false => {
+            TaskError { name: FAILED, cause: format!("The invalidation was not requested. {}", role_denied(&error)) }
         }
     })
 }
@@ -115,19 +119,21 @@ async fn note(app: &App, request: &Request, made: Invalidation, checks: u32) -> 
     Ok(Checked { outcome: if finished { CheckOutcome::Done } else { CheckOutcome::Waiting }, checks })
 }
 
-fn task_error(error: CdnError) -> TaskError {
-    let sentence = match &error {
-        CdnError::TooMany => "The CDN takes no more invalidations right now.".to_owned(),
-        CdnError::NoSuchDistribution(id) => format!("There is no distribution {id}."),
-        CdnError::AccessDenied(id) => format!("Invalidating the distribution {id} was denied."),
-        CdnError::Unavailable(_) => "The CDN could not be reached.".to_owned(),
-        CdnError::Refused { code, .. } => format!("The CDN refused the invalidation ({code})."),
+/// Converts a failed call of the CDN. After credentials have expired, the next attempt starts a new session.
+fn failed(app: &App, plan: &FrontendPlan, id: &RequestId, error: &AwsError) -> TaskError {
+    tracing::warn!(request_id = %id, %error, phase = "invalidate", "the invalidation failed");
+    if error.is_expired() {
+        app.sites.forget(&plan.target, id);
+    }
+    let distribution = plan.target.distribution_id.as_deref().unwrap_or_default();
+    let (name, cause) = match error.kind() {
+        _ if error.code() == TOO_MANY_INVALIDATIONS => {
+            (ErrorName::TooManyInvalidations, "The CDN accepts no more invalidations right now.".to_owned())
+        }
+        _ if error.is_transient() => (ErrorName::Unavailable, "The CDN cannot be reached.".to_owned()),
+        AwsErrorKind::NotFound => (FAILED, format!("There is no distribution {distribution}.")),
+        AwsErrorKind::Denied => (FAILED, format!("Invalidating the distribution {distribution} was denied.")),
+        _ => (FAILED, format!("The CDN refused the invalidation ({}).", error.code())),
     };
-    tracing::warn!(%error, phase = "invalidate", "the invalidation was not made");
-    let name = match error {
-        CdnError::TooMany => ErrorName::TooManyInvalidations,
-        CdnError::Unavailable(_) => ErrorName::Unavailable,
-        _ => ErrorName::InvalidationFailed,
-    };
-    TaskError { name, cause: sentence }
+    TaskError { name, cause }
 }

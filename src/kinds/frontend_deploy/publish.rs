@@ -3,7 +3,7 @@
 //! work itself is in `slice`.
 
 use super::slice::{Cursor, DEPLOYED, FAILED, Publication, Slice};
-use crate::aws::roles::RoleError;
+use crate::aws::error::AwsError;
 use crate::domain::ids::{ReleaseId, RequestId};
 use crate::domain::project::Project;
 use crate::domain::request::{Request, Status};
@@ -13,6 +13,7 @@ use crate::kinds::site::report::Report;
 use crate::kinds::site::work::{hold, keep_lease, take_up};
 use crate::requests::app::App;
 use crate::requests::engine::TaskError;
+use crate::requests::errors::{role_denied, role_unavailable};
 use crate::requests::find::load;
 use crate::requests::work::approved_plan;
 use serde_json::Value;
@@ -82,17 +83,12 @@ fn still_as_approved(project: &Project, plan: &FrontendPlan) -> Result<(), TaskE
 }
 
 /// Without its role nothing more is written, and the report names it.
-async fn no_role(app: &App, request: &Request, cursor: &Cursor, error: &RoleError) -> Result<Slice, TaskError> {
+async fn no_role(app: &App, request: &Request, cursor: &Cursor, error: &AwsError) -> Result<Slice, TaskError> {
     tracing::warn!(request_id = %request.request_id, %error, phase = "publish", "the deploy role cannot be assumed");
-    match error {
-        RoleError::Unavailable { role, .. } => {
-            Err(TaskError::unavailable(format!("The role {role} cannot be assumed yet.")))
-        }
-        RoleError::Denied { role, code } => {
-            let sentence = format!("The role {role} could not be assumed ({code}).");
-            let report = Report::failed(request.is_marked(VISIBLE), cursor.files, sentence);
-            app.store.set_checkpoint(&request.request_id, &report).await?;
-            Ok(FAILED)
-        }
+    if error.is_transient() {
+        return Err(TaskError::unavailable(role_unavailable(error)));
     }
+    let report = Report::failed(request.is_marked(VISIBLE), cursor.files, role_denied(error));
+    app.store.set_checkpoint(&request.request_id, &report).await?;
+    Ok(FAILED)
 }

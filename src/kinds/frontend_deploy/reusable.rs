@@ -1,6 +1,6 @@
 //! The stored contents that a new request may rely on.
 
-use crate::aws::objects::ObjectError;
+use crate::aws::error::AwsError;
 use crate::domain::digest::Sha256;
 use crate::domain::project::Project;
 use crate::domain::site::contents::Phase;
@@ -16,7 +16,7 @@ pub(super) async fn reusable(
     app: &App,
     project: &Project,
     phase: Phase,
-) -> Result<(HashMap<Sha256, u64>, Manifest), ObjectError> {
+) -> Result<(HashMap<Sha256, u64>, Manifest), AwsError> {
     let (blobs, base) = tokio::try_join!(
         app.documents.blobs(&project.project_id),
         app.documents.site(&project.project_id, project.current_release.as_ref())

@@ -1,6 +1,7 @@
 //! One slice of a publish: what is left to write, written phase by phase, and the pointer moved when nothing is left.
 
-use crate::aws::objects::{ObjectError, Objects};
+use crate::aws::error::AwsError;
+use crate::aws::objects::Objects;
 use crate::domain::ids::ReleaseId;
 use crate::domain::project::Project;
 use crate::domain::request::Request;
@@ -174,7 +175,7 @@ impl Publication<'_> {
     /// Files could not be written. If all of them may succeed on another try, the engine is told so.
     async fn stop(
         &self,
-        failures: &[(SitePath, ObjectError)],
+        failures: &[(SitePath, AwsError)],
         shown: bool,
         written: u64,
         unchanged: u64,
@@ -192,8 +193,8 @@ impl Publication<'_> {
     }
 
     /// After credentials have expired the next attempt begins with new ones.
-    fn look_at<'e>(&self, errors: impl IntoIterator<Item = &'e ObjectError>) {
-        if errors.into_iter().any(|error| matches!(error, ObjectError::Expired { .. })) {
+    fn look_at<'e>(&self, errors: impl IntoIterator<Item = &'e AwsError>) {
+        if errors.into_iter().any(|error| error.is_expired()) {
             self.app.sites.forget(&self.plan.target, &self.request.request_id);
         }
     }

@@ -8,7 +8,8 @@
 
 use super::outcome::{AdoptionResult, forget, has_adopted};
 use super::reader::Reader;
-use crate::aws::objects::{ObjectError, Objects};
+use crate::aws::error::AwsError;
+use crate::aws::objects::Objects;
 use crate::domain::ids::{ReleaseId, RequestId};
 use crate::domain::project::Project;
 use crate::domain::request::Request;
@@ -22,7 +23,7 @@ use crate::kinds::site::progress::Step;
 use crate::kinds::site::prune::Slice;
 use crate::kinds::site::report::reason;
 use crate::kinds::site::transfer::Tally;
-use crate::kinds::site::work::{TICK, hold, keep_lease, note_progress, role_error, take_up};
+use crate::kinds::site::work::{TICK, hold, keep_lease, note_progress, take_up};
 use crate::requests::app::App;
 use crate::requests::engine::TaskError;
 use crate::requests::find::load;
@@ -74,7 +75,7 @@ struct Known {
 }
 
 /// Deletes what an adoption has stored of its progress.
-pub(super) async fn forget_progress(app: &App, id: &RequestId) -> Result<(), ObjectError> {
+pub(super) async fn forget_progress(app: &App, id: &RequestId) -> Result<(), AwsError> {
     app.documents.delete_all::<Vec<Read>>(id).await
 }
 
@@ -123,7 +124,7 @@ fn still_as_planned(project: &Project, plan: &MaintenancePlan) -> Result<(), Tas
 }
 
 async fn open_bucket(app: &App, plan: &MaintenancePlan, id: &RequestId) -> Result<Objects, TaskError> {
-    Ok(app.sites.open(&plan.target, id).await.map_err(|error| role_error(&error))?.objects)
+    Ok(app.sites.open(&plan.target, id).await?.objects)
 }
 
 /// One slice's surroundings.
@@ -181,7 +182,7 @@ impl Adoption<'_> {
         let listing = self.site.list_each(&self.plan.target.bucket, "", |object| {
             found.take(
                 &object.key,
-                Seen { size: object.size, mark: object.mark, modified: Some(object.modified.to_string()) },
+                Seen { size: object.size, mark: object.etag, modified: Some(object.modified.to_string()) },
             );
             if found.is_too_much() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
@@ -229,7 +230,7 @@ impl Adoption<'_> {
         todo: &[(SitePath, Seen)],
         known: &mut Known,
         tally: &Tally,
-    ) -> Result<ControlFlow<()>, (SitePath, ObjectError)> {
+    ) -> Result<ControlFlow<()>, (SitePath, AwsError)> {
         let settings = &self.app.settings.publish;
         let (files, large) = todo.split_at(todo.partition_point(|(_, seen)| seen.size < settings.large_bytes));
         let (mut taken, mut failure) = (0, None);
@@ -276,8 +277,8 @@ impl Adoption<'_> {
         known: &mut Known,
         tally: &Tally,
         (path, seen): (&SitePath, &Seen),
-        outcome: Result<Reading, ObjectError>,
-    ) -> Result<(), ObjectError> {
+        outcome: Result<Reading, AwsError>,
+    ) -> Result<(), AwsError> {
         let reading = match outcome {
             Ok(reading) => reading,
             Err(error) if self.has_changed(&error) => {
@@ -297,7 +298,7 @@ impl Adoption<'_> {
         self.save_read(known).await
     }
 
-    async fn save_read(&self, known: &mut Known) -> Result<(), ObjectError> {
+    async fn save_read(&self, known: &mut Known) -> Result<(), AwsError> {
         if known.unsaved.is_empty() {
             return Ok(());
         }
@@ -308,13 +309,9 @@ impl Adoption<'_> {
         Ok(())
     }
 
-    fn has_changed(&self, error: &ObjectError) -> bool {
-        match error {
-            ObjectError::WrongBytes { .. } => true,
-            ObjectError::NotFound { bucket, .. } => *bucket == self.plan.target.bucket,
-            ObjectError::Refused { bucket, code, .. } => *bucket == self.plan.target.bucket && code == "InvalidRange",
-            _ => false,
-        }
+    fn has_changed(&self, error: &AwsError) -> bool {
+        let is_of_site = error.bucket() == Some(&self.plan.target.bucket);
+        error.is_wrong_bytes() || is_of_site && (error.is_not_found() || error.code() == "InvalidRange")
     }
 
     /// All is read, and the bucket still looks so: the release is written, and the pointer moves from nothing to it.
@@ -386,8 +383,8 @@ impl Adoption<'_> {
     }
 
     /// What a failure to look at the bucket or to read a file means.
-    fn unreadable(&self, path: Option<&SitePath>, error: ObjectError) -> TaskError {
-        if matches!(error, ObjectError::Expired { .. }) {
+    fn unreadable(&self, path: Option<&SitePath>, error: AwsError) -> TaskError {
+        if error.is_expired() {
             self.app.sites.forget(&self.plan.target, &self.request.request_id);
         }
         tracing::warn!(request_id = %self.request.request_id, %error, "the bucket cannot be adopted");
@@ -395,16 +392,12 @@ impl Adoption<'_> {
             return error.into();
         }
         let (bucket, role) = (&self.plan.target.bucket, &self.plan.target.deploy_role_arn);
-        match (&error, role, path) {
-            (ObjectError::AccessDenied { bucket: denied, .. }, Some(role), _) if denied == bucket => {
-                TaskError::refused(format!(
-                    "The role {role} may not list and read the bucket '{bucket}'; update it from infra/deploy-role.yaml."
-                ))
-            }
-            (_, _, Some(path)) => {
-                TaskError::refused(format!("The file '{path}' could not be read: {}.", reason(&error)))
-            }
-            (_, _, None) => TaskError::refused(format!("The bucket could not be listed: {}.", reason(&error))),
+        match (role, path) {
+            (Some(role), _) if error.is_denied() && error.bucket() == Some(bucket) => TaskError::refused(format!(
+                "The role {role} may not list and read the bucket '{bucket}'; update it from infra/deploy-role.yaml."
+            )),
+            (_, Some(path)) => TaskError::refused(format!("The file '{path}' could not be read: {}.", reason(&error))),
+            (_, None) => TaskError::refused(format!("The bucket could not be listed: {}.", reason(&error))),
         }
     }
 }

@@ -2,7 +2,8 @@
 //! memory: small objects whole, others twice (once for the hash, once to be kept under it), large ones part by part over
 //! as many slices as it takes.
 
-use crate::aws::objects::{Headers, ObjectError, Objects, Opened};
+use crate::aws::error::AwsError;
+use crate::aws::objects::{Headers, Objects, OpenObject};
 use crate::domain::digest::{Hasher, Sha256, Unfinished};
 use crate::domain::ids::{ProjectId, RequestId};
 use crate::domain::site::adoption::{LeftOut, Reading, Seen};
@@ -66,8 +67,8 @@ pub(crate) struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Reads an object that is not large. [`ObjectError::WrongBytes`] when it is not what was seen.
-    pub(crate) async fn read_object(&self, path: &SitePath, seen: &Seen) -> Result<Reading, ObjectError> {
+    /// Reads an object that is not large. Fails with wrong bytes when it is not what was seen.
+    pub(crate) async fn read_object(&self, path: &SitePath, seen: &Seen) -> Result<Reading, AwsError> {
         let is_small = seen.size <= self.app.settings.publish.part_bytes;
         let _room = self.room_for(if is_small { seen.size } else { STREAM_BUFFER_BYTES }).await;
         let mut tries = 1;
@@ -84,13 +85,13 @@ impl Reader<'_> {
         }
     }
 
-    async fn read_whole(&self, path: &SitePath, seen: &Seen) -> Result<Reading, ObjectError> {
+    async fn read_whole(&self, path: &SitePath, seen: &Seen) -> Result<Reading, AwsError> {
         let opened = self.open_as_seen(path, seen).await?;
         if let Some(left) = left_out(path, &opened) {
             return Ok(left);
         }
         let headers = opened.headers.clone();
-        let bytes = opened.collect(self.bucket).await?;
+        let bytes = opened.collect().await?;
         let sha256 = Sha256::of(&bytes);
         if bytes.len() as u64 != seen.size {
             return Err(self.wrong_bytes(path));
@@ -101,18 +102,18 @@ impl Reader<'_> {
         Ok(Reading::File(entry(path, seen, sha256, headers)))
     }
 
-    async fn read_twice(&self, path: &SitePath, seen: &Seen) -> Result<Reading, ObjectError> {
+    async fn read_twice(&self, path: &SitePath, seen: &Seen) -> Result<Reading, AwsError> {
         let opened = self.open_as_seen(path, seen).await?;
         if let Some(left) = left_out(path, &opened) {
             return Ok(left);
         }
         let headers = opened.headers.clone();
-        let (sha256, _) = opened.digest(self.bucket).await?;
+        let (sha256, _) = opened.digest().await?;
         if !self.is_stored(sha256, seen.size) {
             // The put is refused unless the bytes still have the digest just read: a write that came between is noticed.
             let source = self.open_as_seen(path, seen).await?;
             let (staging, key) = (self.app.documents.bucket(), blob_key(self.project, sha256));
-            self.app.objects.put_opened(staging, &key, source, sha256, &Headers::default()).await?;
+            self.app.objects.put_stream(staging, &key, source, sha256, &Headers::default()).await?;
         }
         Ok(Reading::File(entry(path, seen, sha256, headers)))
     }
@@ -124,7 +125,7 @@ impl Reader<'_> {
         seen: &Seen,
         deadline: Instant,
         tally: &Tally,
-    ) -> Result<Option<Reading>, ObjectError> {
+    ) -> Result<Option<Reading>, AwsError> {
         let opened = self.open_as_seen(path, seen).await?;
         if let Some(left) = left_out(path, &opened) {
             return Ok(Some(left));
@@ -151,7 +152,7 @@ impl Reader<'_> {
         seen: &Seen,
         deadline: Instant,
         tally: &Tally,
-    ) -> Result<Option<Sha256>, ObjectError> {
+    ) -> Result<Option<Sha256>, AwsError> {
         let mut hashing = self.hashing(path, seen).await?;
         let Ok(mut hasher) = Hasher::resume(&hashing.hash) else { return Err(self.wrong_bytes(path)) };
         let (first, part_bytes) = (hashing.parts, hashing.part_bytes);
@@ -177,7 +178,7 @@ impl Reader<'_> {
     }
 
     /// How far the hash is; at its start, unless what is stored is of this very object.
-    async fn hashing(&self, path: &SitePath, seen: &Seen) -> Result<Hashing, ObjectError> {
+    async fn hashing(&self, path: &SitePath, seen: &Seen) -> Result<Hashing, AwsError> {
         let stored = self.app.documents.find::<Hashing>(self.request, &HASH.to_owned()).await?;
         let mine = stored.filter(|stored| stored.path == *path && stored.seen == *seen);
         // A hash in another version's form is begun anew.
@@ -196,7 +197,7 @@ impl Reader<'_> {
         seen: &Seen,
         index: u64,
         part_bytes: u64,
-    ) -> Result<(Bytes, Option<SemaphorePermit<'_>>), ObjectError> {
+    ) -> Result<(Bytes, Option<SemaphorePermit<'_>>), AwsError> {
         let start = index * part_bytes;
         let range = start..seen.size.min(start + part_bytes);
         let room = self.room_for(range.end - range.start).await;
@@ -213,7 +214,7 @@ impl Reader<'_> {
         }
     }
 
-    async fn open_as_seen(&self, path: &SitePath, seen: &Seen) -> Result<Opened, ObjectError> {
+    async fn open_as_seen(&self, path: &SitePath, seen: &Seen) -> Result<OpenObject, AwsError> {
         let opened = self.site.open(self.bucket, path.as_str()).await?;
         if opened.size == seen.size { Ok(opened) } else { Err(self.wrong_bytes(path)) }
     }
@@ -229,13 +230,13 @@ impl Reader<'_> {
         self.stored.get(&sha256).is_some_and(|blob| blob.size == size)
     }
 
-    fn wrong_bytes(&self, path: &SitePath) -> ObjectError {
-        ObjectError::WrongBytes { bucket: self.bucket.to_owned(), key: path.to_string() }
+    fn wrong_bytes(&self, path: &SitePath) -> AwsError {
+        AwsError::wrong_bytes(self.bucket, path.as_str())
     }
 }
 
 /// Without this header a visitor would get something else, so the object is no file of a release.
-fn left_out(path: &SitePath, opened: &Opened) -> Option<Reading> {
+fn left_out(path: &SitePath, opened: &OpenObject) -> Option<Reading> {
     let header = opened.other_header?;
     Some(Reading::Left(LeftOut::new(
         path.as_str(),

@@ -1,8 +1,8 @@
 //! Removing files from a site's bucket: only those that are still what was written.
 
 use super::report::{Report, reason};
-use crate::aws::objects::{Checksum, ObjectError, Objects};
-use crate::aws::roles::RoleError;
+use crate::aws::error::AwsError;
+use crate::aws::objects::{Checksum, Objects};
 use crate::domain::digest::PartsDigest;
 use crate::domain::ids::ProjectId;
 use crate::domain::project::FrontendTarget;
@@ -10,7 +10,8 @@ use crate::domain::request::Request;
 use crate::domain::site::paths::SitePath;
 use crate::domain::site::removal::Written;
 use crate::requests::app::App;
-use crate::requests::engine::{ErrorName, TaskError};
+use crate::requests::engine::TaskError;
+use crate::requests::errors::role_denied;
 use futures::{StreamExt as _, TryStreamExt as _};
 use tokio::time::Instant;
 
@@ -40,7 +41,7 @@ enum FileOutcome {
     Unknown,
     /// What it is could not be read in time.
     Unread,
-    Refused(ObjectError),
+    Refused(AwsError),
 }
 
 /// A file that may be removed, and what was written under its name.
@@ -66,14 +67,9 @@ impl Deletion<'_> {
         let id = &self.request.request_id;
         let site = match self.app.sites.open(self.target, id).await {
             Ok(site) => site.objects,
-            Err(RoleError::Unavailable { role, .. }) => {
-                return Err(TaskError {
-                    name: ErrorName::Unavailable,
-                    cause: format!("The role {role} cannot be assumed yet."),
-                });
-            }
-            Err(RoleError::Denied { role, code }) => {
-                report.removed.stopped = Some(format!("The role {role} could not be assumed ({code})."));
+            Err(error) if error.is_transient() => return Err(error.into()),
+            Err(error) => {
+                report.removed.stopped = Some(role_denied(&error));
                 self.write(report).await?;
                 return Ok(Stopped::Denied);
             }
@@ -81,13 +77,12 @@ impl Deletion<'_> {
         let mut reached: Option<&SitePath> = None;
         for chunk in files.chunks(CHUNK) {
             let outcomes = self.remove_all(&site, chunk, reached.is_none(), deadline).await.inspect_err(|error| {
-                if matches!(error, ObjectError::Expired { .. }) {
+                if error.is_expired() {
                     self.app.sites.forget(self.target, id);
                 }
             })?;
-            let denied = outcomes
-                .iter()
-                .any(|outcome| matches!(outcome, FileOutcome::Refused(ObjectError::AccessDenied { .. })));
+            let denied =
+                outcomes.iter().any(|outcome| matches!(outcome, FileOutcome::Refused(error) if error.is_denied()));
             self.note(chunk, &outcomes, report);
             if denied {
                 report.removed.stopped = Some(denial(self.target));
@@ -117,7 +112,7 @@ impl Deletion<'_> {
         files: &[Candidate<'_>],
         first: bool,
         deadline: Instant,
-    ) -> Result<Vec<FileOutcome>, ObjectError> {
+    ) -> Result<Vec<FileOutcome>, AwsError> {
         let removing: Vec<_> = files.iter().map(|file| settled(self.remove(site, file))).collect();
         let mut outcomes: Vec<FileOutcome> =
             futures::stream::iter(removing).buffered(CONCURRENCY).try_collect().await?;
@@ -160,9 +155,9 @@ impl Deletion<'_> {
     }
 
     /// Removes one file, if the storage says that it is one of those that were written.
-    async fn remove(&self, site: &Objects, (path, written): &Candidate<'_>) -> Result<FileOutcome, ObjectError> {
+    async fn remove(&self, site: &Objects, (path, written): &Candidate<'_>) -> Result<FileOutcome, AwsError> {
         let (bucket, key) = (&self.target.bucket, path.as_str());
-        let Some(found) = site.identify(bucket, key).await? else { return Ok(FileOutcome::Gone) };
+        let Some(found) = site.head(bucket, key).await? else { return Ok(FileOutcome::Gone) };
         if !written.iter().any(|written| written.size == found.size) {
             return Ok(FileOutcome::Foreign);
         }
@@ -176,21 +171,17 @@ impl Deletion<'_> {
     }
 
     /// The same after reading it.
-    async fn read_and_remove(
-        &self,
-        site: &Objects,
-        (path, written): &Candidate<'_>,
-    ) -> Result<FileOutcome, ObjectError> {
+    async fn read_and_remove(&self, site: &Objects, (path, written): &Candidate<'_>) -> Result<FileOutcome, AwsError> {
         let (bucket, key) = (&self.target.bucket, path.as_str());
         let (sha256, size) = match site.open(bucket, key).await {
-            Ok(opened) => opened.digest(bucket).await?,
-            Err(ObjectError::NotFound { .. }) => return Ok(FileOutcome::Gone),
+            Ok(opened) => opened.digest().await?,
+            Err(error) if error.is_not_found() => return Ok(FileOutcome::Gone),
             Err(error) => return Err(error),
         };
         self.remove_if(written.contains(&Written { size, sha256 }), site, key).await
     }
 
-    async fn remove_if(&self, is_ours: bool, site: &Objects, key: &str) -> Result<FileOutcome, ObjectError> {
+    async fn remove_if(&self, is_ours: bool, site: &Objects, key: &str) -> Result<FileOutcome, AwsError> {
         if !is_ours {
             return Ok(FileOutcome::Foreign);
         }
@@ -199,7 +190,7 @@ impl Deletion<'_> {
     }
 
     /// Whether one of the contents is known by the checksum of its parts.
-    async fn knows(&self, written: &[Written], size: u64, digest: PartsDigest) -> Result<bool, ObjectError> {
+    async fn knows(&self, written: &[Written], size: u64, digest: PartsDigest) -> Result<bool, AwsError> {
         for content in written.iter().filter(|content| content.size == size) {
             match self.app.documents.knows_parts(self.project, content.sha256, digest).await {
                 Ok(true) => return Ok(true),
@@ -217,7 +208,7 @@ impl Deletion<'_> {
 }
 
 /// What no other try can mend is a outcome, too.
-async fn settled(outcome: impl Future<Output = Result<FileOutcome, ObjectError>>) -> Result<FileOutcome, ObjectError> {
+async fn settled(outcome: impl Future<Output = Result<FileOutcome, AwsError>>) -> Result<FileOutcome, AwsError> {
     match outcome.await {
         Err(error) if !error.is_transient() => Ok(FileOutcome::Refused(error)),
         outcome => outcome,

@@ -6,8 +6,8 @@
 
 use super::plan::target_of;
 use super::transfer::{Tally, headers};
-use crate::aws::objects::multipart::{Part, Upload};
-use crate::aws::objects::{Headers, ObjectError, Objects};
+use crate::aws::error::AwsError;
+use crate::aws::objects::{Headers, MultipartUpload, Objects, Part};
 use crate::domain::digest::{Hasher, Sha256, Unfinished};
 use crate::domain::ids::{ProjectId, RequestId};
 use crate::domain::request::Request;
@@ -44,7 +44,7 @@ pub(crate) enum CopyOutcome {
 /// A file on its way, as it is stored.
 #[derive(Debug, Serialize, Deserialize)]
 struct Moving {
-    upload: Upload,
+    upload: MultipartUpload,
     part_bytes: u64,
     /// The parts that S3 has, from the first one on.
     parts: Vec<Part>,
@@ -84,13 +84,13 @@ pub(crate) struct Large<'a> {
 
 impl Large<'_> {
     /// Moves at least one part, and no more after `deadline` than what is on its way.
-    pub(crate) async fn run(&self, deadline: Instant, tally: &Tally) -> Result<CopyOutcome, ObjectError> {
+    pub(crate) async fn run(&self, deadline: Instant, tally: &Tally) -> Result<CopyOutcome, AwsError> {
         let mut beginnings = 0;
         loop {
             let stored = self.app.documents.get::<Moving>(self.request, &self.name()).await;
             let (moving, is_fresh) = match stored {
                 Ok(moving) => (moving, false),
-                Err(ObjectError::NotFound { .. } | ObjectError::Refused { .. }) => (self.begin().await?, true),
+                Err(error) if error.is_not_found() || error.is_refused() => (self.begin().await?, true),
                 Err(error) => return Err(error),
             };
             let upload = moving.upload.clone();
@@ -121,18 +121,18 @@ impl Large<'_> {
         Sha256::of(self.entry.path.as_str().as_bytes())
     }
 
-    async fn save(&self, moving: &Moving) -> Result<(), ObjectError> {
+    async fn save(&self, moving: &Moving) -> Result<(), AwsError> {
         self.app.documents.put(self.request, &self.name(), moving).await
     }
 
-    async fn begin(&self) -> Result<Moving, ObjectError> {
+    async fn begin(&self) -> Result<Moving, AwsError> {
         let upload = match self.way {
             Direction::ToSite => {
-                self.site.begin_upload(self.bucket, self.entry.path.as_str(), &headers(self.entry)).await?
+                self.site.create_upload(self.bucket, self.entry.path.as_str(), &headers(self.entry)).await?
             }
             Direction::ToKept => {
                 let (staging, key) = self.kept();
-                self.app.objects.begin_upload(&staging, &key, &Headers::default()).await?
+                self.app.objects.create_upload(&staging, &key, &Headers::default()).await?
             }
         };
         let part_bytes = self.app.settings.publish.part_bytes;
@@ -145,7 +145,7 @@ impl Large<'_> {
         Ok(moving)
     }
 
-    async fn go_on(&self, mut moving: Moving, deadline: Instant, tally: &Tally) -> Result<CopyOutcome, ObjectError> {
+    async fn go_on(&self, mut moving: Moving, deadline: Instant, tally: &Tally) -> Result<CopyOutcome, AwsError> {
         let mut hasher = Hasher::resume(&moving.hash).map_err(|_| self.wrong_bytes())?;
         let (first, count) = (moving.parts.len() as u64, self.entry.size.div_ceil(moving.part_bytes));
         tally.under_way.store((first * moving.part_bytes).min(self.entry.size), Ordering::Relaxed);
@@ -165,8 +165,8 @@ impl Large<'_> {
                         writes.push_back(async move {
                             let size = bytes.len() as u64;
                             let written = match self.way {
-                                Direction::ToSite => self.site.put_part(upload, index, bytes).await,
-                                Direction::ToKept => self.app.objects.put_part(upload, index, bytes).await,
+                                Direction::ToSite => self.site.upload_part(upload, index, bytes).await,
+                                Direction::ToKept => self.app.objects.upload_part(upload, index, bytes).await,
                             };
                             drop(room);
                             written.map(|part| (part, hash, size))
@@ -204,7 +204,7 @@ impl Large<'_> {
         }
     }
 
-    async fn complete(&self, moving: &Moving, hasher: Hasher, tally: &Tally) -> Result<CopyOutcome, ObjectError> {
+    async fn complete(&self, moving: &Moving, hasher: Hasher, tally: &Tally) -> Result<CopyOutcome, AwsError> {
         if hasher.finish() != (self.entry.sha256, self.entry.size) {
             return Err(self.wrong_bytes());
         }
@@ -225,7 +225,7 @@ impl Large<'_> {
     }
 
     /// Reads a part once there is room for it in memory.
-    async fn read(&self, index: u64, part_bytes: u64) -> Result<(Bytes, Option<SemaphorePermit<'_>>), ObjectError> {
+    async fn read(&self, index: u64, part_bytes: u64) -> Result<(Bytes, Option<SemaphorePermit<'_>>), AwsError> {
         let start = index * part_bytes;
         let range = start..self.entry.size.min(start + part_bytes);
         let permits = u32::try_from((range.end - range.start).div_ceil(1024)).unwrap_or(u32::MAX);
@@ -248,18 +248,18 @@ impl Large<'_> {
         }
     }
 
-    fn wrong_bytes(&self) -> ObjectError {
-        ObjectError::WrongBytes { bucket: self.bucket.to_owned(), key: self.entry.path.to_string() }
+    fn wrong_bytes(&self) -> AwsError {
+        AwsError::wrong_bytes(self.bucket, self.entry.path.as_str())
     }
 }
 
-fn is_gone(error: &ObjectError, upload: &Upload) -> bool {
-    matches!(error, ObjectError::NotFound { bucket, .. } if *bucket == upload.bucket)
+fn is_gone(error: &AwsError, upload: &MultipartUpload) -> bool {
+    error.is_not_found() && error.bucket() == Some(&upload.bucket)
 }
 
 /// Ends an upload that leads to nothing, then removes what is stored of it. What cannot be ended now is left to the
 /// bucket's lifecycle rules: no deploy fails for it.
-async fn forget(app: &App, site: &Objects, upload: &Upload, request: &RequestId, name: &Sha256) {
+async fn forget(app: &App, site: &Objects, upload: &MultipartUpload, request: &RequestId, name: &Sha256) {
     let ended = if upload.bucket == app.documents.bucket() {
         app.objects.abort_upload(upload).await
     } else {
@@ -278,7 +278,7 @@ async fn remove(app: &App, request: &RequestId, name: &Sha256) {
 }
 
 /// Ends what a request has begun to upload and will not complete.
-pub(crate) async fn abandon(app: &App, request: &Request) -> Result<(), ObjectError> {
+pub(crate) async fn abandon(app: &App, request: &Request) -> Result<(), AwsError> {
     let Some(target) = target_of(request) else { return Ok(()) };
     let id = &request.request_id;
     for name in app.documents.list::<Moving>(id).await? {

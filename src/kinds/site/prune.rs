@@ -12,7 +12,6 @@ use super::plan::{FrontendPlan, MaintenancePlan, SiteFacts};
 use super::progress::Step;
 use super::report::{DeployOutcome, Report, report_of};
 use super::work::{hold, keep_lease, take_up};
-use crate::aws::objects::ObjectError;
 use crate::domain::ids::{ProjectId, ReleaseId, RequestId};
 use crate::domain::project::{FrontendTarget, Project};
 use crate::domain::request::{Request, Status};
@@ -243,7 +242,7 @@ async fn outlived(app: &App, live: &Live, project: &Project) -> Result<Batch, Ta
 async fn release(app: &App, project: &ProjectId, id: &ReleaseId) -> Result<Option<Release>, TaskError> {
     match app.documents.release(project, id).await {
         Ok(release) => Ok(Some(release)),
-        Err(ObjectError::NotFound { .. }) => Ok(None),
+        Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(error.into()),
     }
 }

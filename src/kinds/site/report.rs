@@ -1,6 +1,6 @@
 //! What came of a publish, in the words that the request's result is made of.
 
-use crate::aws::objects::ObjectError;
+use crate::aws::error::{AwsError, AwsErrorKind};
 use crate::domain::request::Request;
 use crate::domain::sealed::Sealable;
 use crate::domain::site::paths::SitePath;
@@ -126,7 +126,7 @@ impl Report {
     }
 
     /// Names the files that could not be written.
-    pub(crate) fn with_failures(mut self, failures: &[(SitePath, ObjectError)]) -> Self {
+    pub(crate) fn with_failures(mut self, failures: &[(SitePath, AwsError)]) -> Self {
         self.failed_count = failures.len();
         self.failed_files = failures
             .iter()
@@ -138,20 +138,22 @@ impl Report {
     }
 }
 
-/// What a user may know of a storage error.
-pub(crate) fn reason(error: &ObjectError) -> String {
-    match error {
-        ObjectError::NotFound { .. } => "its approved content is no longer stored".into(),
-        ObjectError::NoSuchBucket(bucket) => format!("the bucket '{bucket}' does not exist"),
-        ObjectError::AccessDenied { bucket, .. } => format!("access to the bucket '{bucket}' was denied"),
-        ObjectError::Expired { bucket } => format!("the credentials for the bucket '{bucket}' have expired"),
-        ObjectError::WrongBytes { .. } => "the stored bytes are not the approved ones".into(),
-        ObjectError::Unavailable { .. } => "the object storage could not be reached".into(),
-        ObjectError::Refused { code, bucket, .. }
-            if code == "PermanentRedirect" || code == "AuthorizationHeaderMalformed" =>
-        {
+/// Says why an object could not be read or written, for users.
+pub(crate) fn reason(error: &AwsError) -> String {
+    let bucket = error.bucket().unwrap_or_default();
+    match error.kind() {
+        AwsErrorKind::NotFound => "its approved content is no longer stored".into(),
+        AwsErrorKind::NoSuchBucket => format!("the bucket '{bucket}' does not exist"),
+        AwsErrorKind::Denied => format!("access to the bucket '{bucket}' was denied"),
+        AwsErrorKind::Expired => format!("the credentials for the bucket '{bucket}' have expired"),
+        AwsErrorKind::WrongBytes | AwsErrorKind::TooLarge => "the stored bytes are not the approved ones".into(),
+        AwsErrorKind::Throttled => "the object storage throttled the calls".into(),
+        AwsErrorKind::Unavailable => "the object storage could not be reached".into(),
+        AwsErrorKind::WrongRegion => {
             format!("the bucket '{bucket}' is in another region than the project's frontend_region says")
         }
-        ObjectError::Refused { code, .. } => format!("the object storage refused it ({code})"),
+        AwsErrorKind::Conflict | AwsErrorKind::Refused => {
+            format!("the object storage refused it ({})", error.code())
+        }
     }
 }

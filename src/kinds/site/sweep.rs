@@ -6,7 +6,7 @@
 use super::prune::{Live, Slice};
 use super::report::reason;
 use super::work::keep_lease;
-use crate::aws::objects::ObjectError;
+use crate::aws::error::AwsError;
 use crate::domain::digest::{PartsDigest, Sha256};
 use crate::domain::ids::{ProjectId, RequestId};
 use crate::domain::project::Project;
@@ -114,7 +114,7 @@ impl Sweep<'_> {
 
     /// What is old and nothing needs. Documents are read one after another, and no more of them than it takes to know that
     /// nothing is left over.
-    async fn leftovers(&self, after: Option<Leftover>) -> Result<(Leftovers, BTreeSet<Leftover>), ObjectError> {
+    async fn leftovers(&self, after: Option<Leftover>) -> Result<(Leftovers, BTreeSet<Leftover>), AwsError> {
         let (app, project) = (self.app, &self.project.project_id);
         let (now, ages) = (self.begun, app.settings.publish.ages);
         let (lists, parts) = tokio::try_join!(app.documents.manifests(project), app.documents.recorded_parts(project))?;
@@ -159,9 +159,9 @@ impl Sweep<'_> {
     }
 
     /// Removes one object, unless somebody has written it again since it was listed.
-    async fn remove(&self, leftover: Leftover) -> Result<bool, ObjectError> {
+    async fn remove(&self, leftover: Leftover) -> Result<bool, AwsError> {
         let (bucket, key) = (self.app.documents.bucket(), leftover.key(&self.project.project_id));
-        let Some(found) = self.app.objects.identify(&bucket, &key).await? else { return Ok(false) };
+        let Some(found) = self.app.objects.head(&bucket, &key).await? else { return Ok(false) };
         let (now, ages) = (self.begun, self.app.settings.publish.ages);
         let is_old = match leftover {
             Leftover::Content(_) | Leftover::Parts(..) => ages.is_old_content(found.modified, now),
@@ -175,11 +175,8 @@ impl Sweep<'_> {
 }
 
 /// What stopped it. The site is live, so this is all that is seen of it.
-fn sentence(error: ObjectError) -> TaskError {
-    let hint = match &error {
-        ObjectError::AccessDenied { .. } => "; update Bouncer's stack from infra/template.yaml",
-        _ => "",
-    };
+fn sentence(error: AwsError) -> TaskError {
+    let hint = if error.is_denied() { "; update Bouncer's stack from infra/template.yaml" } else { "" };
     let cause = format!("Contents that nothing needs were not removed: {}{hint}.", reason(&error));
     TaskError { cause, ..TaskError::from(error) }
 }

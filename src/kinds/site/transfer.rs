@@ -1,7 +1,8 @@
 //! Moving approved bytes from the staging bucket to the site's bucket: many at once, in bounded memory.
 
 use super::large::{CopyOutcome, Direction, Large};
-use crate::aws::objects::{Headers, ObjectError, Objects};
+use crate::aws::error::AwsError;
+use crate::aws::objects::{Headers, Objects};
 use crate::domain::digest::Sha256;
 use crate::domain::ids::{ProjectId, RequestId};
 use crate::domain::site::manifest::Entry;
@@ -67,7 +68,7 @@ pub(crate) struct Batch {
     /// part.
     pub taken: usize,
     /// Those that could not be written.
-    pub failures: Vec<(SitePath, ObjectError)>,
+    pub failures: Vec<(SitePath, AwsError)>,
 }
 
 /// Writes to one site's bucket.
@@ -162,7 +163,7 @@ impl<'a> Transfer<'a> {
         }
     }
 
-    async fn copy(&self, entry: &Entry) -> Result<(), ObjectError> {
+    async fn copy(&self, entry: &Entry) -> Result<(), AwsError> {
         let weight = if entry.size <= BUFFERED_BYTES { entry.size } else { STREAM_BUFFER_BYTES };
         let permits = u32::try_from(weight.div_ceil(KIB)).unwrap_or(u32::MAX);
         // The semaphore is never closed, so this cannot fail; going on without the permit would only cost memory.
@@ -183,7 +184,7 @@ impl<'a> Transfer<'a> {
         }
     }
 
-    async fn copy_buffered(&self, entry: &Entry) -> Result<(), ObjectError> {
+    async fn copy_buffered(&self, entry: &Entry) -> Result<(), AwsError> {
         let bytes = match self.ahead.get().and_then(|ahead| ahead.get(&entry.sha256)) {
             Some(bytes) => bytes.clone(),
             None => self.read(entry).await?,
@@ -191,15 +192,15 @@ impl<'a> Transfer<'a> {
         self.site.put(self.bucket, entry.path.as_str(), bytes, entry.sha256, &headers(entry)).await
     }
 
-    async fn read(&self, entry: &Entry) -> Result<Bytes, ObjectError> {
+    async fn read(&self, entry: &Entry) -> Result<Bytes, AwsError> {
         let staging = self.app.documents.bucket();
         self.app.objects.read(&staging, &blob_key(self.project, entry.sha256), BUFFERED_BYTES).await
     }
 
-    async fn copy_streamed(&self, entry: &Entry) -> Result<(), ObjectError> {
+    async fn copy_streamed(&self, entry: &Entry) -> Result<(), AwsError> {
         let staging = self.app.documents.bucket();
         let source = self.app.objects.open(&staging, &blob_key(self.project, entry.sha256)).await?;
-        self.site.put_opened(self.bucket, entry.path.as_str(), source, entry.sha256, &headers(entry)).await
+        self.site.put_stream(self.bucket, entry.path.as_str(), source, entry.sha256, &headers(entry)).await
     }
 }
 

@@ -2,7 +2,6 @@
 
 use super::plan::SiteFacts;
 use super::progress::{SiteProgress, Step};
-use crate::aws::roles::RoleError;
 use crate::domain::history::{Deploy, DeployKind, DeployStatus};
 use crate::domain::ids::{ProjectId, ReleaseId};
 use crate::domain::request::{Request, Status};
@@ -96,18 +95,6 @@ pub(crate) async fn keep_lease(app: &App, request: &Request, project: &ProjectId
             Ok(()) => renewed = Instant::now(),
             Err(error) if error.name == ErrorName::Unavailable && renewed.elapsed() < lease / 2 => {}
             Err(error) => return error,
-        }
-    }
-}
-
-/// Says why a site's bucket cannot be opened.
-pub(crate) fn role_error(error: &RoleError) -> TaskError {
-    match error {
-        RoleError::Unavailable { role, .. } => {
-            TaskError::unavailable(format!("The role {role} cannot be assumed yet."))
-        }
-        RoleError::Denied { role, code } => {
-            TaskError::refused(format!("The role {role} could not be assumed ({code})"))
         }
     }
 }

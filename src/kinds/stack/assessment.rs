@@ -23,7 +23,7 @@ pub(crate) async fn store(task: &DeployTask<'_>, assessment: &Assessment) -> Res
 /// # Errors
 /// Refuses what has another hash than the recorded one.
 pub(crate) async fn read(task: &DeployTask<'_>) -> Result<Assessment, TaskError> {
-    const MAX: usize = 16 << 20;
+    const MAX: u64 = 16 << 20;
     let bytes = task.backend.artifacts.read(&place::assessment(&task.deploy_id), MAX).await?;
     let expected = task.run.change_set.as_ref().and_then(|set| set.changes);
     if Some(Sha256::of(&bytes)) != expected {

@@ -2,8 +2,6 @@
 
 use super::plan::BackendPlan;
 use super::run::{BackendRun, ChangeSetRun};
-use crate::aws::call::CallError;
-use crate::aws::roles::RoleError;
 use crate::aws::stacks::StackAccount;
 use crate::domain::backend::commit::Repo;
 use crate::domain::ids::{DeployId, RequestId};
@@ -140,37 +138,11 @@ impl From<TokenError> for TaskError {
     }
 }
 
-impl From<CallError> for TaskError {
-    fn from(error: CallError) -> Self {
-        tracing::warn!(%error, "a call to AWS failed");
-        match error {
-            CallError::Unavailable { what, .. } => TaskError::unavailable(format!("{what} cannot be reached.")),
-            CallError::NotFound(what) => TaskError::refused(format!("{what} does not exist")),
-            CallError::Denied { what, message } => TaskError::refused(format!("{what}: access is denied ({message})")),
-            CallError::Refused { what, message, .. } => TaskError::refused(format!("{what}: {message}")),
-        }
-    }
-}
-
-impl From<RoleError> for TaskError {
-    fn from(error: RoleError) -> Self {
-        tracing::warn!(%error, "a role cannot be assumed");
-        match error {
-            RoleError::Unavailable { role, .. } => {
-                TaskError::unavailable(format!("The role {role} cannot be assumed yet."))
-            }
-            RoleError::Denied { role, code } => TaskError::refused(format!(
-                "The role {role} could not be assumed ({code}); nothing was changed with it"
-            )),
-        }
-    }
-}
-
 impl From<GithubError> for TaskError {
     fn from(error: GithubError) -> Self {
         tracing::warn!(%error, "GitHub failed");
         match error {
-            GithubError::Unavailable(_) => TaskError::unavailable("GitHub cannot be reached."),
+            GithubError::Unavailable { .. } => TaskError::unavailable("GitHub cannot be reached."),
             GithubError::RateLimited { .. } => TaskError::unavailable("GitHub's rate limit is used up."),
             other => TaskError::refused(other.to_string()),
         }

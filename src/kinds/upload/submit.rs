@@ -211,7 +211,7 @@ impl Upload {
             sha256: None,
             valid_for: Duration::from_secs(seconds),
         };
-        let signed = app.objects.upload_url(&bucket, &key, &terms, host).await?;
+        let signed = app.objects.presign_upload(&bucket, &key, &terms, host).await?;
         Ok(Self {
             filename: path.to_string(),
             presigned_url: signed.url,
@@ -318,7 +318,7 @@ fn in_batch(key: String, issued: &[String]) -> Result<String, UserError> {
 async fn arrival(app: &App, bucket: &str, size: Option<u64>, key: String) -> Result<Arrival, UserError> {
     let Some(size) = size else { return Ok(Arrival { s3_key: key, exists: false, size: None, sha256: None }) };
     let sha256 = if size <= HASHED_BYTES {
-        Some(app.objects.open(bucket, &key).await?.digest(bucket).await?.0.to_string())
+        Some(app.objects.open(bucket, &key).await?.digest().await?.0.to_string())
     } else {
         None
     };

@@ -1,7 +1,7 @@
 //! `GET /sites/{project}/…`: the published bucket as a browser sees it, with the headers it was published with. Stands
 //! in for CloudFront in the local profile.
 
-use crate::aws::objects::ObjectError;
+use crate::aws::error::AwsErrorKind;
 use crate::domain::ids::ProjectId;
 use crate::domain::site::paths::MAX_PATH_BYTES;
 use crate::requests::app::App;
@@ -62,8 +62,10 @@ async fn serve(app: &App, project: &str, path: &str) -> Response {
         return plain(StatusCode::NOT_FOUND, NO_FILE);
     }
     match app.objects.open(&bucket, &key).await {
-        Ok(opened) => stream_body(opened, bucket),
-        Err(ObjectError::NotFound { .. } | ObjectError::NoSuchBucket(_)) => plain(StatusCode::NOT_FOUND, NO_FILE),
+        Ok(opened) => stream_body(opened),
+        Err(error) if matches!(error.kind(), AwsErrorKind::NotFound | AwsErrorKind::NoSuchBucket) => {
+            plain(StatusCode::NOT_FOUND, NO_FILE)
+        }
         Err(error) => {
             tracing::warn!(%error, "a site's file could not be read");
             plain(StatusCode::BAD_GATEWAY, "The site cannot be read right now.\n")

@@ -6,7 +6,7 @@ use super::frame;
 use super::session::{Visitor, cookie, name, set_cookie};
 use super::words::Host;
 use crate::admin::passes;
-use crate::aws::objects::ObjectError;
+use crate::aws::error::AwsError;
 use crate::domain::digest::Sha256;
 use crate::domain::ids::{ProjectId, RequestId};
 use crate::domain::pass::{Pass, PassKind};
@@ -196,7 +196,7 @@ async fn serve(web: &Web, site: &StagedSite, path: &str) -> Response {
         Ok(mut opened) => {
             opened.headers.content_type = Some(entry.content_type.clone());
             opened.headers.cache_control = Some(entry.cache_control.clone()).filter(|value| !value.is_empty());
-            stream_body(opened, bucket.to_owned())
+            stream_body(opened)
         }
         Err(error) => unreadable(&error),
     }
@@ -210,8 +210,8 @@ fn find<'a>(manifest: &'a Manifest, path: &str) -> Option<&'a Entry> {
     manifest.entries().get(index)
 }
 
-fn unreadable(error: &ObjectError) -> Response {
-    if let ObjectError::NotFound { .. } = error {
+fn unreadable(error: &AwsError) -> Response {
+    if error.is_not_found() {
         return plain(StatusCode::NOT_FOUND, "This is not kept any more: the request ended long ago.\n");
     }
     tracing::warn!(%error, "a staged site's file could not be read");
@@ -230,7 +230,7 @@ pub(super) struct Manifests(Mutex<VecDeque<(Sha256, Arc<Manifest>)>>);
 const KEPT: usize = 4;
 
 impl Manifests {
-    async fn get(&self, web: &Web, project: &ProjectId, hash: Sha256) -> Result<Arc<Manifest>, ObjectError> {
+    async fn get(&self, web: &Web, project: &ProjectId, hash: Sha256) -> Result<Arc<Manifest>, AwsError> {
         let known = self.lock().iter().find(|(known, _)| *known == hash).map(|(_, manifest)| manifest.clone());
         if let Some(manifest) = known {
             return Ok(manifest);

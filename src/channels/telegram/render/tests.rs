@@ -6,8 +6,6 @@ use crate::domain::kind::KindName;
 use proptest::prelude::*;
 use teloxide_core::types::{InlineKeyboardButtonKind, MessageEntityKind};
 
-const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
-
 fn time(text: &str) -> Time {
     Time::try_from(text.to_owned()).unwrap()
 }
