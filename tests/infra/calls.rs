@@ -362,7 +362,7 @@ fn type_end(source: &Source, open: usize) -> usize {
 fn receiver(source: &Source, at: usize) -> String {
     match source.tokens.get(at).map(|token| &token.kind) {
         Some(Kind::Name(name)) => name.clone(),
-        Some(Kind::Literal) => "0".to_owned(),
+        Some(Kind::Literal(_)) => "0".to_owned(),
         Some(Kind::Sign('?')) => at.checked_sub(1).map_or_else(String::new, |before| receiver(source, before)),
         Some(Kind::Close(_)) => {
             let open = opening(source, at);
