@@ -1,4 +1,4 @@
-//! What backend deploys need beside records, objects and the engine.
+//! The services that backend deploys need beside records, objects and the engine.
 
 use crate::aws::builds::Builds;
 use crate::aws::error::AwsError;
@@ -13,7 +13,7 @@ use crate::domain::ids::DeployId;
 use crate::github::{Github, GithubError, Http, PUBLIC_API};
 use crate::requests::app::App;
 
-/// The services of the account that builds, and the way to the accounts of the stacks.
+/// The services of the account that builds, and access to the accounts of the stacks.
 pub struct Backend {
     /// CodeBuild.
     pub builds: Builds,
@@ -34,17 +34,17 @@ pub struct Backend {
 /// How backend deploys work.
 #[derive(Debug, Clone)]
 pub struct BackendSettings {
-    /// GitHub's API, when all repositories are at one place; otherwise each repository says by its host.
+    /// GitHub's API for all repositories; by default the host of each repository decides.
     pub github_api_url: Option<String>,
     /// The secret that holds the GitHub token, unless a project names another.
     pub github_token_secret: String,
-    /// Seconds between two looks at a build, a change set or a stack, at first.
+    /// Seconds between two checks of a build, a change set or a stack, at first.
     pub poll_seconds: u64,
-    /// Seconds for which a deploy waits for a decision unless it asks otherwise.
+    /// Seconds for which a deploy waits for a decision, unless its caller chooses.
     pub approval_window: u64,
     /// Seconds for which infrastructure changes wait for a decision.
     pub infrastructure_window: u64,
-    /// Seconds for which a deploy holds its project without a sign of life.
+    /// Seconds after which the lease of a deploy ends unless it is renewed.
     pub lease_seconds: u64,
 }
 
@@ -61,17 +61,20 @@ impl Default for BackendSettings {
     }
 }
 
-/// Why GitHub could not be asked.
+/// Why GitHub could not be opened with a project's token.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TokenError {
     #[error("the GitHub token could not be read from the secret '{secret}'")]
-    NoToken { secret: String },
+    NoToken { secret: String, source: AwsError },
     #[error(transparent)]
     Github(#[from] GithubError),
 }
 
 impl Backend {
-    /// The services of an installation, or the answer that it has none.
+    /// Returns the services of an installation.
+    ///
+    /// # Errors
+    /// Refuses where backend deploys are not set up.
     pub(crate) fn of(app: &App) -> Result<&Backend, UserError> {
         app.backend.as_ref().ok_or_else(|| {
             UserError::new(
@@ -83,35 +86,42 @@ impl Backend {
         })
     }
 
-    /// The archive that a deploy's build is made from, as CodeBuild names it. No other build has it.
+    /// Names the archive that a deploy is built from as CodeBuild does. No other build has it.
     pub(crate) fn build_source(&self, deploy: &DeployId) -> String {
         format!("{}/{}", self.artifacts.name(), place::source(deploy))
     }
 
-    /// The name of the secret that holds a project's GitHub token.
+    /// Names the secret that holds a project's GitHub token.
     pub(crate) fn token_secret<'a>(&'a self, target: &'a BackendTarget) -> &'a str {
         target.github_pat_secret.as_deref().unwrap_or(&self.settings.github_token_secret)
     }
 
-    /// GitHub with a project's token.
+    /// Opens GitHub with a project's token.
+    ///
+    /// # Errors
+    /// Fails when the token cannot be read.
     pub(crate) async fn github(&self, target: &BackendTarget, repo: &Repo) -> Result<Github, TokenError> {
         let secret = self.token_secret(target);
-        let token = self.secrets.get_secret(secret).await.map_err(|error| {
-            tracing::warn!(%error, "the GitHub token cannot be read");
-            TokenError::NoToken { secret: secret.to_owned() }
-        })?;
+        let token = self.secrets.get_secret(secret).await;
+        let token = token.map_err(|source| TokenError::NoToken { secret: secret.to_owned(), source })?;
         let of_host = repo.host().map(|host| format!("https://{host}/api/v3"));
         let url = self.settings.github_api_url.clone().or(of_host).unwrap_or_else(|| PUBLIC_API.to_owned());
         Ok(Github::new(&self.http, &url, token.trim())?)
     }
 
-    /// The account of a project's stack, in the name of a deploy that is carried out.
+    /// Opens the account of a project's stack for a deploy that is carried out.
+    ///
+    /// # Errors
+    /// Fails when the project's role cannot be assumed.
     pub(crate) async fn account(&self, target: &BackendTarget, deploy: &DeployId) -> Result<StackAccount, AwsError> {
         self.stacks.open(target, deploy.as_str()).await
     }
 
-    /// The same for what a call does by itself: asking for secrets, and stopping. By the session's name the role of
-    /// infra/target-account.yaml tells it from a deploy, and lets it do no more.
+    /// Opens the account for what a call does on its own: checking secrets, and stopping. The role of
+    /// infra/target-account.yaml tells it from a deploy by the session's name, and lets it do no more.
+    ///
+    /// # Errors
+    /// Fails when the project's role cannot be assumed.
     pub(crate) async fn account_of_call(
         &self,
         target: &BackendTarget,
@@ -121,7 +131,7 @@ impl Backend {
     }
 }
 
-/// Where things are in the artifacts bucket.
+/// Keys in the artifacts bucket.
 pub(crate) mod place {
     use crate::domain::ids::DeployId;
 
@@ -130,7 +140,7 @@ pub(crate) mod place {
         format!("source/{deploy}.zip")
     }
 
-    /// A folder for what the build leaves. Another build cannot guess it.
+    /// Makes up a folder for what the build leaves. Another build cannot guess it.
     pub fn build(deploy: &DeployId) -> String {
         let nonce: [u8; 8] = rand::random();
         format!("builds/{deploy}-{}", hex::encode(nonce))
@@ -146,7 +156,7 @@ pub(crate) mod place {
         format!("{}/template.yaml", sealed(deploy))
     }
 
-    /// What the change set was found to do.
+    /// The assessment of the change set.
     pub fn assessment(deploy: &DeployId) -> String {
         format!("{}/changes.json", sealed(deploy))
     }

@@ -63,7 +63,7 @@ async fn of_many_that_ask_for_a_commit_at_one_instant_one_request_comes() {
     assert_eq!(unseen["status"], "not_found", "{unseen:#}");
     let (_, joined) = world.server.tool_with_key(key, "bouncer_deploy", &ask).await;
     assert_eq!((&joined["duplicate"], text(&joined["asked_by"])), (&json!(true), "First bot (news)"), "{joined:#}");
-    assert!(text(&joined["message"]).starts_with("First bot (news) asked for this commit first"), "{joined:#}");
+    assert!(text(&joined["message"]).starts_with("First bot (news) submitted this commit first"), "{joined:#}");
     let (_, seen) = world.server.tool_with_key(key, "bouncer_deploy_status", &of).await;
     assert_eq!(seen["status"], "pending_approval", "{seen:#}");
     let by_request = json!({ "request_id": first["request_id"] });

@@ -129,7 +129,7 @@ async fn a_change_set_that_somebody_deletes_meanwhile_is_missed() {
     let ended = world.ended(deploy_id).await;
     assert_eq!(ended["status"], "FAILED", "{ended:#}");
     let summary = text(&ended["error_summary"]);
-    assert!(summary.contains("change set is gone") && summary.contains("ask for the deploy anew"), "{summary}");
+    assert!(summary.contains("change set is gone") && summary.contains("submit a new request"), "{summary}");
     assert_eq!(stack_status(&world).await, "CREATE_COMPLETE", "nothing was updated");
     assert_eq!(world.deploy().await["status"], "SUCCESS", "the project is free for the next");
 }

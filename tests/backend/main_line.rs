@@ -23,7 +23,14 @@ async fn a_commit_becomes_a_stack() {
     let question = world.question(&deploy_id).await;
     let (_, shown) = world.server.tool(Role::Approver, "bouncer_request_show", json!({ "request_id": question })).await;
     assert_eq!(shown["action"], "infrastructure_change", "{shown:#}");
-    assert_eq!(shown["review"]["changes"]["items"][0]["logical_id"], "News", "{shown:#}");
+    let change = &shown["card"]["sections"][0]["rows"][0];
+    assert_eq!(change["cells"], json!(["Add", "News", "AWS::SNS::Topic", STACK]), "{shown:#}");
+    let facts = shown["card"]["facts"].as_array().expect("facts");
+    let fact = |label: &str| facts.iter().find(|fact| fact["label"] == label).map(|fact| text(&fact["value"]["value"]));
+    for (label, value) in [("Stack", STACK), ("Branch", "main"), ("Commit", sha.as_str()), ("Message", "Add the news")]
+    {
+        assert_eq!(fact(label), Some(value), "{shown:#}");
+    }
     world.approve(&question).await;
 
     let ended = world.ended(&deploy_id).await;

@@ -70,12 +70,14 @@ async fn the_cause_inside_a_nested_stack_stands_first() {
     let question = world.question(&deploy_id).await;
     let show = json!({ "request_id": question });
     let (_, shown) = world.server.tool(Role::Approver, "bouncer_request_show", show).await;
-    let changes = shown["review"]["changes"]["items"].as_array().expect("changes");
-    let archive = changes.iter().find(|change| change["logical_id"] == "Archive").expect("what is inside is shown");
-    assert_eq!(archive["stack"], orders.as_str(), "{shown:#}");
+    let changes = shown["card"]["sections"][0]["rows"].as_array().expect("changes");
+    let archive = changes.iter().find(|change| change["cells"][1] == "Archive").expect("what is inside is shown");
+    assert_eq!(archive["cells"][3], orders.as_str(), "{shown:#}");
+    let facts = shown["card"]["facts"].as_array().expect("facts");
+    let change_set = facts.iter().find(|fact| fact["label"] == "Change set").expect("the change set is named");
     world.approve(&question).await;
     shop.is_executed(1).await;
-    assert_eq!(cloudformation.executed(), [text(&shown["backend"]["change_set_id"])], "what was shown, and only that");
+    assert_eq!(cloudformation.executed(), [text(&change_set["value"]["value"])], "what was shown, and only that");
 
     cloudformation.nested(STACK, "Orders", "UPDATE_IN_PROGRESS", "");
     cloudformation.resource(STACK, "Front", FUNCTION, "UPDATE_IN_PROGRESS", "");

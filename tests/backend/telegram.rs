@@ -45,10 +45,10 @@ impl Chat {
     async fn until_the_question(&self) -> (String, ChatMessage) {
         let asked = self.world.asked().await;
         let (request, deploy) = (text(&asked["request_id"]), text(&asked["deploy_id"]).to_owned());
-        let prompt = self.says(request, "🔔 Approval needed: backend deploy").await;
+        let prompt = self.says(request, "🔔 Approval needed: Deploy the backend").await;
         assert_eq!(self.press(BEA, &prompt, &format!("approve:{request}")).await, "Approved.");
         let question = self.world.question(&deploy).await;
-        let prompt = self.says(&question, "🔔 Approval needed: infrastructure change").await;
+        let prompt = self.says(&question, "🔔 Approval needed: Change the infrastructure").await;
         assert_eq!(prompt.data(), [format!("infra_approve:{deploy}"), format!("infra_deny:{deploy}")]);
         (deploy, prompt)
     }
@@ -74,7 +74,7 @@ async fn the_question_about_infrastructure_is_answered_by_a_press() {
     assert_eq!(ended["status"], "SUCCESS", "{ended:#}");
     assert_eq!(chat.topics().await["DisplayName"], "News");
     let question = text(&ended["infrastructure_request_id"]);
-    let done = chat.says(question, "✅ Done: infrastructure change").await;
+    let done = chat.says(question, "✅ Done: Change the infrastructure").await;
     assert!(done.id == prompt.id && done.data().is_empty(), "{done:#?}");
     assert_eq!(chat.press(BEA, &prompt, &format!("infra_deny:{deploy}")).await, "Already handled.");
 
@@ -85,7 +85,7 @@ async fn the_question_about_infrastructure_is_answered_by_a_press() {
     assert_eq!(ended["status"], "CANCELLED", "{ended:#}");
     assert_eq!(chat.topics().await["DisplayName"], "News", "nothing was changed");
     let question = text(&ended["infrastructure_request_id"]);
-    let denied = chat.says(question, "🚫 Rejected: infrastructure change").await;
+    let denied = chat.says(question, "🚫 Rejected: Change the infrastructure").await;
     assert!(denied.id == prompt.id && denied.data().is_empty(), "{denied:#?}");
     assert_eq!(chat.telegram.refusals(), [""; 0]);
 }

@@ -13,7 +13,7 @@ const DEFAULT_BRANCH: &str = "main";
 /// The template of a project whose row names none.
 const DEFAULT_TEMPLATE: &str = "template.yaml";
 
-/// When a human is asked before a deploy begins. Whatever it says, infrastructure changes stop for an approval.
+/// When a human is asked before a deploy begins. In every mode, infrastructure changes wait for an approval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DeployMode {
@@ -27,7 +27,7 @@ pub enum DeployMode {
 }
 
 impl<'de> Deserialize<'de> for DeployMode {
-    /// A word that is not known asks a human.
+    /// Reads an unknown word as the mode that asks a human.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(match Value::deserialize(deserializer)?.as_str() {
             Some("auto_code") => DeployMode::AutoCode,
@@ -81,7 +81,7 @@ pub struct BackendTarget {
 }
 
 impl BackendTarget {
-    /// A backend of which nothing else is said.
+    /// Makes a target with the defaults for everything else.
     pub fn new(git_repo: &str, stack_name: &str) -> Self {
         Self {
             git_repo: git_repo.to_owned(),
@@ -135,7 +135,7 @@ pub struct Deployed {
 }
 
 impl Deployed {
-    /// Whether this says anything of a target: the same stack, from the same template of the same repository.
+    /// Tells whether this describes a target: the same stack, from the same template of the same repository.
     pub fn is_of(&self, target: &BackendTarget) -> bool {
         self.git_repo == target.git_repo
             && self.stack_name == target.stack_name

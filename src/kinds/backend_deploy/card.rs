@@ -112,3 +112,97 @@ fn parameters(parameters: &BTreeMap<String, String>, view: CardView) -> Option<S
     let rows: Vec<Row> = parameters.iter().map(row).collect();
     Some(Section::Table(Table { title: PARAMETERS, columns: vec![PARAMETER, VALUE], total: rows.len(), rows }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::template_diff::Rule;
+    use crate::domain::backend::commit::CommitSha;
+    use crate::domain::backend::parameters::StackParameters;
+    use crate::domain::backend::target::BackendTarget;
+    use crate::domain::caller::Caller;
+    use crate::domain::digest::Sha256;
+    use crate::domain::ids::{KeyId, ProjectId, RequestId};
+    use crate::domain::request::{Lifetime, Status};
+    use crate::domain::time::Time;
+    use crate::kinds::backend_deploy::plan::NAME;
+    use crate::kinds::stack::review::BoundedList;
+
+    fn request(review: BackendReview) -> Request {
+        let caller = Caller { id: KeyId::parse("key-0123456789ab").unwrap(), name: "a".into(), role: Role::Agent };
+        let lifetime = Lifetime { from: Time::now(), valid: 600, kept: 600 };
+        let plan = BackendPlan {
+            project: ProjectId::parse("shop").unwrap(),
+            target: BackendTarget::new("acme/shop", "shop-prod"),
+            branch: "main".into(),
+            commit: CommitSha::parse("0123456789abcdef0123456789abcdef01234567").unwrap(),
+            commit_message: "Add the news".into(),
+            template: Sha256::of(b""),
+            parameters: StackParameters::default(),
+            base: None,
+        };
+        let request = Request::new(RequestId::random(), NAME, Status::PendingApproval, &caller, "a deploy", lifetime);
+        review.attach_to(request.with_plan(&plan).unwrap()).unwrap()
+    }
+
+    fn review() -> BackendReview {
+        let file = |n: usize| ChangedFile {
+            filename: format!("src/{n}.py"),
+            status: "added".into(),
+            additions: 3,
+            deletions: 0,
+        };
+        let finding = Finding {
+            rule: Rule::WildcardPrincipal,
+            logical_id: Some("Queue".into()),
+            path: "Properties.Policy".into(),
+            sentence: "Anybody may send.".into(),
+        };
+        BackendReview {
+            parameters: BTreeMap::from([("Stage".to_owned(), "prod".to_owned())]),
+            files: BoundedList::of((0..30).map(file).collect()),
+            findings: BoundedList::of(vec![finding]),
+            ..BackendReview::default()
+        }
+    }
+
+    fn tables(request: &Request, view: CardView) -> Vec<Table> {
+        let sections = card(request, view).unwrap().sections.into_iter();
+        sections.filter_map(|section| if let Section::Table(table) = section { Some(table) } else { None }).collect()
+    }
+
+    #[test]
+    fn findings_come_first_and_are_risks() {
+        let request = request(review());
+        let card = card(&request, CardView::PROMPT).unwrap();
+        assert_eq!(
+            card.risks.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ["In the template: Anybody may send."]
+        );
+        let first = &tables(&request, CardView::PROMPT)[0];
+        assert_eq!((&first.title, first.rows[0].weight), (&FINDINGS, Weight::High));
+        assert_eq!(first.rows[0].cells, ["Queue", "Anybody may send."]);
+        assert_eq!(first.rows[0].details, ["Properties.Policy"]);
+    }
+
+    #[test]
+    fn a_prompt_shows_the_first_rows_and_no_parameter() {
+        let request = request(review());
+        let prompt = tables(&request, CardView::PROMPT);
+        let files = prompt.iter().find(|table| table.title == FILES).unwrap();
+        assert_eq!((files.rows.len(), files.total), (10, 30));
+        assert!(prompt.iter().all(|table| table.title != PARAMETERS), "{prompt:?}");
+        let whole = tables(&request, CardView { whole: true, ..CardView::PROMPT });
+        assert_eq!(whole.iter().find(|table| table.title == FILES).unwrap().rows.len(), 30);
+    }
+
+    #[test]
+    fn only_approvers_see_the_values_of_parameters() {
+        let request = request(review());
+        for (role, value) in [(Role::Agent, HIDDEN), (Role::Approver, "prod"), (Role::Admin, "prod")] {
+            let shown = tables(&request, CardView { role, whole: true, page: 1 });
+            let parameters = shown.iter().find(|table| table.title == PARAMETERS).unwrap();
+            assert_eq!(parameters.rows[0].cells, ["Stage", value], "{role}");
+        }
+    }
+}

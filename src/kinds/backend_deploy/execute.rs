@@ -99,7 +99,7 @@ fn still_as_shown(found: &ChangeSet, set: &ChangeSetRun) -> Result<(), TaskError
     }
     let now = Sha256::of(canonical::to_string(&changeset::assess(found))?.as_bytes());
     if Some(now) != set.changes {
-        return Err(TaskError::stale_plan("The change set would no longer do what was shown"));
+        return Err(TaskError::stale_plan("The change set would do something else than what was shown"));
     }
     Ok(())
 }

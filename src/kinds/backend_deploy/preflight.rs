@@ -93,14 +93,21 @@ fn failed(message: impl Into<String>, suggestion: impl Into<String>) -> UserErro
 fn no_token(backend: &Backend, target: &BackendTarget, error: &TokenError) -> UserError {
     match error {
         TokenError::Github(error) => github_failed(backend, target, error),
-        TokenError::NoToken { secret } => failed(
-            format!("The GitHub token could not be read from the secret '{secret}'."),
-            format!(
-                "Store one that may read the repository: aws secretsmanager put-secret-value --secret-id '{secret}' \
-                 --secret-string file://token"
-            ),
-        )
-        .with("secret", json!(secret)),
+        TokenError::NoToken { secret, source } => {
+            tracing::warn!(error = %source, "the GitHub token cannot be read");
+            if source.is_transient() {
+                let message = "The GitHub token could not be read, so nothing was started.";
+                return UserError::new(ErrorCode::UpstreamError, message, "Try again in a moment.");
+            }
+            failed(
+                format!("The GitHub token could not be read from the secret '{secret}'."),
+                format!(
+                    "Store one that may read the repository: aws secretsmanager put-secret-value --secret-id '{secret}' \
+                     --secret-string file://token"
+                ),
+            )
+            .with("secret", json!(secret))
+        }
     }
 }
 

@@ -79,3 +79,62 @@ fn sfn_status(request: &Request) -> Option<&'static str> {
         Status::Cancelled | Status::Ready => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::plan::NAME;
+    use super::super::result::DeployOutcome;
+    use super::*;
+    use crate::domain::caller::{Caller, Role};
+    use crate::domain::ids::KeyId;
+    use crate::domain::outcome::Outcome;
+    use crate::domain::request::Lifetime;
+    use crate::domain::sealed::Sealed;
+    use crate::domain::time::Time;
+    use serde_json::json;
+
+    fn request(status: Status) -> Request {
+        let caller = Caller { id: KeyId::parse("key-0123456789ab").unwrap(), name: "a".into(), role: Role::Agent };
+        let lifetime = Lifetime { from: Time::now(), valid: 600, kept: 600 };
+        let facts = BackendFacts {
+            branch: "main".into(),
+            commit_sha: CommitSha::parse("0123456789abcdef0123456789abcdef01234567").unwrap(),
+            commit_message: "Add the news".into(),
+        };
+        let request = Request::new(RequestId::random(), NAME, status, &caller, "a deploy", lifetime);
+        request.with_facts(&facts).unwrap()
+    }
+
+    #[test]
+    fn a_waiting_deploy_names_its_commit_only() {
+        let expected = json!({
+            "branch": "main", "commit_sha": "0123456789abcdef0123456789abcdef01234567", "commit_short": "0123456",
+            "commit_message": "Add the news", "sfn_status": "RUNNING",
+        });
+        assert_eq!(Value::Object(status_fields(&request(Status::PendingApproval))), expected);
+    }
+
+    #[test]
+    fn a_failed_deploy_says_why_and_a_successful_one_does_not() {
+        let result = BackendResult {
+            deploy_status: DeployOutcome::DeployFailed,
+            hint: Some("Grant the action.".into()),
+            error_lines: vec!["Orders: denied".into()],
+            ..BackendResult::default()
+        };
+        let outcome = Outcome::of(&result, None).unwrap();
+        let run = BackendRun { infrastructure_request: Some(RequestId::random()), ..BackendRun::starting(Time::now()) };
+        let ended = |status| Request {
+            outcome: Some(outcome.clone()),
+            checkpoint: Some(Sealed::of(&run).unwrap()),
+            ..request(status)
+        };
+        let failed = status_fields(&ended(Status::Failed));
+        assert_eq!(failed["suggestion"], "Grant the action.");
+        assert_eq!(failed["error_lines"], json!(["Orders: denied"]));
+        assert_eq!((&failed["failed_resources"], &failed["cfn_failure_events"]), (&json!([]), &json!([])));
+        assert_eq!(failed["infrastructure_request_id"], json!(run.infrastructure_request));
+        let completed = status_fields(&ended(Status::Completed));
+        assert!(["suggestion", "error_lines", "failed_resources"].iter().all(|name| !completed.contains_key(*name)));
+    }
+}

@@ -137,13 +137,15 @@ pub async fn deploy(app: &App, caller: &Caller, args: DeployBackend) -> Result<D
     let request_id = RequestId::random();
     let open = preflight::secrets(backend, &target, &source, &request_id.backend_deploy_id()).await?;
     let base = project.deployed.clone().filter(|deployed| deployed.is_of(&target));
-    let (review, findings) = review(&target, &source, base.as_ref(), text.context.clone(), open).await;
+    let (details, findings) = review(&target, &source, base.as_ref(), text.context.clone(), open).await;
     let subject = Subject { effect: Effect::Production, mode: target.deploy_mode, findings };
     let plan = plan(&project, target, &branch, source, base.map(|last| last.commit));
     let window = text.approval_window.unwrap_or(backend.settings.approval_window);
-    let request =
-        Request { approvals_required: project.approvals_required, ..request(caller, request_id, &plan, text, window)? };
-    let request = review.attach_to(request)?;
+    let request = Request {
+        approvals_required: project.approvals_required,
+        ..new_request(caller, request_id, &plan, text, window)?
+    };
+    let request = details.attach_to(request)?;
 
     let submission = Submission { request, subject, ready: None, commit: Some(commit) };
     match submit::submit(app, caller, submission).await? {
@@ -221,7 +223,7 @@ fn plan(
     }
 }
 
-fn request(
+fn new_request(
     caller: &Caller,
     request_id: RequestId,
     plan: &BackendPlan,

@@ -48,3 +48,43 @@ pub(crate) fn tasks() -> Vec<Task> {
             |app, deadline, args: OfRequest| not_begun(app, &args.request_id)),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::begin::BeginOutcome;
+    use super::super::build::{BuildOutcome, StartOutcome};
+    use super::super::change_set::{CompareOutcome, CreateOutcome};
+    use super::super::execute::ExecuteOutcome;
+    use super::super::source::FetchOutcome;
+    use super::super::watch::StackCheckOutcome;
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn tasks_declare_the_words_that_they_answer() {
+        let declared = |name: &str| json!(tasks().iter().find(|task| task.name == name).unwrap().outcomes);
+        for (name, words) in [
+            ("deploy.begin", json!([BeginOutcome::Begun, BeginOutcome::Ended])),
+            ("deploy.fetch_source", json!([FetchOutcome::Fetched])),
+            ("deploy.start_build", json!([StartOutcome::Started])),
+            ("deploy.check_build", json!([BuildOutcome::Again, BuildOutcome::Built, BuildOutcome::Failed])),
+            ("deploy.create_change_set", json!([CreateOutcome::Asked])),
+            (
+                "deploy.check_change_set",
+                json!([
+                    CompareOutcome::Again,
+                    CompareOutcome::Unchanged,
+                    CompareOutcome::CodeOnly,
+                    CompareOutcome::Infrastructure
+                ]),
+            ),
+            ("deploy.execute", json!([ExecuteOutcome::Executing])),
+            (
+                "deploy.check_stack",
+                json!([StackCheckOutcome::Again, StackCheckOutcome::Deployed, StackCheckOutcome::Failed]),
+            ),
+        ] {
+            assert_eq!(declared(name), words, "{name}");
+        }
+    }
+}

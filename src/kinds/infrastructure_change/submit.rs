@@ -29,7 +29,7 @@ pub(crate) async fn ask(app: &App, id: &RequestId, token: &TaskToken) -> Result<
     let mut task = DeployTask::load(app, id).await?;
     let window = task.backend.settings.infrastructure_window;
     lease::hold(app, &task.plan.project, Lane::Backend, id, window + SPARE_SECONDS).await?;
-    let question = request(&task, window).await?;
+    let question = new_request(&task, window).await?;
     // Stored before its id is recorded, so that whoever reads the id finds it.
     match app.store.create_request(&question, Actor::bouncer(), None).await {
         // An earlier attempt asked; its window counts.
@@ -53,7 +53,7 @@ pub(crate) async fn ask(app: &App, id: &RequestId, token: &TaskToken) -> Result<
     waiting::ask(app, &question.request_id, token).await
 }
 
-async fn request(task: &DeployTask<'_>, window: u64) -> Result<Request, TaskError> {
+async fn new_request(task: &DeployTask<'_>, window: u64) -> Result<Request, TaskError> {
     let assessment = assessment::read(task).await?;
     let plan = plan(task)?;
     let project = task.app.store.project(&plan.project).await?;

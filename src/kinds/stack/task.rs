@@ -130,8 +130,13 @@ pub(crate) fn services(app: &App) -> Result<&Backend, TaskError> {
 impl From<TokenError> for TaskError {
     fn from(error: TokenError) -> Self {
         match error {
-            TokenError::NoToken { secret } => {
-                TaskError::unavailable(format!("The GitHub token could not be read from the secret '{secret}'."))
+            TokenError::NoToken { secret, source } => {
+                tracing::warn!(error = %source, "the GitHub token cannot be read");
+                let cause = format!("The GitHub token could not be read from the secret '{secret}'");
+                match source.is_transient() {
+                    true => TaskError::unavailable(format!("{cause}.")),
+                    false => TaskError::refused(cause),
+                }
             }
             TokenError::Github(error) => error.into(),
         }
