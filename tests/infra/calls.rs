@@ -57,6 +57,9 @@ const OTHERS: [(&str, &str, Credentials); 3] = [
     ("account", "aws/stacks/", Credentials::Target),
 ];
 
+/// What the core calls a kind of request by. Which one it is, nobody knows here: all are looked up.
+const KIND: [&str; 3] = ["kind", "of()", "named()"];
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Credentials {
     Own,
@@ -226,6 +229,14 @@ impl Program {
         if let Some((there, whose)) = other.filter(|(there, _)| !there.is_empty()) {
             return there.into_iter().map(|at| (at, whose)).collect();
         }
+        if KIND.contains(&on) {
+            let there = self.named(name, |function, path| {
+                function.is_method && (path.starts_with("kinds/") || path == "requests/kind.rs")
+            });
+            if !there.is_empty() {
+                return there.into_iter().map(|at| (at, with)).collect();
+            }
+        }
         let own = &self.sources[from];
         let candidates = match (ADAPTERS.iter().find(|(what, _)| *what == on), own.folder()) {
             (Some((_, file)), _) => in_place(file),
@@ -233,6 +244,11 @@ impl Program {
             // A repository calls its own kind on itself alone; what is called on others is a map or a text.
             (None, "storage") if on != "self" => vec![],
             (None, "storage") if own.path == DOCUMENTS => in_place(DOCUMENTS),
+            // A kind works with things of its own and of the core. It calls no other kind, nor itself as one.
+            (None, "kinds") => self.named(name, |function, path| {
+                let is_kind = path.starts_with("kinds/") && path.ends_with("/mod.rs") && path != own.path;
+                function.is_method && !is_kind && (path.starts_with("kinds/") || path.starts_with("requests/"))
+            }),
             (None, folder) => in_place(&format!("{folder}/")),
         };
         candidates.into_iter().map(|at| (at, with)).collect()
@@ -249,9 +265,9 @@ impl Program {
                 Some(module) if module.starts_with(char::is_uppercase) => {
                     self.with_impl.get(module).is_some_and(|files| files.contains(&function.source))
                 }
-                Some(module) => {
-                    let module = renamed(source, module);
-                    path.split(['/', '.']).any(|part| part == module)
+                Some(_) => {
+                    let is_part = |module: &str| path.split(['/', '.']).any(|part| part == renamed(source, module));
+                    modules(source, place).iter().all(|module| is_part(module))
                 }
                 None => !function.is_method,
             }
@@ -271,6 +287,16 @@ impl Program {
         let all = self.by_name.get(name).into_iter().flatten().copied();
         all.filter(|at| is_it(&self.functions[*at], &self.sources[self.functions[*at].source].path)).collect()
     }
+}
+
+/// The modules before a name: `requests` and `tools` of `requests::tools::tools`.
+fn modules(source: &Source, mut at: usize) -> Vec<&str> {
+    let mut found = Vec::new();
+    while at >= 3 && source.is_path_sign(at - 2) {
+        at -= 3;
+        found.extend(source.name(at).filter(|name| !matches!(*name, "crate" | "super" | "self")));
+    }
+    found
 }
 
 /// The module that a source imports as `name`.
@@ -337,6 +363,7 @@ fn receiver(source: &Source, at: usize) -> String {
     match source.tokens.get(at).map(|token| &token.kind) {
         Some(Kind::Name(name)) => name.clone(),
         Some(Kind::Literal(_)) => "0".to_owned(),
+        Some(Kind::Sign('?')) => at.checked_sub(1).map_or_else(String::new, |before| receiver(source, before)),
         Some(Kind::Close(_)) => {
             let open = opening(source, at);
             open.checked_sub(1)

@@ -54,7 +54,8 @@ const RUNTIME: [&str; 2] = ["logs:CreateLogStream", "logs:PutLogEvents"];
 /// What the tasks of the state machines call, and what answering a request does.
 static CALLS: LazyLock<(Calls, Calls)> = LazyLock::new(|| {
     let program = Program::read();
-    let tasks = program.calls_from(|path| path == "workflow/tasks.rs::run_until");
+    // What makes the runner registers the tasks; it then calls them by their names.
+    let tasks = program.calls_from(|path| path == "workflow/tasks.rs::new");
     (tasks, program.calls_from(|path| path.starts_with("server/")))
 });
 
