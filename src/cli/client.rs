@@ -5,12 +5,12 @@ use super::exit::Exit;
 use super::output::{Answer, size};
 use crate::domain::caller::ApiKey;
 use crate::domain::error::ErrorCode;
-use crate::domain::request::Verdict;
+use crate::requests::decide::Decide;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, StatusCode, Url, redirect};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use std::error::Error as _;
 use std::time::Duration;
 
@@ -72,9 +72,8 @@ impl Client {
     }
 
     /// Decides a request.
-    pub async fn decide<T: DeserializeOwned>(&self, request: &str, verdict: Verdict) -> Result<Answer<T>, CliError> {
-        let body = json!({ "decision": verdict });
-        self.answer(self.send(Method::POST, &["v1", "requests", request, "decision"], Some(&body)).await?)
+    pub async fn decide<T: DeserializeOwned>(&self, request: &str, decision: &Decide) -> Result<Answer<T>, CliError> {
+        self.answer(self.send(Method::POST, &["v1", "requests", request, "decision"], Some(decision)).await?)
     }
 
     fn answer<T: DeserializeOwned>(&self, reply: Reply) -> Result<Answer<T>, CliError> {

@@ -18,6 +18,7 @@ use super::{Context, prompt, serve, signals};
 use crate::config::Config;
 use crate::domain::caller::Role;
 use crate::domain::request::Verdict;
+use crate::requests::decide::Decide;
 use crate::server::local::{ServeError, ServeOptions, serve};
 use live::Page;
 use script::{Round, Script};
@@ -187,11 +188,13 @@ async fn play(context: &Context, cast: &Cast, script: &Script, round: &Round, si
     show(printer, &submitted)?;
 
     progress.note("\nThe approver sees:");
-    let request = request::show(&cast.approver, &submitted.request_id).await?;
+    let request = request::show(&cast.approver, &submitted.request_id, 1).await?;
     show(printer, &request)?;
     let is_yes = cast.decides_alone || prompt::ask("\nApprove?").await?;
     let verdict = if is_yes { Verdict::Approve } else { Verdict::Deny };
-    request::decide(&cast.approver, &submitted.request_id, verdict).await?;
+    let decision =
+        Decide { decision: verdict, plan_hash: request.view.plan_hash, acknowledged_risks: Some(is_yes), reason: None };
+    request::decide(&cast.approver, &submitted.request_id, &decision).await?;
     progress.note(match verdict {
         Verdict::Approve => "\nApproved, with the approver's key.",
         Verdict::Deny => "\nDenied, with the approver's key.",

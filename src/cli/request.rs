@@ -1,23 +1,21 @@
 //! `bouncer request …`: the approver's side.
 
+mod card;
 mod decide;
 mod history;
-mod infrastructure;
-mod review;
 
 use super::Context;
-use super::changes::{Kind, sentence};
 use super::client::Client;
 use super::error::CliError;
 use super::exit::Exit;
-use super::output::{Answer, Render, ago, number, shorten, size, table, visible, write_field, write_table};
+use super::output::{Answer, Render, ago, shorten, table, visible, write_field, write_table};
 use super::watch::{decider, time_left};
 use crate::domain::caller::Role;
+use crate::domain::card::Card;
+use crate::domain::digest::Sha256;
 use crate::domain::request::{Status, Verdict};
-use crate::domain::site::manifest::ChangeCounts;
 use crate::domain::time::Time;
-use anstyle::{AnsiColor, Style};
-use review::{BackendView, ReviewView};
+use crate::requests::decide::Decide;
 use serde::Deserialize;
 use serde_json::json;
 use std::fmt::{self, Write};
@@ -46,11 +44,15 @@ Examples:
     Show {
         /// The request
         id: String,
+        /// Page of a long list of files
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+        page: u32,
     },
-    /// Let it happen
+    /// Approve a request
     ///
-    /// High risks are told first: changes that may lose data, widen rights or open something to the public, and what in a
-    /// template needs a look. In a terminal they must be confirmed.
+    /// The approval counts for the plan that was shown. High risks are listed first: a deploy that removes most of a site,
+    /// changes that may lose data, widen rights or open something to the public. They must be confirmed in the terminal
+    /// or acknowledged with --yes.
     #[command(after_help = "\
 Examples:
   bouncer request approve req-0123456789abcdef
@@ -58,15 +60,21 @@ Examples:
     Approve {
         /// The request
         id: String,
-        /// Do not ask for a confirmation of high risks
+        /// Acknowledge the high risks without being asked
         #[arg(long, short)]
         yes: bool,
+        /// Why, for the caller and the records
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
     },
-    /// Refuse it
-    #[command(after_help = "Example:\n  bouncer request deny req-0123456789abcdef")]
+    /// Deny a request
+    #[command(after_help = "Example:\n  bouncer request deny req-0123456789abcdef --reason 'Not before Monday'")]
     Deny {
         /// The request
         id: String,
+        /// Why, for the caller and the records
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
     },
 }
 
@@ -82,24 +90,34 @@ pub async fn run(context: &Context, command: RequestCommand) -> Result<Exit, Cli
             context.printer.show(&client.call::<Pending>("bouncer_list_pending", &arguments).await?)?;
         }
         RequestCommand::History(args) => history::run(context, &client, &args).await?,
-        RequestCommand::Show { id } => context.printer.show(&show(&client, &id).await?)?,
-        RequestCommand::Approve { id, yes } => {
-            decide::confirm(context, &show(&client, &id).await?.view, yes).await?;
-            context.printer.show(&decide(&client, &id, Verdict::Approve).await?)?;
+        RequestCommand::Show { id, page } => context.printer.show(&show(&client, &id, page).await?)?,
+        RequestCommand::Approve { id, yes, reason } => {
+            let request = show(&client, &id, 1).await?.view;
+            let acknowledged = decide::confirm(context, &request, yes).await?;
+            let decision = Decide {
+                decision: Verdict::Approve,
+                plan_hash: request.plan_hash,
+                acknowledged_risks: Some(acknowledged),
+                reason,
+            };
+            context.printer.show(&decide(&client, &id, &decision).await?)?;
         }
-        RequestCommand::Deny { id } => context.printer.show(&decide(&client, &id, Verdict::Deny).await?)?,
+        RequestCommand::Deny { id, reason } => {
+            let decision = Decide { decision: Verdict::Deny, plan_hash: None, acknowledged_risks: None, reason };
+            context.printer.show(&decide(&client, &id, &decision).await?)?;
+        }
     }
     Ok(Exit::Done)
 }
 
 /// Reads everything that an approver needs to decide.
-pub async fn show(client: &Client, id: &str) -> Result<Answer<RequestView>, CliError> {
-    client.call("bouncer_request_show", &json!({ "request_id": id })).await
+pub async fn show(client: &Client, id: &str, page: u32) -> Result<Answer<RequestView>, CliError> {
+    client.call("bouncer_request_show", &json!({ "request_id": id, "page": page })).await
 }
 
 /// Decides a request.
-pub async fn decide(client: &Client, id: &str, verdict: Verdict) -> Result<Answer<Decided>, CliError> {
-    client.decide(id, verdict).await
+pub async fn decide(client: &Client, id: &str, decision: &Decide) -> Result<Answer<Decided>, CliError> {
+    client.decide(id, decision).await
 }
 
 #[derive(Debug, Deserialize)]
@@ -150,47 +168,19 @@ impl Render for Pending {
     }
 }
 
-/// How many removed files are named.
-const SHOWN_REMOVED: usize = 20;
-
 /// The approver's screen.
 #[derive(Debug, Deserialize)]
 pub struct RequestView {
     request_id: String,
     status: String,
-    action: Option<String>,
     project: Option<String>,
-    target: Option<Target>,
     source: Option<String>,
-    caller: Option<Asker>,
+    caller: Asker,
     reason: Option<String>,
-    restores: Option<String>,
-    warning: Option<String>,
-    changes: Option<ChangeCounts>,
-    #[serde(default)]
-    files: Vec<ShownFile>,
-    #[serde(default)]
-    files_total: u64,
-    #[serde(default)]
-    removed: Vec<String>,
-    note: Option<String>,
-    backend: Option<BackendView>,
-    review: Option<ReviewView>,
-    plan_hash: Option<String>,
+    card: Card,
+    pub(super) plan_hash: Option<Sha256>,
     expires_at: Option<Time>,
     decided_by: Option<serde_json::Value>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Target {
-    #[serde(alias = "frontend_bucket")]
-    bucket: String,
-    #[serde(alias = "frontend_distribution_id")]
-    distribution_id: Option<String>,
-    #[serde(alias = "frontend_region")]
-    region: Option<String>,
-    #[serde(alias = "frontend_deploy_role_arn")]
-    deploy_role_arn: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -199,93 +189,27 @@ struct Asker {
     name: String,
 }
 
-#[derive(Debug, Deserialize)]
-struct ShownFile {
-    filename: String,
-    change: Kind,
-    size: u64,
-    #[serde(default)]
-    cache_control: String,
-    #[serde(default)]
-    content_type: String,
-}
-
 impl RequestView {
-    /// Whether an approver can decide it.
+    /// Returns whether an approver can decide it.
     fn waits(&self) -> bool {
         self.status == Status::PendingApproval.as_str()
-    }
-
-    fn render_files(&self, out: &mut dyn Write) -> fmt::Result {
-        if let Some(note) = &self.note {
-            return writeln!(out, "   {}", visible(note));
-        }
-        let mut rows = table(&["", "FILE", "SIZE", "CONTENT-TYPE", "CACHE-CONTROL"]);
-        for file in &self.files {
-            rows.add_row([
-                file.change.symbol().to_owned(),
-                visible(&file.filename),
-                size(file.size),
-                visible(&file.content_type),
-                visible(&file.cache_control),
-            ]);
-        }
-        for name in self.removed.iter().take(SHOWN_REMOVED) {
-            rows.add_row([Kind::Removed.symbol().to_owned(), visible(name)]);
-        }
-        if !rows.is_empty() {
-            writeln!(out)?;
-            write_table(out, &rows)?;
-        }
-        let removed = self.changes.map_or(self.removed.len(), |changes| changes.removed);
-        let not_shown = [
-            (self.files_total.saturating_sub(self.files.len() as u64), "added or changed"),
-            (removed.saturating_sub(self.removed.len().min(SHOWN_REMOVED)) as u64, "removed"),
-        ];
-        for (more, what) in not_shown.into_iter().filter(|(more, _)| *more > 0) {
-            writeln!(out, "   … and {} more {what}", number(more))?;
-        }
-        Ok(())
     }
 }
 
 impl Render for RequestView {
     fn render(&self, out: &mut dyn Write) -> fmt::Result {
-        let action = self.action.as_deref().unwrap_or("request").replace('_', " ");
-        writeln!(
-            out,
-            "{}: {}, {}",
-            visible(&self.request_id),
-            visible(&action),
-            visible(&self.status.replace('_', " "))
-        )?;
-        if let Some(warning) = &self.warning {
-            let red = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
-            writeln!(out, "  {red}! {}{red:#}", visible(warning))?;
-        }
+        let (title, status) = (self.card.title.to_string(), self.status.replace('_', " "));
+        writeln!(out, "{}: {}, {}", visible(&self.request_id), visible(&title), visible(&status))?;
         write_field(out, "project", self.project.as_deref())?;
         write_field(out, "reason", self.reason.as_deref())?;
-        let asker = self.caller.as_ref().map(|caller| format!("{} ({})", caller.name, caller.key_id));
-        write_field(out, "asked by", asker.as_deref())?;
+        write_field(out, "asked by", Some(&format!("{} ({})", self.caller.name, self.caller.key_id)))?;
         write_field(out, "source", self.source.as_deref())?;
-        if let Some(target) = &self.target {
-            let region = target.region.as_deref().map(|region| format!(" in {region}")).unwrap_or_default();
-            write_field(out, "bucket", Some(&format!("{}{region}", target.bucket)))?;
-            write_field(out, "cdn", target.distribution_id.as_deref())?;
-            write_field(out, "role", target.deploy_role_arn.as_deref())?;
-        }
-        if let Some(backend) = &self.backend {
-            backend.render(self.review.as_ref(), out)?;
-        }
-        write_field(out, "back to", self.restores.as_deref())?;
-        write_field(out, "changes", self.changes.as_ref().map(sentence).as_deref())?;
-        write_field(out, "plan", self.plan_hash.as_deref())?;
+        write_field(out, "plan", self.plan_hash.map(|hash| hash.to_string()).as_deref())?;
         write_field(out, "decided by", self.decided_by.as_ref().and_then(decider).as_deref())?;
         if self.waits() {
             write_field(out, "expires", self.expires_at.map(time_left).as_deref())?;
         }
-        self.render_files(out)?;
-        self.review.as_ref().map_or(Ok(()), |review| review.render(out))
+        self.card.render(out)
     }
 }
 
@@ -318,26 +242,60 @@ mod tests {
     use super::super::output::text_of;
     use super::*;
 
-    #[test]
-    fn the_approvers_screen() {
-        let view: RequestView = serde_json::from_value(json!({
-            "request_id": "req-0123456789abcdef", "action": "frontend_deploy", "status": "denied", "project": "shop",
-            "target": {"bucket": "shop-site", "distribution_id": "E2EXAMPLE1ABC", "region": "us-east-1",
-                       "deploy_role_arn": "arn:aws:iam::123456789012:role/shop"},
-            "source": "Build bot (release 7)", "caller": {"key_id": "key-0123456789ab", "name": "agent"},
-            "reason": "New page\u{1b}[2J\nApproved by the boss",
-            "changes": {"added": 12, "changed": 1, "removed": 1, "unchanged": 8, "bytes": 34567},
-            "files": [
-                {"filename": "assets/app-1a2b3c4d.js", "change": "added", "size": 20480,
-                 "cache_control": "max-age=31536000, immutable", "content_type": "text/javascript; charset=utf-8"},
-                {"filename": "index.html", "change": "changed", "size": 900,
-                 "cache_control": "no-cache, no-store, must-revalidate", "content_type": "text/html; charset=utf-8"},
+    /// Every part that a card can have.
+    fn card() -> serde_json::Value {
+        let served = |size: u64, content_type: &str, cache_control: &str| json!({"size": size, "content_type": content_type, "cache_control": cache_control});
+        let file = |path: &str, change: &str, served: serde_json::Value| {
+            let mut file = served;
+            file["path"] = json!(path);
+            file["change"] = json!(change);
+            file
+        };
+        json!({
+            "title": "Publish the site",
+            "warning": "This removes more than half of the site's files.",
+            "facts": [
+                {"label": "Bucket", "value": {"type": "code", "value": "shop-site"}},
+                {"label": "Size", "value": {"type": "bytes", "value": 34567}},
+                {"label": "Message", "value": {"type": "text", "value": "New page\u{1b}[2J\nApproved by the boss"}},
             ],
-            "files_total": 13, "removed": ["assets/app-00000000.js"], "plan_hash": "ab".repeat(32),
+            "risks": ["This removes more than half of the site's files."],
+            "sections": [
+                {"type": "files", "added": 1, "changed": 1, "removed": 1, "unchanged": 8, "bytes": 34567, "page": 1,
+                 "pages": 2, "files": [
+                    file("assets/app-00000000.js", "removed", served(10, "text/javascript", "no-cache")),
+                    file("index.html", "changed", served(900, "text/html; charset=utf-8", "no-cache")),
+                    file("assets/app-1a2b3c4d.js", "added", served(20480, "text/javascript", "immutable")),
+                ]},
+                {"type": "table", "title": "Resources", "columns": ["Resource", "Type"], "total": 3, "rows": [
+                    {"weight": "high", "cells": ["Orders", "AWS::DynamoDB::Table"], "details": ["KeySchema changes."]},
+                    {"weight": "plain", "cells": ["Carts", "AWS::DynamoDB::Table"]},
+                ]},
+                {"type": "diff", "path": "index.html", "difference": {"added": 1, "removed": 1, "is_cut": true, "hunks": [[
+                    {"mark": "same", "old": 1, "new": 1, "text": "<h1>Shop</h1>"},
+                    {"mark": "removed", "old": 2, "new": null, "text": "old"},
+                    {"mark": "added", "old": null, "new": 2, "text": "new\u{1b}[2J"},
+                ]]}},
+                {"type": "code", "title": "Policy", "text": "{\n  \"Effect\": \"Allow\"\n}"},
+                {"type": "steps", "title": "Steps", "steps": ["Build it.", "Deploy it."]},
+                {"type": "notes", "title": "Notes", "notes": ["A note."]},
+            ],
+        })
+    }
+
+    fn view(status: &str) -> RequestView {
+        serde_json::from_value(json!({
+            "request_id": "req-0123456789abcdef", "action": "frontend_deploy", "status": status, "project": "shop",
+            "source": "Build bot (release 7)", "caller": {"key_id": "key-0123456789ab", "name": "agent"},
+            "reason": "New page\u{1b}[2J\nApproved by the boss", "card": card(), "plan_hash": "ab".repeat(32),
             "created_at": "2026-01-02T03:04:05Z", "expires_at": "2026-01-02T03:14:05Z", "decided_by": "alice",
         }))
-        .unwrap();
-        insta::assert_snapshot!(text_of(&view));
+        .unwrap()
+    }
+
+    #[test]
+    fn the_approvers_screen() {
+        insta::assert_snapshot!(text_of(&view("denied")));
     }
 
     #[test]
