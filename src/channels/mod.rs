@@ -37,7 +37,10 @@ pub trait Channel: Send + Sync {
     /// Whether it works, in a sentence for whoever runs the installation.
     async fn check(&self) -> Result<String, ChannelError>;
 
-    /// CallerQuota. One delivery for each place that was reached; an error when none was.
+    /// Asks the approvers. Returns one delivery for each place that was reached.
+    ///
+    /// # Errors
+    /// Fails when none was reached.
     async fn deliver(&self, prompt: &Prompt) -> Result<Vec<Delivery>, ChannelError>;
 
     /// Makes a delivered prompt say how the request stands now. A prompt that says so already is left alone.

@@ -33,8 +33,6 @@ pub struct Tool {
     pub input: Arc<Map<String, Value>>,
     /// JSON schema of its answer, which also admits the error shape.
     pub output: Arc<Map<String, Value>>,
-    /// The command of the command line that calls it, when it has none of its own there: `["message", "send"]`.
-    pub command: Option<&'static [&'static str]>,
     /// Runs it.
     pub run: Run,
 }
@@ -50,7 +48,6 @@ macro_rules! tool {
             role: $crate::domain::caller::Role::$role,
             input: $crate::requests::schema::input::<$input>(),
             output: $crate::requests::schema::output::<$output>(),
-            command: None,
             run: |$app, $cx: $crate::requests::tool::Context, arguments| {
                 Box::pin(async move {
                     let _ = &$cx;

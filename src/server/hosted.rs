@@ -120,3 +120,19 @@ fn by_machine(machines: &StateMachines) -> HashMap<Machine, String> {
     let arn = |machine: Machine| Some((machine, machines.arn(machine.name)?.to_owned()));
     KINDS.machines().into_iter().filter_map(arn).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Environment;
+
+    #[test]
+    fn every_state_machine_has_a_variable() {
+        let variables = KINDS.machines().into_iter().map(|machine| {
+            let arn = format!("arn:aws:states:us-east-1:123456789012:stateMachine:{}", machine.name);
+            (format!("BOUNCER_STATE_MACHINE_{}", machine.name.to_uppercase()), arn)
+        });
+        let config = HostedConfig::of_function(&variables.collect::<Environment>()).unwrap();
+        assert_eq!(by_machine(&config.machines).len(), KINDS.machines().len());
+    }
+}
