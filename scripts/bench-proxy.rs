@@ -6,6 +6,8 @@
 //! Bytes pass as they come; what the far side says waits in line until its time has come, so the delay costs
 //! latency and no throughput.
 
+#![allow(clippy::print_stdout)] // How it speaks to scripts/bench.
+
 use std::collections::BTreeMap;
 use std::env;
 use std::io::{self, BufRead as _};

@@ -1,7 +1,7 @@
 //! Bouncer ships software to AWS after one human approval.
 //!
-//! The folders tell the story, and imports run one way:
-//! `model` (pure rules) <- `store`, `aws`, `github`, `channel` (adapters) <- `flow` (use cases) <- `engine`, `server` <- `cli`.
+//! Imports run downwards: `domain` (types and rules) <- `policy`, `analysis` (pure decisions) <- `storage`, `aws`, `github`,
+//! `channels` (adapters) <- `requests` (what every request goes through) <- `admin` <- `kinds` <- `workflow`, `server` <- `cli`.
 
 #![warn(missing_docs)]
 
@@ -10,6 +10,7 @@ pub mod analysis;
 pub mod aws;
 pub mod channels;
 pub mod cli;
+pub mod config;
 pub mod domain;
 pub mod github;
 pub mod kinds;

@@ -2,7 +2,9 @@
 
 mod build;
 mod calls;
+mod machines;
 mod permissions;
+mod retries;
 mod target;
 
 use bouncer::domain::digest::{PartsDigest, Sha256};
@@ -227,31 +229,6 @@ fn no_bucket_is_open() {
 }
 
 #[test]
-fn every_state_machine_is_installed_with_all_it_asks_for() {
-    let template = template("infra/template.yaml");
-    let machines = resources(&template, "AWS::Serverless::StateMachine");
-    let mut installed = BTreeSet::new();
-    for (id, machine) in machines {
-        let properties = &machine["Properties"];
-        let path = properties["DefinitionUri"].as_str().unwrap().strip_prefix("../").unwrap();
-        let definition = file(path);
-        let asked: BTreeSet<&str> =
-            definition.split("${").skip(1).map(|rest| rest.split_once('}').expect("a closed placeholder").0).collect();
-        let given = properties["DefinitionSubstitutions"].as_object().unwrap();
-        assert_eq!(given.keys().map(String::as_str).collect::<BTreeSet<_>>(), asked, "{id}");
-        assert_eq!(given["TaskFunctionArn"], json!({ "Fn::GetAtt": "TaskFunction.Arn" }), "{id}");
-        installed.insert(path.rsplit('/').next().unwrap().to_owned());
-
-        // The data of an execution holds task tokens.
-        assert_eq!(properties["Logging"]["IncludeExecutionData"], false, "{id}");
-    }
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("statemachines");
-    let there: BTreeSet<String> =
-        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    assert_eq!(installed, there);
-}
-
-#[test]
 fn the_functions_are_told_what_the_program_reads() {
     let template = template("infra/template.yaml");
     let common = &template["Globals"]["Function"]["Environment"]["Variables"];
@@ -277,6 +254,7 @@ fn the_functions_are_told_what_the_program_reads() {
             "BOUNCER_STAGING_BUCKET",
             "BOUNCER_STATE_MACHINE_DEPLOY",
             "BOUNCER_STATE_MACHINE_FRONTEND_DEPLOY",
+            "BOUNCER_STATE_MACHINE_REQUEST",
             "BOUNCER_TABLE_PREFIX",
             "BOUNCER_TELEGRAM_APPROVERS",
             "BOUNCER_TELEGRAM_CHATS",
@@ -301,16 +279,6 @@ fn the_functions_are_told_what_the_program_reads() {
     }
     assert_eq!(template["Globals"]["Function"]["Runtime"], "provided.al2023");
     assert_eq!(template["Globals"]["Function"]["Handler"], "bootstrap");
-
-    // The ARN in the environment and the machine have to be made from the same name.
-    for (variable, machine) in [
-        ("BOUNCER_STATE_MACHINE_FRONTEND_DEPLOY", "FrontendDeployStateMachine"),
-        ("BOUNCER_STATE_MACHINE_DEPLOY", "DeployStateMachine"),
-    ] {
-        let arn = common[variable]["Fn::Sub"].as_str().unwrap();
-        let name = template["Resources"][machine]["Properties"]["Name"]["Fn::Sub"].as_str().unwrap();
-        assert!(arn.ends_with(&format!(":stateMachine:{name}")), "{arn} is not the ARN of {name}");
-    }
 }
 
 #[test]

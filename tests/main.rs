@@ -1,5 +1,15 @@
 //! Black-box tests of the whole program, in one binary.
 
+// Helpers of tests, which clippy.toml does not know as such.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unreachable,
+    clippy::unwrap_used
+)]
+
 mod approvals;
 mod aws;
 mod backend;

@@ -80,7 +80,7 @@ def percentile(times, part):
 def with_server(binary, work):
     """Runs an async function with a server on an empty data folder."""
     if not Path(binary).exists():
-        sys.exit(f"{binary} is not there: build it with cargo build --release, or name another with --binary.")
+        sys.exit(f"{binary} is not there: build it with cargo build --profile dist, or name another with --binary.")
     with tempfile.TemporaryDirectory(prefix="bouncer-bench-") as folder:
         server = Server(binary, folder)
         try:

@@ -10,9 +10,6 @@ use serde::Deserialize;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The environment variable that names the data folder.
-const DATA_DIR_VARIABLE: &str = "BOUNCER_DATA_DIR";
-
 /// The options that every command has for finding its server.
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Server")]
@@ -29,6 +26,9 @@ pub struct Connection {
     /// The API key, instead of the one in the data folder
     #[arg(long, global = true, value_name = "KEY", env = "BOUNCER_KEY", hide_env_values = true)]
     pub key: Option<String>,
+    /// The data folder that the environment names; not an option, because the demo must not use it.
+    #[arg(skip)]
+    pub environment_data_dir: Option<PathBuf>,
 }
 
 /// `server.json`: where the server of a data folder listens.
@@ -70,8 +70,7 @@ impl Connection {
     }
 
     fn explicit_data_dir(&self) -> Option<PathBuf> {
-        let from_environment = || std::env::var_os(DATA_DIR_VARIABLE).filter(|dir| !dir.is_empty()).map(PathBuf::from);
-        self.data_dir.clone().or_else(from_environment)
+        self.data_dir.clone().or_else(|| self.environment_data_dir.clone())
     }
 
     /// The server's base URL.

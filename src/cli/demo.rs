@@ -15,8 +15,8 @@ use super::request::RequestView;
 use super::watch;
 use super::watch::StatusView;
 use super::{Context, prompt, serve, signals};
+use crate::config::Config;
 use crate::domain::caller::Role;
-use crate::domain::quota::QuotaLimits;
 use crate::domain::request::Verdict;
 use crate::server::local::{ServeError, ServeOptions, serve};
 use live::Page;
@@ -40,8 +40,6 @@ Examples:
   bouncer demo --yes
   bouncer demo --yes --data-dir ./demo-data    (keeps what it made)";
 
-/// How long a request of the demo can be decided, in seconds.
-const APPROVAL_WINDOW: u64 = 600;
 /// A published example is a few files; whatever takes longer than this has gone wrong.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -117,9 +115,8 @@ impl Server {
         let options = ServeOptions {
             data_dir: data_dir.to_owned(),
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            allowed_hosts: vec![],
-            approval_window: APPROVAL_WINDOW,
-            asking: QuotaLimits::default(),
+            // The environment's settings belong to a real server.
+            config: Config::default(),
         };
         let task = tokio::spawn(serve(options, shutdown.clone(), announce));
         match ready.await {

@@ -5,6 +5,8 @@ use super::connection::{Connection, CredentialsFile, read_json};
 use super::error::CliError;
 use super::exit::Exit;
 use super::output::{Answer, Render, visible};
+use crate::config;
+use crate::config::Environment;
 use crate::domain::caller::Role;
 use anstyle::{AnsiColor, Style};
 use serde::{Deserialize, Serialize};
@@ -19,25 +21,15 @@ Examples:
 
 The exit code is 1 when something fails; warnings do not change it.";
 
-/// Variables that the AWS SDK listens to, and that make a difference on a host that deploys to AWS.
-const AWS_VARIABLES: [&str; 7] = [
-    "AWS_ENDPOINT_URL",
-    "AWS_ENDPOINT_URL_S3",
-    "AWS_ENDPOINT_URL_DYNAMODB",
-    "AWS_PROFILE",
-    "AWS_REGION",
-    "AWS_ACCESS_KEY_ID",
-    "AWS_ROLE_ARN",
-];
-
 /// Runs the command.
 pub async fn run(context: &Context) -> Result<Exit, CliError> {
-    let report = Report { checks: examine(&context.connection).await };
+    let report = Report { checks: examine(context).await };
     context.printer.show(&report)?;
     Ok(if report.has_failed() { Exit::Failed } else { Exit::Done })
 }
 
-async fn examine(connection: &Connection) -> Vec<Check> {
+async fn examine(context: &Context) -> Vec<Check> {
+    let connection = &context.connection;
     let mut checks = Vec::new();
     match connection.data_dir() {
         Ok(dir) => {
@@ -47,7 +39,7 @@ async fn examine(connection: &Connection) -> Vec<Check> {
         Err(error) => checks.push(Check::failed("data folder", &error)),
     }
     checks.extend(server(connection).await);
-    checks.push(aws_environment());
+    checks.push(aws_environment(&context.environment));
     checks
 }
 
@@ -146,8 +138,8 @@ async fn server(connection: &Connection) -> Vec<Check> {
     found
 }
 
-fn aws_environment() -> Check {
-    let set: Vec<&str> = AWS_VARIABLES.into_iter().filter(|name| std::env::var_os(name).is_some()).collect();
+fn aws_environment(environment: &Environment) -> Check {
+    let set = config::set_aws_variables(environment);
     if set.is_empty() {
         Check::ok("aws environment", "no AWS variables are set")
     } else {

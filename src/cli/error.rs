@@ -3,6 +3,7 @@
 use super::exit::Exit;
 use super::output;
 use super::output::Render;
+use crate::config::ConfigError;
 use crate::domain::error::ErrorCode;
 use anstyle::{AnsiColor, Style};
 use serde::{Serialize, Serializer};
@@ -97,6 +98,18 @@ impl CliError {
     }
 }
 
+impl From<ConfigError> for CliError {
+    fn from(error: ConfigError) -> Self {
+        let problems: Vec<String> = error.problems().iter().map(|problem| format!("{problem}.")).collect();
+        let refused = match problems.as_slice() {
+            [only] => Self::usage(only),
+            _ => Self::usage(format!("The environment has {} problems.", problems.len()))
+                .with("problems", json!(problems)),
+        };
+        refused.hint("docs/INSTALL.md lists every variable under \"Environment variables\".")
+    }
+}
+
 impl Serialize for CliError {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut answer = self.answer();
@@ -169,7 +182,7 @@ mod tests {
             "status": "error", "error_code": "UNKNOWN_PROJECT", "error": "Unknown project: shp",
             "suggestion": "Use one of available_projects.", "available_projects": ["shop", "blog"],
         }) else {
-            unreachable!()
+            panic!("no object")
         };
         let error = CliError::from_answer(answer);
         assert_eq!(error.exit, Exit::Failed);

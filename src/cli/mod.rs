@@ -25,6 +25,8 @@ mod stats;
 mod telegram;
 mod watch;
 
+use crate::config;
+use crate::config::{Environment, HostedConfig};
 use crate::server::lambda;
 use clap::Parser as _;
 use connection::Connection;
@@ -116,19 +118,24 @@ struct Context {
     printer: Printer,
     progress: Progress,
     connection: Connection,
+    environment: Environment,
 }
 
 /// Runs the program.
 pub fn main() -> ExitCode {
-    let Cli { options, command } = parse();
+    let environment = Environment::read();
+    let Cli { mut options, command } = parse(&environment);
     if options.no_color {
         anstream::ColorChoice::Never.write_global();
     }
-    start_log(&command);
+    start_log(&command, &environment);
+    warn_of_unknown_variables(&environment);
+    options.connection.environment_data_dir = config::data_dir(&environment);
     let context = Context {
         printer: Printer { json: options.json },
         progress: Progress::on_stderr(),
         connection: options.connection,
+        environment,
     };
     let outcome = run(&context, command);
     outcome
@@ -140,9 +147,9 @@ pub fn main() -> ExitCode {
 }
 
 /// Lambda starts its `bootstrap` without arguments.
-fn parse() -> Cli {
+fn parse(environment: &Environment) -> Cli {
     let arguments: Vec<_> = std::env::args_os().collect();
-    if arguments.len() <= 1 && std::env::var_os(lambda::RUNTIME_VARIABLE).is_some() {
+    if arguments.len() <= 1 && config::runs_in_lambda(environment) {
         return Cli::parse_from(["bouncer", "lambda"]);
     }
     Cli::parse_from(arguments)
@@ -165,7 +172,8 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, CliError>
         Command::Demo(args) => demo::run(context, args).await,
         Command::Serve(args) => serve::run(context, args).await,
         Command::Lambda => {
-            let outcome = lambda::run().await;
+            let config = HostedConfig::of_function(&context.environment)?;
+            let outcome = lambda::run(config).await;
             outcome.map(|()| Exit::Done).map_err(|error| CliError::failed(serve::sentence(&error)))
         }
         Command::Project(command) => project::run(context, command).await,
@@ -184,12 +192,23 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, CliError>
 
 /// "bouncer CLI (name)": who runs this, as far as the system says.
 fn default_source() -> String {
-    let user = ["USER", "LOGNAME", "USERNAME"].into_iter().find_map(|name| std::env::var(name).ok());
-    user.map_or_else(|| "bouncer CLI".to_owned(), |user| format!("bouncer CLI ({user})"))
+    config::user_name(&Environment::read())
+        .map_or_else(|| "bouncer CLI".to_owned(), |user| format!("bouncer CLI ({user})"))
+}
+
+/// Warns of variables that look like Bouncer's and are not, such as misspelled ones.
+fn warn_of_unknown_variables(environment: &Environment) {
+    for unknown in config::unknown(environment) {
+        let name = unknown.name;
+        match unknown.near {
+            Some(near) => tracing::warn!("the environment variable {name} has no meaning; did you mean {near}?"),
+            None => tracing::warn!("the environment variable {name} has no meaning"),
+        }
+    }
 }
 
 /// Logs go to stderr; BOUNCER_LOG sets what is logged, in the syntax of RUST_LOG.
-fn start_log(command: &Command) {
+fn start_log(command: &Command, environment: &Environment) {
     let default = match command {
         // The storage's own protocol library reports every refused request as an error.
         Command::Serve(_) | Command::Lambda => "info,s3s=off",
@@ -199,7 +218,7 @@ fn start_log(command: &Command) {
         Command::Demo(_) => "error",
         _ => "warn",
     };
-    let wanted = std::env::var("BOUNCER_LOG").ok().filter(|text| !text.is_empty());
+    let wanted = config::log_directives(environment);
     let filter = EnvFilter::builder().parse_lossy(wanted.as_deref().unwrap_or(default));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(false);
     match command {

@@ -7,7 +7,7 @@ use std::io;
 pub async fn ask(question: &str) -> Result<bool, CliError> {
     let question = question.to_owned();
     let read = move || {
-        eprint!("{question} [y/N] ");
+        anstream::eprint!("{question} [y/N] ");
         let mut line = String::new();
         io::stdin().read_line(&mut line).map(|_| line)
     };

@@ -10,7 +10,8 @@ use super::Context;
 use super::error::CliError;
 use super::exit::Exit;
 use super::signals;
-use crate::domain::quota::QuotaLimits;
+use crate::config::{Config, HostedConfig, ServeConfig};
+use crate::domain::profile::Profile;
 use crate::server::hosted;
 use std::net::SocketAddr;
 use tokio::sync::oneshot;
@@ -41,8 +42,10 @@ pub enum ProfileArg {
 #[derive(Debug, clap::Args)]
 pub struct ServeArgs {
     /// Where records, objects and workflows are
-    #[arg(long, value_enum, default_value_t = ProfileArg::Local)]
-    profile: ProfileArg,
+    ///
+    /// [env: BOUNCER_PROFILE] [default: local]
+    #[arg(long, value_enum)]
+    profile: Option<ProfileArg>,
     /// The address to listen on; port 0 takes a free one
     #[arg(long, value_name = "HOST:PORT", default_value = DEFAULT_LISTEN)]
     listen: SocketAddr,
@@ -50,47 +53,59 @@ pub struct ServeArgs {
     #[arg(long = "allowed-host", value_name = "HOST")]
     allowed_hosts: Vec<String>,
     /// How long a request can be decided, in seconds
-    #[arg(long, env = "BOUNCER_APPROVAL_WINDOW", hide_env_values = true)]
-    #[arg(value_name = "SECS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=604_800))]
-    approval_window: u64,
+    ///
+    /// [env: BOUNCER_APPROVAL_WINDOW] [default: 600]
+    #[arg(long, value_name = "SECS", value_parser = clap::value_parser!(u64).range(1..=604_800))]
+    approval_window: Option<u64>,
     /// How many decisions a caller may ask for in a minute; 0 for any number
-    #[arg(long, env = "BOUNCER_ASKS_PER_MINUTE", hide_env_values = true)]
-    #[arg(value_name = "N", default_value_t = QuotaLimits::default().per_minute)]
-    asks_per_minute: usize,
+    ///
+    /// [env: BOUNCER_ASKS_PER_MINUTE] [default: 5]
+    #[arg(long, value_name = "N")]
+    asks_per_minute: Option<usize>,
     /// How many requests of a caller may wait for a decision; 0 for any number
-    #[arg(long, env = "BOUNCER_PENDING_PER_CALLER", hide_env_values = true)]
-    #[arg(value_name = "N", default_value_t = QuotaLimits::default().pending)]
-    pending_per_caller: usize,
+    ///
+    /// [env: BOUNCER_PENDING_PER_CALLER] [default: 10]
+    #[arg(long, value_name = "N")]
+    pending_per_caller: Option<usize>,
 }
 
 impl ServeArgs {
-    fn asking(&self) -> QuotaLimits {
-        QuotaLimits { per_minute: self.asks_per_minute, pending: self.pending_per_caller }
+    /// Lets options win over the environment; allowed hosts add to the environment's.
+    fn apply(&self, mut config: Config) -> Config {
+        let approvals = &mut config.approvals;
+        approvals.window = self.approval_window.unwrap_or(approvals.window);
+        approvals.quota.per_minute = self.asks_per_minute.unwrap_or(approvals.quota.per_minute);
+        approvals.quota.pending = self.pending_per_caller.unwrap_or(approvals.quota.pending);
+        if !self.allowed_hosts.is_empty() {
+            let others = config.server.allowed_hosts.unwrap_or_default();
+            config.server.allowed_hosts = Some(self.allowed_hosts.iter().cloned().chain(others).collect());
+        }
+        config
     }
 }
 
 /// Runs the command until it is told to stop.
 pub async fn run(context: &Context, args: ServeArgs) -> Result<Exit, CliError> {
-    match args.profile {
-        ProfileArg::Local => local::run(context, args).await,
-        ProfileArg::Aws => run_hosted(context, args).await,
+    let profile = args.profile.map(|profile| match profile {
+        ProfileArg::Local => Profile::Local,
+        ProfileArg::Aws => Profile::Aws,
+    });
+    match ServeConfig::load(&context.environment, profile)? {
+        ServeConfig::Local(config) => local::run(context, args.listen, args.apply(config)).await,
+        ServeConfig::Aws(HostedConfig { common, storage, machines }) => {
+            let config = HostedConfig { common: args.apply(common), storage, machines };
+            run_hosted(context, args.listen, config).await
+        }
     }
 }
 
-async fn run_hosted(context: &Context, args: ServeArgs) -> Result<Exit, CliError> {
+async fn run_hosted(context: &Context, listen: SocketAddr, config: HostedConfig) -> Result<Exit, CliError> {
     let (shutdown, (announce, ready)) = (CancellationToken::new(), oneshot::channel());
     let announcement = async {
         let Ok(url) = ready.await else { return };
         context.progress.note(&format!("Bouncer listens on {url}, for the installation in your AWS account"));
     };
-    let running = hosted::serve(
-        args.listen,
-        &args.allowed_hosts,
-        args.approval_window,
-        args.asking(),
-        shutdown.clone(),
-        announce,
-    );
+    let running = hosted::serve(config, listen, shutdown.clone(), announce);
     until_stopped(async { tokio::join!(running, announcement).0 }, &shutdown).await
 }
 

@@ -5,6 +5,7 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::output::Render;
 use super::serve::sentence;
+use crate::config;
 use crate::server::telegram::register;
 use serde::Serialize;
 use std::fmt::{self, Write};
@@ -38,7 +39,8 @@ pub async fn run(context: &Context, command: TelegramCommand) -> Result<Exit, Cl
         TelegramCommand::SetWebhook { url } => Some(url),
         TelegramCommand::DeleteWebhook => None,
     };
-    register(url.as_deref()).await.map_err(|error| CliError::failed(sentence(&error)))?;
+    let bot = config::bot(&context.environment)?;
+    register(&bot, url.as_deref()).await.map_err(|error| CliError::failed(sentence(&error)))?;
     context.printer.show(&Registered { status: "ok", url })?;
     Ok(Exit::Done)
 }

@@ -1,6 +1,7 @@
 //! Where a request is right now: one sentence, which says the same in every language.
 
-use super::phrase::{Language, Phrase};
+use super::language::Language;
+use super::phrase::Phrase;
 use super::text::number;
 use std::fmt;
 

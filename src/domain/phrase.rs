@@ -1,29 +1,10 @@
 //! Phrase for people in every language that Bouncer speaks.
 
+use super::language::Language;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
 use std::fmt;
-
-/// A language of the prompts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Language {
-    /// English.
-    #[default]
-    English,
-    /// Chinese as written in Taiwan.
-    TraditionalChinese,
-}
-
-impl Language {
-    /// The languages with their names in settings.
-    pub const ALL: [(Language, &'static str); 2] = [(Language::English, "en"), (Language::TraditionalChinese, "zh-TW")];
-
-    /// Reads the name of a language that settings use.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|(_, known)| known.eq_ignore_ascii_case(name.trim())).map(|(language, _)| language)
-    }
-}
 
 /// One piece of text in every language. JSON holds the English one.
 #[derive(Clone, PartialEq, Eq, Hash, JsonSchema)]

@@ -374,7 +374,7 @@ mod tests {
 
     #[test]
     fn the_list_of_fields_is_the_row() {
-        let Value::Object(row) = serde_json::to_value(whole_project()).unwrap() else { unreachable!() };
+        let Value::Object(row) = serde_json::to_value(whole_project()).unwrap() else { panic!("no object") };
         let mut fields: Vec<&str> = FRONTEND_FIELDS.into_iter().chain(["project_id"]).collect();
         fields.sort_unstable();
         let mut attributes: Vec<&str> = row.keys().map(String::as_str).collect();

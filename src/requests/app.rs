@@ -8,6 +8,7 @@ use super::stack_services::Backend;
 use crate::aws::objects::Objects;
 use crate::aws::sites::Sites;
 use crate::channels::Channel;
+pub use crate::domain::profile::Profile;
 use crate::domain::quota::QuotaLimits;
 use crate::domain::request::Request;
 use crate::domain::site::contents::Ages;
@@ -44,21 +45,41 @@ pub struct App {
     pub transfer_room: Semaphore,
 }
 
-/// Where Bouncer runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Profile {
-    /// One process with embedded storage.
-    Local,
-    /// An AWS account.
-    Aws,
+/// The services that an application is assembled from.
+pub struct Adapters {
+    /// Records.
+    pub store: Store,
+    /// The staging bucket.
+    pub documents: Documents,
+    /// Objects, with Bouncer's own credentials.
+    pub objects: Objects,
+    /// The projects' buckets and distributions.
+    pub sites: Sites,
+    /// The state machines.
+    pub engine: Arc<dyn Engine>,
+    /// Where approvers are asked.
+    pub channels: Vec<Arc<dyn Channel>>,
+    /// The services of backend deploys; `None` where they are not set up.
+    pub backend: Option<Backend>,
 }
 
-impl Profile {
-    /// The word in answers.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Profile::Local => "local",
-            Profile::Aws => "aws",
+impl App {
+    /// Assembles an application. This is the only place that makes one.
+    pub fn assemble(kinds: Kinds, adapters: Adapters, settings: Settings) -> Self {
+        let Adapters { store, documents, objects, sites, engine, channels, backend } = adapters;
+        Self {
+            kinds,
+            store,
+            documents,
+            objects,
+            sites,
+            backend,
+            engine,
+            channels,
+            turns: PromptLocks::default(),
+            waiting: SingleFlight::default(),
+            settings,
+            transfer_room: Semaphore::new(TRANSFER_ROOM_KIB),
         }
     }
 }
@@ -82,6 +103,22 @@ pub struct Settings {
     pub limits: Limits,
     /// How a publish works.
     pub publish: PublishSettings,
+}
+
+impl Settings {
+    /// Returns the settings of an account with every default.
+    pub fn new(profile: Profile, account: &str) -> Self {
+        Self {
+            profile,
+            account: account.to_owned(),
+            approval_window: 600,
+            public_url: None,
+            asking: QuotaLimits::default(),
+            page_url: None,
+            limits: Limits::default(),
+            publish: PublishSettings::default(),
+        }
+    }
 }
 
 /// Bounds on what one call may ask for.

@@ -1,7 +1,7 @@
 //! The Lambda function: HTTP events go to the router, the state machines' events to the tasks.
 
 use super::hosted::{HostedError, Installation};
-use super::telegram::Host;
+use crate::config::HostedConfig;
 use crate::requests::engine::TaskError;
 use crate::workflow::tasks::TaskRunner;
 use lambda_http::request::LambdaRequest;
@@ -9,9 +9,6 @@ use lambda_runtime::{Diagnostic, LambdaEvent, service_fn, tower::Service as _};
 use serde_json::Value;
 use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
-
-/// The variable by which Lambda's runtime makes itself known.
-pub const RUNTIME_VARIABLE: &str = "AWS_LAMBDA_RUNTIME_API";
 
 /// What a task keeps for itself of its function's time: to finish files in flight and write the records.
 const TO_FINISH: Duration = Duration::from_secs(45);
@@ -30,8 +27,11 @@ pub enum LambdaError {
 }
 
 /// Answers events until Lambda ends the process.
-pub async fn run() -> Result<(), LambdaError> {
-    let installation = Installation::from_environment(None, None, Host::Function).await?;
+///
+/// # Errors
+/// Fails when the installation cannot be opened, and when Lambda's runtime cannot be reached.
+pub async fn run(config: HostedConfig) -> Result<(), LambdaError> {
+    let installation = Installation::open(config).await?;
     let tasks = TaskRunner::new(installation.app.clone());
     let http = lambda_http::Adapter::from(installation.routed());
     let handler = service_fn(|event: LambdaEvent<Value>| {

@@ -3,6 +3,7 @@
 
 mod backend;
 mod bodies;
+mod compose;
 mod guard;
 pub mod hosted;
 mod http;
@@ -16,8 +17,9 @@ pub mod telegram;
 mod tools;
 mod web;
 
+use crate::config::ServerConfig;
 use crate::domain::error::UserError;
-use crate::requests::app::{App, Limits};
+use crate::requests::app::App;
 use ::http::header::ACCEPT;
 use ::http::{HeaderMap, StatusCode};
 use axum::extract::DefaultBodyLimit;
@@ -84,25 +86,9 @@ fn router(
         .with_state(api)
 }
 
-/// The limits of an installation; `BOUNCER_ANSWER_BYTES` sets how large an answer with upload addresses may be, for
-/// installations behind something that bounds it.
-fn limits(answer_bytes: usize) -> Limits {
-    let wanted = variable("BOUNCER_ANSWER_BYTES").and_then(|text| text.trim().parse().ok());
-    Limits { answer_bytes: wanted.unwrap_or(answer_bytes), ..Limits::default() }
-}
-
-/// Where the operator says that the page is reached: `BOUNCER_PUBLIC_URL`, without a trailing `/`.
-fn page_url() -> Option<String> {
-    variable("BOUNCER_PUBLIC_URL").map(|url| url.trim().trim_end_matches('/').to_owned())
-}
-
-/// The names of staged sites: below `BOUNCER_PREVIEW_DOMAIN`, and on the approver's own machine.
-fn previews(is_on_loopback: bool) -> web::PreviewHosts {
-    web::PreviewHosts::new(is_on_loopback, variable("BOUNCER_PREVIEW_DOMAIN"))
-}
-
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.trim().is_empty())
+/// Returns the names of staged sites: below the configured domain, and on the approver's own machine.
+fn previews(config: &ServerConfig, is_on_loopback: bool) -> web::PreviewHosts {
+    web::PreviewHosts::new(is_on_loopback, config.preview_domain.clone())
 }
 
 async fn nothing_here(headers: HeaderMap) -> axum::response::Response {

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
-use serde_json::{Value, json};
+use bouncer::kinds::KINDS;
+use serde_json::{Map, Value, json};
 
 use crate::support::{Boto, Credentials, Ministack, Role, Server, Site, text, wait_until};
 use crate::tools::frontend_request;
@@ -86,6 +87,7 @@ impl Installation {
             ("BOUNCER_ACCOUNT", text(&account["Account"])),
             ("BOUNCER_STATE_MACHINE_FRONTEND_DEPLOY", self.output("StateMachineArn")),
             ("BOUNCER_STATE_MACHINE_DEPLOY", self.output("DeployStateMachineArn")),
+            ("BOUNCER_STATE_MACHINE_REQUEST", self.output("RequestStateMachineArn")),
         ];
         let environment: Vec<_> =
             own.iter().chain(credentials).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
@@ -231,22 +233,24 @@ pub fn at(path: &str) -> String {
 async fn install(boto: &Boto, parameters: Value) -> Value {
     let binary = json!({ "binary": env!("CARGO_BIN_EXE_bouncer"), "folder": env!("CARGO_TARGET_TMPDIR") });
     let package = boto.call("lambda", "package", binary).await;
-    let (frontend, backend) = (at("statemachines/frontend_deploy.asl.json"), at("statemachines/deploy.asl.json"));
     boto.call("s3", "create_bucket", json!({ "Bucket": ARTIFACTS })).await;
-    for (file, key) in
-        [(text(&package), "bootstrap.zip"), (&frontend, "frontend_deploy.asl.json"), (&backend, "deploy.asl.json")]
-    {
+    // Local path in the template, file to upload, key.
+    let mut uploads = vec![(at("target/lambda"), text(&package).to_owned(), "bootstrap.zip".to_owned())];
+    for machine in KINDS.machines() {
+        let key = format!("{}.asl.json", machine.name);
+        let path = at(&format!("statemachines/{key}"));
+        uploads.push((path.clone(), path, key));
+    }
+    let mut artifacts = Map::new();
+    for (path, file, key) in uploads {
         boto.call("s3", "upload_file", json!({ "file": file, "bucket": ARTIFACTS, "key": key })).await;
+        artifacts.insert(path, json!([ARTIFACTS, key]));
     }
     let arguments = json!({
         "stack": STACK,
         "template": at("infra/template.yaml"),
         "parameters": parameters,
-        "artifacts": {
-            at("target/lambda"): [ARTIFACTS, "bootstrap.zip"],
-            frontend: [ARTIFACTS, "frontend_deploy.asl.json"],
-            backend: [ARTIFACTS, "deploy.asl.json"],
-        },
+        "artifacts": artifacts,
         "leave_out": ["StagingBucketPolicy", "ArtifactsBucketPolicy"],
     });
     let outputs = boto.call("cloudformation", "deploy", arguments).await["outputs"].clone();

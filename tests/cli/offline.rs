@@ -85,6 +85,60 @@ fn an_empty_data_folder_says_how_to_start() {
     assert!(out.stderr.contains("/here"), "{}", out.stderr);
 }
 
+/// What a program says that is started with these variables.
+fn refused(arguments: &[&str], variables: &[(&str, &str)]) -> String {
+    let home = tempdir().unwrap();
+    let out = run(bouncer(home.path()).args(arguments).envs(variables.iter().copied()));
+    assert_eq!((out.code, out.stdout.as_str()), (2, ""), "{arguments:?}: {}", out.stderr);
+    out.stderr
+}
+
+#[test]
+fn bad_settings_are_refused_by_every_server() {
+    const MANY: (&str, &str) = ("BOUNCER_ASKS_PER_MINUTE", "many");
+    let machine = "arn:aws:states:eu-central-1:123456789012:stateMachine:bouncer";
+    let machines = [
+        ("BOUNCER_STATE_MACHINE_FRONTEND_DEPLOY", machine),
+        ("BOUNCER_STATE_MACHINE_DEPLOY", machine),
+        ("BOUNCER_STATE_MACHINE_REQUEST", machine),
+    ];
+    let aws = [&machines[..], &[MANY]].concat();
+    let started_by_lambda = [&aws[..], &[("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:1")]].concat();
+    let serve = ["serve", "--listen", "127.0.0.1:0"];
+    for (arguments, variables) in [
+        (&serve[..], &[MANY][..]),
+        (&[&serve[..], &["--asks-per-minute", "3"]].concat(), &[MANY]),
+        (&[&serve[..], &["--profile", "aws"]].concat(), &aws),
+        (&["lambda"], &aws),
+        (&[], &started_by_lambda),
+    ] {
+        let said = refused(arguments, variables);
+        let sentence = "BOUNCER_ASKS_PER_MINUTE is 'many', which is not a whole number; set it to a whole number, 0 \
+                        for no limit.";
+        assert!(said.contains(sentence), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn all_bad_settings_are_reported_at_once() {
+    let variables = [("BOUNCER_POLL_SECONDS", "soon"), ("BOUNCER_LANG", "de"), ("BOUNCER_LNAG", "en")];
+    let said = refused(&["serve"], &variables);
+    assert!(said.contains("The environment has 2 problems.") && said.contains("docs/INSTALL.md"), "{said}");
+    for part in ["BOUNCER_POLL_SECONDS is 'soon'", "BOUNCER_LANG is 'de'", "BOUNCER_LNAG has no meaning; did you mean"]
+    {
+        assert!(said.contains(part), "{said}");
+    }
+    let json = refused_as_json(&variables);
+    assert_eq!(json["problems"].as_array().map(Vec::len), Some(2), "{json:#}");
+}
+
+fn refused_as_json(variables: &[(&str, &str)]) -> Value {
+    let home = tempdir().unwrap();
+    let out = run(bouncer(home.path()).args(["--json", "serve"]).envs(variables.iter().copied()));
+    assert_eq!(out.code, 2, "{}", out.stderr);
+    serde_json::from_str(&out.stdout).unwrap()
+}
+
 #[test]
 fn a_folder_is_checked_before_a_server_is_asked() {
     let dir = site();

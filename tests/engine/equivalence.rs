@@ -175,7 +175,7 @@ async fn run_in_ministack(cases: &[Case]) -> BTreeMap<String, Seen> {
     let ministack = Ministack::start(&[("SFN_WAIT_SCALE", "0")]).await;
     let file = folder.path().join("cases.json");
     std::fs::write(&file, json!(cases.iter().map(|case| &case.json).collect::<Vec<_>>()).to_string()).unwrap();
-    let run = Command::new(python_tool("python"))
+    let run = Command::new(python_tool("emulator", "python"))
         .arg(root().join("tests/engine/equivalence/run_in_ministack.py"))
         .args([ministack.endpoint().as_ref(), file.as_os_str(), folder.path().as_os_str()])
         .output()

@@ -17,13 +17,14 @@ use bouncer::domain::digest::Sha256;
 use bouncer::domain::error::UserError;
 use bouncer::domain::history::DeployStatus;
 use bouncer::domain::ids::{KeyId, ProjectId, RequestId};
+use bouncer::domain::profile::Profile;
 use bouncer::domain::progress::ProgressView;
 use bouncer::domain::project::Project;
 use bouncer::domain::quota::QuotaLimits;
 use bouncer::domain::request::Verdict;
 use bouncer::kinds::frontend_deploy as frontend;
 use bouncer::policy::decision::Press;
-use bouncer::requests::app::{App, Limits, Profile, PublishSettings, Settings, TRANSFER_ROOM_KIB};
+use bouncer::requests::app::{Adapters, App, PublishSettings, Settings};
 use bouncer::requests::engine::{Engine as _, ExecutionStatus, TaskError};
 use bouncer::requests::{decide, recover, status};
 use bouncer::storage::coordination::Lane;
@@ -32,7 +33,6 @@ use bouncer::workflow::local::{LocalEngine, Settings as EngineSettings};
 use bouncer::workflow::tasks::TaskRunner;
 use embedded_aws::{Endpoints, StorageCredentials};
 use serde_json::{Value, json};
-use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -97,31 +97,10 @@ impl World {
         let documents = Documents::new(objects.clone(), STAGING);
         let settings = EngineSettings { tasks_at_once: 8, definitions: [(MACHINE, impatient())].into() };
         let engine = LocalEngine::with_settings(store.clone(), settings);
-        let settings = Settings {
-            profile: Profile::Local,
-            account: "000000000000".into(),
-            approval_window: 600,
-            asking: QuotaLimits { per_minute: 0, pending: 0 },
-            public_url: None,
-            page_url: None,
-            limits: Limits::default(),
-            publish,
-        };
-        let transfer_room = Semaphore::new(TRANSFER_ROOM_KIB);
-        let app = Arc::new(App {
-            kinds: bouncer::kinds::KINDS,
-            store,
-            documents,
-            objects,
-            sites,
-            backend: None,
-            engine: engine.clone(),
-            channels,
-            turns: Default::default(),
-            waiting: Default::default(),
-            settings,
-            transfer_room,
-        });
+        let asking = QuotaLimits { per_minute: 0, pending: 0 };
+        let settings = Settings { asking, publish, ..Settings::new(Profile::Local, "000000000000") };
+        let adapters = Adapters { store, documents, objects, sites, backend: None, engine: engine.clone(), channels };
+        let app = Arc::new(App::assemble(bouncer::kinds::KINDS, adapters, settings));
         let secrets = [self.proxy.address(), self._endpoints.objects, self.records].map(|address| address.to_string());
         Bouncer { app, engine, work: None, secrets: secrets.to_vec() }
     }

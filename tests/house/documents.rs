@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use super::{assert_none, repository};
 
 /// Folders below which a name in code type is taken for a file of the repository.
-const FOLDERS: [&str; 9] =
-    ["src/", "tests/", "docs/", "scripts/", "examples/", "statemachines/", "infra/", ".ci/", ".config/"];
+const FOLDERS: [&str; 10] =
+    ["src/", "crates/", "tests/", "docs/", "scripts/", "examples/", "statemachines/", "infra/", ".ci/", ".config/"];
 
 /// A Markdown document of the project.
 pub struct Document {

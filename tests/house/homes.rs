@@ -4,26 +4,20 @@ use super::assert_none;
 use super::source::{Source, sources};
 
 /// A crate (a `*` stands for any ending) and the places below `src/` that may name it. The first that matches counts.
-const HOMES: [(&str, &[&str]); 18] = [
-    // The record endpoint checks signatures with the very code that makes them.
-    ("aws_sigv4", &["local/"]),
-    ("aws_*", &["store/", "aws/"]),
-    ("serde_dynamo", &["store/"]),
-    ("axum", &["server/", "local/"]),
+const HOMES: [(&str, &[&str]); 13] = [
+    ("aws_*", &["storage/", "aws/"]),
+    ("serde_dynamo", &["storage/"]),
+    ("axum", &["server/"]),
     ("tower*", &["server/"]),
     ("lambda_*", &["server/"]),
-    ("hyper*", &["local/"]),
-    ("dynoxide", &["local/"]),
-    ("s3s*", &["local/"]),
-    ("rusqlite", &["local/"]),
     ("rmcp", &["server/", "cli/"]),
     ("clap*", &["cli/", "main.rs"]),
     ("octocrab", &["github.rs"]),
-    ("reqwest", &["cli/", "github.rs", "channel/"]),
-    ("teloxide_core", &["channel/"]),
+    ("reqwest", &["cli/", "github.rs", "channels/"]),
+    ("teloxide_core", &["channels/"]),
     ("indicatif", &["cli/"]),
     ("maud", &["server/web/"]),
-    ("similar", &["model/"]),
+    ("similar", &["analysis/"]),
 ];
 
 #[test]

@@ -1,13 +1,18 @@
 //! The house rules, kept by reading the sources and the documents: which folder may import which, where a library may
 //! be named, what code may not do, and that the documents speak of what is there.
 
+mod circles;
 mod commands;
 mod documents;
+mod environment;
+mod groups;
 mod homes;
 mod imports;
-mod panics;
+mod kinds;
+mod modules;
 mod schemas;
 mod shape;
+mod snapshots;
 pub mod source;
 mod tools_page;
 

@@ -31,7 +31,8 @@ pub enum Kind {
     Sign(char),
     Open(Delimiter),
     Close(Delimiter),
-    Literal,
+    /// As it is written, with its quotes.
+    Literal(String),
 }
 
 impl Source {
@@ -42,7 +43,7 @@ impl Source {
         Self { path: path.to_owned(), text: text.to_owned(), tokens: reader.tokens }
     }
 
-    /// The folder of `src/` it is in; `""` for `lib.rs` and `main.rs`.
+    /// The folder of `src/` it is in; `""` for a file at the top.
     pub fn folder(&self) -> &str {
         self.path.split_once('/').map_or("", |(folder, _)| folder)
     }
@@ -163,7 +164,7 @@ impl Reader {
             }
             TokenTree::Ident(name) => Kind::Name(name.to_string()),
             TokenTree::Punct(sign) => Kind::Sign(sign.as_char()),
-            TokenTree::Literal(_) => Kind::Literal,
+            TokenTree::Literal(text) => Kind::Literal(text.to_string()),
         };
         self.tokens.push(Token { kind, line });
     }

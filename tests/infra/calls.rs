@@ -336,7 +336,7 @@ fn type_end(source: &Source, open: usize) -> usize {
 fn receiver(source: &Source, at: usize) -> String {
     match source.tokens.get(at).map(|token| &token.kind) {
         Some(Kind::Name(name)) => name.clone(),
-        Some(Kind::Literal) => "0".to_owned(),
+        Some(Kind::Literal(_)) => "0".to_owned(),
         Some(Kind::Close(_)) => {
             let open = opening(source, at);
             open.checked_sub(1)

@@ -100,7 +100,7 @@ async fn call(server: &Server, schemas: &BTreeMap<String, Value>, tool: &str, ar
 async fn assert_kept(server: &Server, cases: &[Case]) {
     let cases: Vec<Value> =
         cases.iter().map(|case| json!({ "title": case.title, "schema": case.schema, "answer": case.answer })).collect();
-    let python = python_tool("python");
+    let python = python_tool("clients", "python");
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/schemas.py");
     let (python, script) = (python.to_str().expect("UTF-8"), script.to_str().expect("UTF-8"));
     let run = run_program(python, server.scratch(), &["-B", script], json!(cases).to_string().as_bytes()).await;

@@ -1,13 +1,14 @@
 //! boto3, an AWS client nobody here wrote, kept running for a test.
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
 use super::process;
+use super::python::python_tool;
 
 /// What AWS refused.
 #[derive(Debug)]
@@ -30,7 +31,7 @@ impl Boto {
     /// Speaks to `endpoint`; `home` is its home and working folder.
     pub fn start(endpoint: &str, home: &Path) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/aws.py");
-        let mut child = process::isolated(python_tool("python"), home)
+        let mut child = process::isolated(python_tool("emulator", "python"), home)
             .arg(script)
             .arg(endpoint)
             .env("PYTHONDONTWRITEBYTECODE", "1")
@@ -81,14 +82,4 @@ impl Drop for Running {
         drop(self.child.kill());
         drop(self.child.wait());
     }
-}
-
-/// The path of a program in the Python folder.
-///
-/// # Panics
-/// When the set-up was not done: a test without its tools has not passed.
-pub fn python_tool(name: &str) -> PathBuf {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(".testenv/venv/bin").join(name);
-    assert!(path.exists(), "{name} is not installed ({}): run scripts/test --setup-only once", path.display());
-    path
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::groups::assert_may_use;
 use super::node::node_tool;
 use super::process;
 use super::server::Server;
@@ -37,8 +38,9 @@ pub async fn run_browser(script: &str, server: &Server, mut world: Value) {
 /// # Panics
 /// When there is none: a test without its browser has not passed.
 fn chromium() -> PathBuf {
+    assert_may_use("Chromium", &["browser"]);
     let places = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
     let chosen = std::env::var_os("CHROMIUM").map(PathBuf::from).into_iter();
     let mut found = chosen.chain(places.map(PathBuf::from)).filter(|place| place.exists());
-    found.next().expect("Chromium is not installed: scripts/test --setup-only installs or names it")
+    found.next().expect("Chromium is not installed: scripts/test --setup-only browser installs or names it")
 }

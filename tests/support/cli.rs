@@ -4,8 +4,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::boto::python_tool;
 use super::process::{self, Finished};
+use super::python::python;
 use super::server::{Role, Server};
 
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -46,7 +46,7 @@ impl Cli {
     /// terminal shows is the stdout.
     pub async fn run_in_terminal(self, answers: &str) -> Finished {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/terminal.py");
-        let mut command = process::isolated(python_tool("python"), &self.home);
+        let mut command = process::isolated(python(), &self.home);
         command.args([script, answers, env!("CARGO_BIN_EXE_bouncer")]).args(&self.arguments);
         command.env("TERM", "xterm-256color").envs(self.environment);
         process::run(command, Vec::new(), DEADLINE + Duration::from_secs(10)).await

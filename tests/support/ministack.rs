@@ -6,8 +6,9 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-use super::boto::{Boto, python_tool};
+use super::boto::Boto;
 use super::process;
+use super::python::python_tool;
 use super::wait::{DEADLINE, wait_until};
 
 /// A running emulator. Dropping it kills it and the functions it runs.
@@ -27,7 +28,7 @@ impl Ministack {
         drop(listener);
         let endpoint = format!("http://127.0.0.1:{port}");
         let log = File::create(folder.path().join("log")).expect("the log file");
-        let child = process::isolated(python_tool("ministack"), folder.path())
+        let child = process::isolated(python_tool("emulator", "ministack"), folder.path())
             .env("BIND_HOST", "127.0.0.1")
             .env("GATEWAY_PORT", port.to_string())
             // Where its functions find AWS. On AWS they need no such setting.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
+use super::groups::assert_may_use;
 use super::process::{self, Finished};
 use super::server::{Role, Server};
 
@@ -15,8 +16,9 @@ const DEADLINE: Duration = Duration::from_secs(60);
 /// # Panics
 /// When the set-up was not done: a test without its tools has not passed.
 pub fn node_tool(name: &str) -> PathBuf {
+    assert_may_use(name, &["browser", "clients", "emulator"]);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(".testenv/npm/node_modules/.bin").join(name);
-    assert!(path.exists(), "{name} is not installed ({}): run scripts/test --setup-only once", path.display());
+    assert!(path.exists(), "{name} is not installed ({}): run scripts/test --setup-only clients", path.display());
     path
 }
 

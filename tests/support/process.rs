@@ -8,6 +8,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use super::groups::assert_may_use;
+
 /// What a program left behind.
 #[derive(Debug)]
 pub struct Finished {
@@ -33,6 +35,7 @@ pub fn isolated(program: impl AsRef<std::ffi::OsStr>, home: &Path) -> Command {
 
 /// Runs a program of the machine to its end, with `home` as its home and working folder.
 pub async fn run_program(name: &str, home: &Path, arguments: &[&str], stdin: &[u8]) -> Finished {
+    assert_may_use(name, &["clients", "emulator"]);
     let mut command = isolated(name, home);
     command.args(arguments);
     run(command, stdin.to_vec(), Duration::from_secs(30)).await

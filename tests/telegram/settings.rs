@@ -15,7 +15,7 @@ async fn run_with(home: &Path, arguments: &[&str], variables: &[(&str, &str)]) -
 async fn refusal(variables: &[(&str, &str)]) -> String {
     let folder = tempfile::tempdir().unwrap();
     let finished = run_with(folder.path(), &["serve", "--listen", "127.0.0.1:0"], variables).await;
-    assert_eq!(finished.code, Some(1), "{finished:#?}");
+    assert_eq!(finished.code, Some(2), "{finished:#?}");
     assert!(!finished.stderr.contains(BOT_TOKEN), "{}", finished.stderr);
     finished.stderr
 }
@@ -76,7 +76,7 @@ async fn doctor_tells_how_telegram_is() {
     assert_eq!(telegram_check(&world.server).await["ok"], true);
 
     let none = run_with(folder.path(), &["telegram", "delete-webhook"], &[]).await;
-    assert!(none.code == Some(1) && none.stderr.contains("BOUNCER_TELEGRAM_TOKEN"), "{none:#?}");
+    assert!(none.code == Some(2) && none.stderr.contains("BOUNCER_TELEGRAM_TOKEN"), "{none:#?}");
 }
 
 /// The chats that are asked can be others than the approvers' own.

@@ -5,7 +5,7 @@ use crate::exit::Exit;
 use crate::file::{Fault, Wanted};
 use crate::options::Mode;
 use crate::target::Failure;
-use bouncer::cli::plain;
+use bouncer::cli::visible;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -120,7 +120,7 @@ impl Report {
             Report::Ended(Ended::Invalid { file, faults }) => {
                 let mut text = String::new();
                 for fault in faults {
-                    let _ = writeln!(text, "{}:{}: {}", file.display(), fault.line, plain(&fault.message));
+                    let _ = writeln!(text, "{}:{}: {}", file.display(), fault.line, visible(&fault.message));
                 }
                 let _ = writeln!(text, "{} in the file; nothing was written.", count(faults.len(), "fault"));
                 (String::new(), text)
@@ -201,7 +201,7 @@ fn error_lines(message: &str, suggestion: &str) -> String {
 }
 
 fn shown(value: &Option<Value>) -> String {
-    value.as_ref().map_or_else(|| "(none)".to_owned(), |value| plain(&value.to_string()))
+    value.as_ref().map_or_else(|| "(none)".to_owned(), |value| visible(&value.to_string()))
 }
 
 fn count(number: usize, thing: &str) -> String {

@@ -11,7 +11,7 @@ mod update;
 mod words;
 
 use crate::domain::channel::ChannelName;
-pub use crate::domain::phrase::Language;
+pub use crate::domain::language::Language;
 pub use api::PUBLIC_API;
 pub use button::Press;
 pub use render::{Message, Renderer};

@@ -1,6 +1,6 @@
 //! The catalogue: everything Telegram's users read, in every language. A message exists in all of them or does not compile.
 
-use crate::domain::phrase::Language;
+use crate::domain::language::Language;
 use crate::domain::text::{Unit, parts};
 
 /// Returns the messages in a language.

@@ -190,7 +190,7 @@ mod tests {
             "running_deploy_id": "deploy-fedcba9876543210", "started_at": "2026-01-02T03:04:05.000Z",
             "estimated_remaining": "2 minutes", "hint": "Use bouncer_deploy_cancel to cancel the running deploy",
         }) else {
-            unreachable!()
+            panic!("no object")
         };
         let error = with_way_out(CliError::from_answer(answer));
         assert_eq!(error.exit, Exit::Conflict);

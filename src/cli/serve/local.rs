@@ -1,25 +1,21 @@
 //! The local profile: storage, workflows and server in this process.
 
-use super::{ServeArgs, until_stopped};
+use super::until_stopped;
 use crate::cli::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
+use crate::config::Config;
 use crate::server::local::{Ready, ServeOptions, serve};
+use std::net::SocketAddr;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 /// Serves the data folder.
-pub(super) async fn run(context: &Context, args: ServeArgs) -> Result<Exit, CliError> {
+pub(super) async fn run(context: &Context, listen: SocketAddr, config: Config) -> Result<Exit, CliError> {
     let data_dir = context.connection.data_dir()?;
     let credentials = data_dir.join("credentials.json");
     let is_fresh = !credentials.exists();
-    let options = ServeOptions {
-        data_dir: data_dir.clone(),
-        listen: args.listen,
-        allowed_hosts: args.allowed_hosts.clone(),
-        approval_window: args.approval_window,
-        asking: args.asking(),
-    };
+    let options = ServeOptions { data_dir: data_dir.clone(), listen, config };
     let (shutdown, (announce, ready)) = (CancellationToken::new(), oneshot::channel::<Ready>());
     let announcement = async {
         // The sender is dropped when the server does not start; its own error says why.

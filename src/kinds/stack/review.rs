@@ -259,7 +259,7 @@ mod tests {
     use crate::domain::caller::{Caller, Role};
     use crate::domain::ids::{KeyId, RequestId};
     use crate::domain::kind::KindName;
-    use crate::domain::phrase::Language;
+    use crate::domain::language::Language;
     use crate::domain::request::{Lifetime, Status};
     use crate::domain::time::Time;
     use proptest::prelude::*;

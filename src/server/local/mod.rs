@@ -7,15 +7,14 @@ mod sites;
 
 pub use credentials::{Credentials, CredentialsError};
 
-use super::backend;
-use super::backend::BackendSetupError;
-use super::telegram::{Host, TelegramSetup, TelegramSetupError};
-use super::{TABLE_PREFIX, guard, limits, listen, previews, router, web};
+use super::compose::{ComposeError, Composed, Services, compose, settings};
+use super::{TABLE_PREFIX, guard, listen, previews, router, web};
 use crate::admin::passes;
 use crate::aws;
+use crate::config::Config;
 use crate::domain::error::UserError;
-use crate::domain::quota::QuotaLimits;
-use crate::requests::app::{App, Limits, Profile, PublishSettings, Settings, TRANSFER_ROOM_KIB};
+use crate::domain::profile::Profile;
+use crate::requests::app::Settings;
 use crate::requests::recover;
 use crate::storage::{Documents, Store, StoreError};
 use crate::workflow::local::LocalEngine;
@@ -27,10 +26,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-/// The account of the local profile: there is none, so the number is none.
+/// Stands in for an account, which the local profile does not have.
 const LOCAL_ACCOUNT: &str = "000000000000";
 
 /// How to serve the local profile.
@@ -40,12 +39,8 @@ pub struct ServeOptions {
     pub data_dir: PathBuf,
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// Names beside loopback and the listening address under which the server is reached.
-    pub allowed_hosts: Vec<String>,
-    /// How long a frontend deploy waits for a decision, in seconds.
-    pub approval_window: u64,
-    /// How much one caller may ask of humans.
-    pub asking: QuotaLimits,
+    /// The settings.
+    pub config: Config,
 }
 
 /// Why the server could not start or go on.
@@ -57,14 +52,12 @@ pub enum ServeError {
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
     #[error(transparent)]
-    Backend(#[from] BackendSetupError),
-    #[error(transparent)]
-    Telegram(#[from] TelegramSetupError),
+    Compose(#[from] ComposeError),
     #[error("the records could not be prepared: {0}")]
     Store(#[from] StoreError),
     #[error("the object storage could not be prepared: {0}")]
     Objects(#[from] aws::error::AwsError),
-    #[error("what was left by an earlier run could not be taken up: {0}")]
+    #[error("the work of an earlier run could not be resumed: {0}")]
     Recovery(UserError),
     #[error("cannot listen on {address}: {source}; choose another address with --listen")]
     Listen { address: SocketAddr, source: io::Error },
@@ -101,15 +94,18 @@ impl ServerFile {
 
 /// Where a server answers.
 pub struct Ready {
-    /// The base URL, for programs.
+    /// The base URL of the API.
     pub url: String,
-    /// The page, for people.
+    /// The page of approvers.
     pub page_url: String,
-    /// The page, signed in as the local approver: a secret that works once, within ten minutes.
+    /// Signs the local approver in on the page; works once, within ten minutes.
     pub sign_in_url: String,
 }
 
-/// Serves the local profile until `shutdown`. `ready` is told where once requests are answered.
+/// Serves the local profile until `shutdown`, and sends its addresses to `ready` once it answers requests.
+///
+/// # Errors
+/// Fails when storage, settings or the listening address cannot be used.
 pub async fn serve(
     options: ServeOptions,
     shutdown: CancellationToken,
@@ -118,7 +114,7 @@ pub async fn serve(
     let storage_stop = CancellationToken::new();
     let storage = embedded_aws::start(&options.data_dir, options.listen.ip(), storage_stop.clone()).await?;
     let outcome = serve_over(&options, &storage, shutdown, ready).await;
-    // The storage goes last: what still runs may want to write.
+    // Storage stops last: running tasks may still write.
     storage_stop.cancel();
     storage.stopped().await;
     outcome
@@ -126,7 +122,7 @@ pub async fn serve(
 
 async fn serve_over(
     options: &ServeOptions,
-    storage: &embedded_aws::Endpoints,
+    embedded: &embedded_aws::Endpoints,
     shutdown: CancellationToken,
     ready: oneshot::Sender<Ready>,
 ) -> Result<(), ServeError> {
@@ -135,47 +131,31 @@ async fn serve_over(
         .map_err(|source| ServeError::Listen { address: options.listen, source })?;
     let address = listener.local_addr().map_err(ServeError::Serving)?;
     let url = format!("http://{}", reachable(address));
-    let page_url = super::page_url().unwrap_or_else(|| local_page_url(address));
+    let config = &options.config;
+    let allowed_hosts = config.server.allowed_hosts.as_deref().unwrap_or_default();
+    let page_url = config.server.public_url.clone().unwrap_or_else(|| local_page_url(address));
 
     let endpoints = aws::Endpoints {
-        records: format!("http://{}", storage.records),
-        objects: format!("http://{}", reachable(storage.objects)),
-        access_key_id: storage.credentials.access_key_id.clone(),
-        secret_access_key: storage.credentials.secret_access_key.clone(),
+        records: format!("http://{}", embedded.records),
+        objects: format!("http://{}", reachable(embedded.objects)),
+        access_key_id: embedded.credentials.access_key_id.clone(),
+        secret_access_key: embedded.credentials.secret_access_key.clone(),
     };
     let aws::Storage { records, objects, sites } = aws::local(&endpoints);
     let store = Store::new(records, TABLE_PREFIX);
-    let documents = Documents::new(objects.clone(), format!("bouncer-uploads-{LOCAL_ACCOUNT}"));
     store.create_missing_tables().await?;
+    let documents = Documents::new(objects.clone(), format!("bouncer-uploads-{LOCAL_ACCOUNT}"));
     let engine = LocalEngine::new(store.clone());
-    let entrance = TelegramSetup::from_environment(Host::Machine).await?;
-    let app = Arc::new(App {
-        kinds: crate::kinds::KINDS,
-        store,
-        documents,
-        objects,
-        sites,
-        backend: backend::from_environment().await?,
-        engine: engine.clone(),
-        channels: entrance.iter().map(TelegramSetup::channel).collect(),
-        turns: Default::default(),
-        settings: Settings {
-            profile: Profile::Local,
-            account: LOCAL_ACCOUNT.to_owned(),
-            approval_window: options.approval_window,
-            asking: options.asking,
-            public_url: Some(public_url(address, &options.allowed_hosts)),
-            page_url: Some(page_url.clone()),
-            limits: limits(Limits::default().answer_bytes),
-            publish: PublishSettings::default(),
-        },
-        waiting: Default::default(),
-        transfer_room: Semaphore::new(TRANSFER_ROOM_KIB),
-    });
+    let settings = Settings {
+        public_url: Some(public_url(address, allowed_hosts)),
+        page_url: Some(page_url.clone()),
+        ..settings(config, Profile::Local, LOCAL_ACCOUNT)
+    };
+    let services = Services { store, documents, objects, sites, engine: engine.clone() };
+    let Composed { app, bot } = compose(config, services, settings).await?;
     app.objects.create_bucket(app.documents.bucket()).await?;
     let credentials = Credentials::load_or_create(&options.data_dir, &app.store).await?;
 
-    let bot = entrance.map(|entrance| Arc::new(entrance.open(app.clone())));
     let work_stop = CancellationToken::new();
     let housekeeping = tokio::spawn(work_stop.clone().run_until_cancelled_owned(housekeeping::run(app.clone())));
     let work = tokio::spawn(engine.run(Arc::new(TaskRunner::new(app.clone())), work_stop.clone()));
@@ -192,16 +172,16 @@ async fn serve_over(
     let bytes = serde_json::to_vec(&content).map_err(|error| failed(error.into()))?;
     files::write_private(&server_file, &bytes).map_err(failed)?;
 
-    let hosts = guard::Hosts::named(options.listen.ip(), &options.allowed_hosts);
+    let hosts = guard::Hosts::named(options.listen.ip(), allowed_hosts);
     let sign_in = passes::sign_in_link(&app, credentials.approver.hash()).await.map_err(ServeError::Recovery)?;
-    // What stands behind the `#` is sent to nobody; the page reads it.
+    // The browser does not send the part after `#`; the page reads it.
     let sign_in_url = format!("{page_url}/sign-in#{}", sign_in.expose());
     let is_on_loopback = options.listen.ip().is_loopback() || options.listen.ip().is_unspecified();
-    let previews = previews(is_on_loopback);
+    let previews = previews(&config.server, is_on_loopback);
     let place = web::PageSetup { previews, beside_sites: is_on_loopback, streams: Some(shutdown.clone()) };
     let router = router(app, hosts, guard::BootstrapKey::none(), sites::routes(), bot.clone(), place);
     let intake = bot.map(|bot| tokio::spawn(bot.run(work_stop.clone())));
-    // Whoever waits for readiness may have gone; that stops nothing.
+    // The receiver may be gone; the server runs on without it.
     let _ = ready.send(Ready { url, page_url, sign_in_url });
     let outcome = listen::until(listener, router, shutdown).await.map_err(ServeError::Serving);
 
@@ -209,20 +189,20 @@ async fn serve_over(
     if let Some(intake) = intake
         && let Err(error) = intake.await
     {
-        tracing::error!(%error, "Telegram's updates were not taken in to the end");
+        tracing::error!(%error, "polling Telegram ended abnormally");
     }
     if let Err(error) = housekeeping.await {
-        tracing::error!(%error, "the housekeeping did not stop in order");
+        tracing::error!(%error, "the housekeeping ended abnormally");
     }
     if let Err(error) = work.await {
-        tracing::error!(%error, "the workflow engine did not stop in order");
+        tracing::error!(%error, "the workflow engine ended abnormally");
     }
-    // The next start writes it anew; a reader that finds it stale finds nobody listening.
+    // The next start rewrites it, and a reader of a stale file gets no answer at its address.
     let _ = std::fs::remove_file(&server_file);
     outcome
 }
 
-/// An address by which this machine reaches a listener: one on all addresses is reached by loopback.
+/// Returns an address by which this machine reaches a listener: loopback for one that listens on all addresses.
 fn reachable(address: SocketAddr) -> SocketAddr {
     match address.ip() {
         ip if !ip.is_unspecified() => address,
@@ -231,7 +211,7 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     }
 }
 
-/// Where the page is: at a name, because published sites have the numbers to themselves.
+/// Returns the address of the page: `localhost`, because published sites are served under the numeric address.
 fn local_page_url(address: SocketAddr) -> String {
     match address.ip() {
         ip if ip.is_loopback() || ip.is_unspecified() => format!("http://localhost:{}", address.port()),
@@ -239,7 +219,7 @@ fn local_page_url(address: SocketAddr) -> String {
     }
 }
 
-/// Under which address sites are told to be: that of the first host name the operator gave, if there is one.
+/// Returns the address under which published sites are announced: the first allowed host name, if there is one.
 fn public_url(address: SocketAddr, allowed_hosts: &[String]) -> String {
     match allowed_hosts.iter().find(|host| !host.starts_with('*')) {
         Some(host) => format!("http://{host}:{}", address.port()),

@@ -7,11 +7,11 @@ mod recent;
 mod settings;
 mod webhook;
 
-pub(super) use settings::Host;
 pub use settings::TelegramSetupError;
 
 use crate::channels::telegram::{CallbackQuery, Intake, NAME, Press, Pressed, Telegram, Update, User, Words};
 use crate::channels::{Channel, ChannelError};
+use crate::config::{Approvers, BotConfig, TelegramConfig, WebhookSecret};
 use crate::domain::approver::Approver;
 use crate::domain::error::{ErrorCode, UserError};
 use crate::domain::ids::{ApproverId, RequestId};
@@ -24,7 +24,6 @@ use crate::requests::kind::CardView;
 use crate::requests::prompts::prompt_of;
 use recent::Recent;
 use serde_json::json;
-use settings::{Approvers, Setup};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -35,19 +34,21 @@ pub(super) struct TelegramSetup {
     telegram: Arc<Telegram>,
     approvers: Approvers,
     intake: Intake,
-    secret: Option<String>,
+    secret: Option<WebhookSecret>,
 }
 
 impl TelegramSetup {
-    /// Reads the environment; `None` when Telegram is not set up.
-    pub(super) async fn from_environment(place: Host) -> Result<Option<Self>, TelegramSetupError> {
-        let setup = settings::from_environment(place).await?;
-        Ok(setup.map(|Setup { telegram, approvers, intake, secret }| Self {
-            telegram: Arc::new(telegram),
-            approvers,
-            intake,
-            secret,
-        }))
+    /// Opens the bot of the settings.
+    ///
+    /// # Errors
+    /// Fails when the bot cannot be opened, and when Telegram is to call and there is no secret to know it by.
+    pub(super) async fn new(config: &TelegramConfig) -> Result<Self, TelegramSetupError> {
+        let intake = settings::intake(config.intake);
+        let (telegram, secret) = settings::bot(&config.bot, config.chats.clone(), intake).await?;
+        if intake == Intake::Webhook && secret.is_none() {
+            return Err(TelegramSetupError::NoWebhookSecret);
+        }
+        Ok(Self { telegram: Arc::new(telegram), approvers: config.approvers.clone(), intake, secret })
     }
 
     /// The channel.
@@ -69,14 +70,16 @@ impl TelegramSetup {
     }
 }
 
-/// Registers the webhook of the bot that the environment names; `None`: there is to be none.
-pub async fn register(url: Option<&str>) -> Result<(), RegisterError> {
-    let bot = settings::bot(vec![], Intake::Webhook).await?;
-    let (telegram, secret) = bot.ok_or(RegisterError::NoBot)?;
+/// Registers the webhook of a bot, or deletes it when `url` is `None`.
+///
+/// # Errors
+/// Fails when the bot cannot be opened, has no secret for its webhook, or Telegram refuses.
+pub async fn register(bot: &BotConfig, url: Option<&str>) -> Result<(), RegisterError> {
+    let (telegram, secret) = settings::bot(bot, vec![], Intake::Webhook).await?;
     match url {
         Some(url) => {
-            let secret = secret.ok_or(TelegramSetupError::NoSecret)?;
-            telegram.set_webhook(url, &secret).await?;
+            let secret = secret.ok_or(TelegramSetupError::NoWebhookSecret)?;
+            telegram.set_webhook(url, secret.expose()).await?;
         }
         None => telegram.delete_webhook().await?,
     }
@@ -87,8 +90,6 @@ pub async fn register(url: Option<&str>) -> Result<(), RegisterError> {
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs)] // The messages say what the names mean.
 pub enum RegisterError {
-    #[error("no bot is set up: set BOUNCER_TELEGRAM_TOKEN, or BOUNCER_TELEGRAM_SECRET_ARN")]
-    NoBot,
     #[error(transparent)]
     Setup(#[from] TelegramSetupError),
     #[error(transparent)]
@@ -101,7 +102,7 @@ pub(super) struct Bot {
     telegram: Arc<Telegram>,
     approvers: Approvers,
     intake: Intake,
-    secret: Option<String>,
+    secret: Option<WebhookSecret>,
     /// Updates that were dealt with: Telegram sends one again when it heard no answer.
     handled: Recent,
     /// Users who were told lately that they may nothing.

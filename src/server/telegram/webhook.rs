@@ -23,8 +23,8 @@ const UPDATES_AT_ONCE: usize = 32;
 
 /// The route, for a bot that Telegram calls.
 pub(in crate::server) fn routes<S: Clone + Send + Sync + 'static>(bot: Arc<Bot>) -> Router<S> {
-    let secret = bot.secret.as_deref().filter(|_| bot.intake == Intake::Webhook);
-    let Some(secret) = secret.map(Arc::<str>::from) else { return Router::new() };
+    let secret = bot.secret.as_ref().filter(|_| bot.intake == Intake::Webhook);
+    let Some(secret) = secret.map(|secret| Arc::<str>::from(secret.expose())) else { return Router::new() };
     Router::new()
         .route("/telegram/webhook", routing::post(take))
         .layer(GlobalConcurrencyLimitLayer::new(UPDATES_AT_ONCE))

@@ -10,19 +10,19 @@ use bouncer::aws;
 use bouncer::domain::channel::ChannelName;
 use bouncer::domain::error::UserError;
 use bouncer::domain::ids::RequestId;
+use bouncer::domain::profile::Profile;
 use bouncer::domain::quota::QuotaLimits;
 use bouncer::domain::request::{Status, Verdict};
 use bouncer::domain::time::Time;
 use bouncer::kinds::frontend_deploy as frontend;
 use bouncer::policy::decision::Press;
-use bouncer::requests::app::{App, Limits, Profile, PublishSettings, Settings, TRANSFER_ROOM_KIB};
+use bouncer::requests::app::{Adapters, App, Settings};
 use bouncer::requests::engine::{Engine, TaskFailure, Tasks as _};
 use bouncer::requests::{decide, recover};
 use bouncer::storage::{Documents, Store};
 use bouncer::workflow::tasks::TaskRunner;
 use embedded_aws::StorageCredentials;
 use serde_json::{Value, json};
-use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -220,8 +220,7 @@ impl<'a> Run<'a> {
     fn app(&self, store: Store, process: usize) -> App {
         let (gate, workflows, board) = (self.gate.clone(), self.workflows.clone(), self.board.clone());
         let engine: Arc<dyn Engine> = Arc::new(Line { process, gate: gate.clone(), workflows });
-        App {
-            kinds: bouncer::kinds::KINDS,
+        let adapters = Adapters {
             store,
             documents: Documents::new(self.shared.objects.clone(), STAGING),
             objects: self.shared.objects.clone(),
@@ -229,20 +228,13 @@ impl<'a> Run<'a> {
             backend: None,
             engine,
             channels: vec![Arc::new(Pen { process, gate, board })],
-            turns: Default::default(),
-            waiting: Default::default(),
-            settings: Settings {
-                profile: Profile::Local,
-                account: "000000000000".into(),
-                approval_window: 600,
-                asking: QuotaLimits { per_minute: 0, pending: 0 },
-                public_url: None,
-                page_url: None,
-                limits: Limits::default(),
-                publish: PublishSettings::default(),
-            },
-            transfer_room: Semaphore::new(TRANSFER_ROOM_KIB),
-        }
+        };
+        let asking = QuotaLimits { per_minute: 0, pending: 0 };
+        App::assemble(
+            bouncer::kinds::KINDS,
+            adapters,
+            Settings { asking, ..Settings::new(Profile::Local, "000000000000") },
+        )
     }
 
     /// Everything, to the end.

@@ -229,8 +229,8 @@ struct Ministack {
 
 impl Ministack {
     fn start(folder: &Path) -> Self {
-        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.testenv/venv/bin/ministack");
-        assert!(program.exists(), "{} is not there; run scripts/test --setup-only", program.display());
+        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.testenv/emulator/bin/ministack");
+        assert!(program.exists(), "{} is not there; run scripts/test --setup-only emulator", program.display());
         // Free now; should somebody else take it in between, the program ends and the test says so.
         let port = std::net::TcpListener::bind((LOOPBACK, 0)).unwrap().local_addr().unwrap().port();
         let log = folder.join("ministack.log");

@@ -6,7 +6,6 @@ use crate::domain::kind::KindName;
 use proptest::prelude::*;
 use teloxide_core::types::{InlineKeyboardButtonKind, MessageEntityKind};
 
-
 fn time(text: &str) -> Time {
     Time::try_from(text.to_owned()).unwrap()
 }
