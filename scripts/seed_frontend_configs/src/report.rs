@@ -197,7 +197,7 @@ impl Done {
 }
 
 fn error_lines(message: &str, suggestion: &str) -> String {
-    format!("error: {}\nhint: {}\n", plain(message), plain(suggestion))
+    format!("error: {}\nhint: {}\n", visible(message), visible(suggestion))
 }
 
 fn shown(value: &Option<Value>) -> String {

@@ -85,7 +85,7 @@ fn lists_of(renderer: &Renderer, section: &Section) -> Vec<List> {
         Section::Notes { title, notes } => vec![sentences(renderer, title, notes)],
         Section::Steps { title, steps } => vec![sentences(renderer, title, steps)],
         Section::Code { title, text } => {
-            let lines = text.lines().map(|line| Text::default().foreign(line, SENTENCE));
+            let lines = text.lines().map(|line| Text::default().plain("│ ").foreign(line, SENTENCE));
             vec![List::of(renderer.phrase(title), lines, text.lines().count())]
         }
         // Lines of texts are for a page.

@@ -48,9 +48,7 @@ async fn a_running_server_is_found_and_its_buckets_are_made() {
     let options = ServeOptions {
         data_dir: data_dir.clone(),
         listen: SocketAddr::new(LOOPBACK, 0),
-        allowed_hosts: Vec::new(),
-        approval_window: 600,
-        asking: bouncer::domain::quota::QuotaLimits::default(),
+        config: bouncer::config::Config::default(),
     };
     let serving = tokio::spawn(server::serve(options, stop.clone(), ready));
     started.await.expect("the server starts");
