@@ -37,7 +37,13 @@ impl Phrase {
     /// Replaces `{}` in every language, once for each value in order.
     #[must_use]
     pub fn fill(&self, values: &[&str]) -> Self {
-        let filled = |text: &str| values.iter().fold(text.to_owned(), |text, value| text.replacen("{}", value, 1));
+        // The template is split once: a `{}` inside a value is text.
+        let filled = |text: &str| {
+            let mut values = values.iter();
+            let mut parts = text.split("{}");
+            let first = parts.next().unwrap_or_default().to_owned();
+            parts.fold(first, |text, part| text + values.next().unwrap_or(&"{}") + part)
+        };
         Self { en: Cow::Owned(filled(&self.en)), zh: Cow::Owned(filled(&self.zh)) }
     }
 }
@@ -63,5 +69,19 @@ impl Serialize for Phrase {
 impl<'de> Deserialize<'de> for Phrase {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer).map(Phrase::same)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_never_filled_in_again() {
+        let template = Phrase::new("{} is replaced: {}.", "{} 將被取代：{}。");
+        let filled = template.fill(&["{}{}", "a {} b"]);
+        assert_eq!(filled.of(Language::English), "{}{} is replaced: a {} b.");
+        assert_eq!(filled.of(Language::TraditionalChinese), "{}{} 將被取代：a {} b。");
+        assert_eq!(template.fill(&["x"]).of(Language::English), "x is replaced: {}.");
     }
 }

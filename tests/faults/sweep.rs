@@ -170,7 +170,7 @@ async fn a_request_that_waits_keeps_its_contents() {
     let (first, second, third) = (site(&["a"]), site(&["b"]), site(&["c", "b"]));
     let live = bouncer.start(&first).await;
     assert_eq!(bouncer.slice(&live).await.unwrap()["outcome"], "deployed");
-    bouncer.task("frontend.complete", &live).await.unwrap();
+    bouncer.task("request.complete", &live).await.unwrap();
     let live = bouncer.start(&second).await;
     assert_eq!(bouncer.slice(&live).await.unwrap()["outcome"], "deployed");
     let sweep = async || {
@@ -198,7 +198,7 @@ async fn a_request_that_waits_keeps_its_contents() {
     assert_eq!(stored(&world, "blobs/").await, contents(&[&second, &third]), "only the first site is left over");
     let in_vain = site(&["d"]);
     bouncer.ask(&in_vain).await;
-    bouncer.task("frontend.complete", &live).await.unwrap();
+    bouncer.task("request.complete", &live).await.unwrap();
     bouncer.approve(&id).await;
     assert_eq!(bouncer.slice(&id).await.unwrap()["outcome"], "deployed");
     world.assert_holds(BUCKET, &third).await;
@@ -358,7 +358,7 @@ async fn lists_go_much_later() {
         let ask = serde_json::from_value(json!({ "request_id": asked })).unwrap();
         serde_json::to_value(status::show(&bouncer.app, &caller(Role::Approver), ask).await.unwrap()).unwrap()
     };
-    assert_eq!(show().await["files"][0]["filename"], "assets/b.js");
+    assert_eq!(show().await["card"]["sections"][0]["files"][0]["path"], "assets/b.js");
     world.make_older("manifests/", OLD_LIST - 1);
     bouncer.deploys(&world, &first).await;
     assert_eq!(stored(&world, "manifests/").await.len(), 2);
@@ -366,6 +366,7 @@ async fn lists_go_much_later() {
     bouncer.deploys(&world, &first).await;
     assert_eq!(stored(&world, "manifests/").await.len(), 1, "the one that the releases have");
     let shown = show().await;
-    assert_eq!((&shown["files"], &shown["changes"]["added"]), (&json!([]), &json!(1)), "{shown:#}");
-    assert!(text(&shown["note"]).contains("not kept any more"), "{shown:#}");
+    let files = &shown["card"]["sections"][0];
+    assert_eq!((&files["files"], &files["added"]), (&json!([]), &json!(1)), "{shown:#}");
+    assert!(text(&files["note"]).contains("no longer kept"), "{shown:#}");
 }

@@ -17,7 +17,7 @@ const HOMES: [(&str, &[&str]); 13] = [
     ("teloxide_core", &["channels/"]),
     ("indicatif", &["cli/"]),
     ("maud", &["server/web/"]),
-    ("similar", &["analysis/"]),
+    ("similar", &["domain/"]),
 ];
 
 #[test]

@@ -41,18 +41,7 @@ const MAY_IMPORT: [(&str, &[&str]); 14] = [
 const TOP: &str = "cli";
 
 /// Imports that still run upwards: (file, folder). The list may only get shorter.
-const KNOWN_UPWARD: &[(&str, &str)] = &[
-    ("aws/settings.rs", "storage"),
-    ("domain/activity.rs", "analysis"),
-    ("domain/backend/parameters.rs", "analysis"),
-    ("domain/backend/run.rs", "analysis"),
-    ("domain/review.rs", "analysis"),
-    ("requests/app.rs", "kinds"),
-    ("requests/execution.rs", "kinds"),
-    ("requests/status/deploy.rs", "kinds"),
-    ("requests/status/history.rs", "admin"),
-    ("requests/status/past.rs", "admin"),
-];
+const KNOWN_UPWARD: &[(&str, &str)] = &[("requests/status/history.rs", "admin"), ("requests/status/past.rs", "admin")];
 
 #[test]
 fn imports_run_downwards() {
@@ -62,7 +51,8 @@ fn imports_run_downwards() {
     let mut faults = Vec::new();
     for ((from, to), place) in &imports {
         let (layer, below) = (layer(from), layer(to));
-        if layer == below || layer == TOP {
+        // The macros that declare tools and tasks are at the top of the crate.
+        if layer == below || layer == TOP || below == "lib" {
             continue;
         }
         let Some((_, allowed)) = MAY_IMPORT.iter().find(|(folder, _)| *folder == layer) else {

@@ -27,7 +27,7 @@ async fn approvers_are_helped_and_shown_what_waits() {
     world.prompt(BEA, &request).await;
     let list = reply(&world, BEA, BEA, "/pending").await.text;
     assert!(list.starts_with("1 waiting for a decision"), "{list}");
-    assert!(list.contains(&request) && list.contains("frontend deploy shop") && list.contains("Expires: "), "{list}");
+    assert!(list.contains(&request) && list.contains("Publish the site shop") && list.contains("Expires: "), "{list}");
     world.assert_clean();
 }
 

@@ -15,7 +15,7 @@ async fn a_prompt_shows_what_would_change_and_follows_it_to_the_end() {
     for chat in [BEA, CAI] {
         let prompt = world.prompt(chat, &request).await;
         for part in [
-            "Approval needed: frontend deploy",
+            "Approval needed: Publish the site",
             "Project: shop",
             "Bucket: shop-site",
             "+ index.html ",
@@ -31,7 +31,7 @@ async fn a_prompt_shows_what_would_change_and_follows_it_to_the_end() {
     assert_eq!(world.press(BEA, &prompt, &format!("approve:{request}")).await, "Approved.");
 
     for chat in [BEA, CAI] {
-        let done = world.says(chat, &request, "✅ Done: frontend deploy").await;
+        let done = world.says(chat, &request, "✅ Done: Publish the site").await;
         assert!(done.text.contains(&format!("Decided by: Bea (Telegram {BEA})")), "{}", done.text);
         assert!(done.text.contains("Result: rel-"), "{}", done.text);
         assert!(done.data().is_empty(), "{done:?}");
@@ -105,7 +105,7 @@ async fn hostile_texts_stay_where_they_belong() {
 async fn messages_are_in_the_language_that_is_set() {
     let world = World::start(&[("BOUNCER_LANG", "zh-TW")]).await;
     let request = world.ask(903).await;
-    let prompt = world.says(BEA, &request, "🔔 需要核准：前端部署").await;
+    let prompt = world.says(BEA, &request, "🔔 需要核准：發佈網站").await;
     assert_eq!(world.press(BEA, &prompt, &format!("deny:{request}")).await, "已拒絕。");
     world.says(CAI, &request, "🚫 已拒絕").await;
     world.assert_clean();
@@ -126,7 +126,7 @@ async fn a_request_that_nobody_decides_is_reminded_of_and_expires() {
 
     let reminds = |message: &ChatMessage| message.reply_to == Some(prompt.id);
     let reminder = world.telegram.message(BEA, "a reminder", reminds).await;
-    assert!(reminder.text.starts_with("⏰ Still waiting: frontend deploy"), "{}", reminder.text);
+    assert!(reminder.text.starts_with("⏰ Still waiting: Publish the site"), "{}", reminder.text);
     assert!(reminder.text.contains(request) && reminder.text.contains(&shown), "{}", reminder.text);
 
     let expired = world.says(BEA, request, "⌛ Expired").await;

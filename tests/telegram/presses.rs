@@ -19,7 +19,7 @@ async fn the_first_press_counts_and_later_ones_are_told_so() {
     let ended = world.server.ended(&request).await;
     assert_eq!(ended["status"], "denied", "{ended:#}");
     for chat in [BEA, CAI] {
-        let message = world.says(chat, &request, "🚫 Rejected: frontend deploy").await;
+        let message = world.says(chat, &request, "🚫 Rejected: Publish the site").await;
         assert!(message.data().is_empty());
     }
     assert_eq!(world.telegram.calls("pinChatMessage").len(), 0, "what was denied is not pinned");

@@ -1,7 +1,7 @@
 //! Telegram's calls, and calls that only pretend to be.
 
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{BEA, SECRET, World};
 
@@ -64,13 +64,13 @@ async fn an_update_that_comes_again_has_no_second_effect() {
         assert_eq!(world.call(&press).await, 200);
     }
     assert_eq!(world.telegram.calls("answerCallbackQuery").len(), 1);
-    let first = world.server.ended(&request).await;
+    let first = without_addresses(world.server.ended(&request).await);
 
     // A process that never saw it finds it decided.
     world.server.restart().await;
     assert_eq!(world.call(&press).await, 200);
     assert_eq!(world.telegram.answer_to(&press).await, "Already handled.");
-    assert_eq!(world.server.ended(&request).await, first);
+    assert_eq!(without_addresses(world.server.ended(&request).await), first);
 
     let asks = world.telegram.writes(BEA, BEA, "/help");
     assert_eq!((world.call(&asks).await, world.call(&asks).await), (200, 200));
@@ -84,4 +84,11 @@ async fn an_update_that_comes_again_has_no_second_effect() {
 async fn there_is_no_webhook_where_telegram_is_polled() {
     let world = World::polling().await;
     assert_eq!(world.call(&json!({ "update_id": 1 })).await, 404);
+}
+
+/// A status without the addresses of a server that listens at another port after a restart.
+fn without_addresses(mut ended: Value) -> Value {
+    ended.as_object_mut().unwrap().remove("url");
+    ended["result"].as_object_mut().unwrap().remove("urls");
+    ended
 }

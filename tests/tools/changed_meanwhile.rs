@@ -70,7 +70,7 @@ async fn a_project_that_changed_after_the_question_is_left_alone() {
         let ended = approve(&server, &pending["request_id"]).await;
 
         assert_failed(&server, &ended, "deploy_failed", name).await;
-        assert!(text(&ended["result"]["error_summary"]).contains("The site is as it was."), "{ended:#}");
+        assert!(text(&ended["result"]["error_summary"]).contains("The site is unchanged."), "{ended:#}");
         let storage = server.storage();
         assert_eq!(storage.list("shop-site", "").await, []);
         if name == "bucket" {

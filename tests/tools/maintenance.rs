@@ -78,7 +78,7 @@ async fn the_records_tell_it() {
     let release = &releases["releases"][0];
     assert_eq!((&release["adopted"], &release["current"]), (&json!(true), &json!(true)), "{releases:#}");
     assert_eq!(release["triggered_by"], "ada (moving in)", "{releases:#}");
-    assert_eq!(release["reason"], "Adopt the bucket shop-site as the first release of shop", "{releases:#}");
+    assert_eq!(release["reason"], "Adopt bucket shop-site as the first release of shop", "{releases:#}");
     let history = ask(Role::Agent, "bouncer_deploy_history", project.clone()).await;
     assert_eq!(history["deploys"][0]["deploy_id"], started["deploy_id"], "{history:#}");
     assert_eq!(history["deploys"][0]["status"], "SUCCESS", "{history:#}");

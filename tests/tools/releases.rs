@@ -85,8 +85,13 @@ async fn going_back_brings_back_exactly_what_was() {
     assert_eq!(pending["restores"], first["release_id"], "{pending:#}");
     let shown = json!({ "request_id": pending["request_id"] });
     let shown = accepted(server.tool(Role::Approver, "bouncer_request_show", shown).await);
-    assert_eq!(shown["restores"], first["release_id"], "{shown:#}");
-    assert_eq!(shown["removed"], json!(["pages/page-0001.html/index.html", "x.html"]), "{shown:#}");
+    let facts = shown["card"]["facts"].as_array().expect("facts");
+    let goes_back = facts.iter().find(|fact| fact["label"] == "Goes back to").expect("the release");
+    assert_eq!(goes_back["value"]["value"], first["release_id"], "{shown:#}");
+    let files = shown["card"]["sections"][0]["files"].as_array().expect("files");
+    let removed: Vec<&str> =
+        files.iter().filter(|file| file["change"] == "removed").map(|file| text(&file["path"])).collect();
+    assert_eq!(removed, ["pages/page-0001.html/index.html", "x.html"], "{shown:#}");
     let back = approve(&server, &pending["request_id"]).await["result"].clone();
     assert_eq!(back["deploy_status"], "deployed", "{back:#}");
     assert_eq!(back["removed_count"], 2, "{back:#}");
@@ -190,7 +195,7 @@ async fn more_than_half_of_a_site_goes_only_when_it_is_meant() {
     let pending = accepted(server.tool(Role::Agent, "bouncer_deploy_frontend", request).await);
     let show = json!({ "request_id": pending["request_id"] });
     let shown = accepted(server.tool(Role::Approver, "bouncer_request_show", show).await);
-    assert_eq!(shown["warning"], "More than half of the site would be gone.", "{shown:#}");
+    assert_eq!(shown["card"]["warning"], "This removes more than half of the site's files.", "{shown:#}");
     let list = accepted(server.tool(Role::Approver, "bouncer_list_pending", json!({})).await);
     assert!(text(&list["requests"][0]["summary"]).starts_with("MOST OF THE SITE GOES."), "{list:#}");
     let ended = approve(&server, &pending["request_id"]).await;
