@@ -59,8 +59,8 @@ async fn a_page_has_the_buttons_that_would_count() {
     let agent = Session::of(&server, server.key(Role::Agent)).await;
     let (anna, ben) = (Session::of(&server, &anna).await, Session::of(&server, &ben).await);
 
-    assert_none(&agent, &server, &id, &plan, "Only an approver decides.").await;
-    assert_none(&anna, &server, &own, &own_plan, "Nobody decides a request of their own.").await;
+    assert_none(&agent, &server, &id, &plan, "Only approvers can decide.").await;
+    assert_none(&anna, &server, &own, &own_plan, "You cannot decide your own request.").await;
     for approver in [&anna, &ben] {
         let both = offer(approver, &server, &id).await;
         assert!(both.approve && both.deny && !both.page.contains("why-not"), "{}", both.page);

@@ -126,7 +126,7 @@ async fn only_the_pages_own_form_decides() {
     refused(approver.post(&server, &path, &[("decision", "maybe")]), 400, "names no decision").await;
     refused(approver.post(&server, &path, &[("plan", &plan)]), 400, "names no decision").await;
     let other_plan = [("decision", "approve"), ("plan", &"0".repeat(64))];
-    refused(approver.post(&server, &path, &other_plan), 409, "not the plan").await;
+    refused(approver.post(&server, &path, &other_plan), 409, "another hash").await;
     refused(agent.post(&server, &path, &yes), 403, "").await;
     assert_eq!(status(&server, &id).await, "pending_approval", "something was decided");
 
@@ -213,7 +213,7 @@ async fn an_agent_sees_its_own_requests_alone() {
 
     assert!(mine.get(&server, "/").await.text().await.unwrap().contains(&id));
     let page = mine.get(&server, &format!("/requests/{id}")).await.text().await.unwrap();
-    assert!(page.contains("Only an approver decides.") && !page.contains("value=\"approve\""), "{page}");
+    assert!(page.contains("Only approvers can decide.") && !page.contains("value=\"approve\""), "{page}");
     assert!(!other.get(&server, "/").await.text().await.unwrap().contains(&id));
     for path in ["", "/live", "/events", "/preview"] {
         let answer = other.get(&server, &format!("/requests/{id}{path}")).await;

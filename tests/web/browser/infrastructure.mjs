@@ -6,7 +6,7 @@ run(async (browser) => {
   const { page, faults } = await person(browser);
   await signIn(page, config.url, config.keys.approver);
   await page.getByRole("link", { name: "Deploy the backend of shop" }).click();
-  await page.getByRole("heading", { name: "The commit" }).waitFor();
+  await page.getByRole("heading", { name: "Findings in the template" }).waitFor();
   await page.getByText("Move the orders, drop the carts").waitFor();
   await accessible(page, "a commit");
   await shot(page, "commit", { full: true });
@@ -25,10 +25,10 @@ run(async (browser) => {
   await shot(page, "deploy-waiting", { full: true });
   await decide.click();
 
-  await page.getByRole("heading", { name: "What the change set does" }).waitFor();
-  const changes = await page.locator(".resource-change .what").allInnerTexts();
-  assert.ok(/is replaced|is removed/.test(changes[0]) && /is replaced|is removed/.test(changes[1]), `what is lost stands first: ${changes}`);
-  assert.match(await page.locator(".resource-change").first().getAttribute("class"), /grave/);
+  await page.getByRole("heading", { name: "Changes (" }).waitFor();
+  const changes = await page.locator("table.files tbody tr").allInnerTexts();
+  assert.ok(/Replace|Remove/.test(changes[0]) && /Replace|Remove/.test(changes[1]), `what is lost stands first: ${changes}`);
+  assert.match(await page.locator("table.files tbody tr").first().getAttribute("class"), /grave/);
   assert.ok(await approve.isDisabled(), "a yes is possible before the risks were confirmed");
   await accessible(page, "a change set");
   await shot(page, "change-set", { doc: true });
