@@ -358,7 +358,9 @@ async fn lists_go_much_later() {
         let ask = serde_json::from_value(json!({ "request_id": asked })).unwrap();
         serde_json::to_value(status::show(&bouncer.app, &caller(Role::Approver), ask).await.unwrap()).unwrap()
     };
-    assert_eq!(show().await["card"]["sections"][0]["files"][0]["path"], "assets/b.js");
+    let shown = show().await;
+    let files = shown["card"]["sections"][0]["files"].as_array().expect("files");
+    assert!(files.iter().any(|file| file["path"] == "assets/b.js"), "{shown:#}");
     world.make_older("manifests/", OLD_LIST - 1);
     bouncer.deploys(&world, &first).await;
     assert_eq!(stored(&world, "manifests/").await.len(), 2);

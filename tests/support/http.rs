@@ -25,8 +25,13 @@ impl Server {
 
     /// `POST /v1/requests/{request_id}/decision` with "approve" or "deny".
     pub async fn decide(&self, role: Role, request_id: &str, decision: &str) -> (u16, Value) {
+        self.decide_with(role, request_id, json!({ "decision": decision })).await
+    }
+
+    /// A decision with a plan, an acknowledgement or a reason.
+    pub async fn decide_with(&self, role: Role, request_id: &str, decision: Value) -> (u16, Value) {
         let request = self.request(Method::POST, &format!("/v1/requests/{request_id}/decision"));
-        answer(request.bearer_auth(self.key(role)).json(&json!({ "decision": decision }))).await
+        answer(request.bearer_auth(self.key(role)).json(&decision)).await
     }
 
     /// The answer of `bouncer_status` once the request has ended.

@@ -197,8 +197,17 @@ async fn more_than_half_of_a_site_goes_only_when_it_is_meant() {
     let shown = accepted(server.tool(Role::Approver, "bouncer_request_show", show).await);
     assert_eq!(shown["card"]["warning"], "This removes more than half of the site's files.", "{shown:#}");
     let list = accepted(server.tool(Role::Approver, "bouncer_list_pending", json!({})).await);
-    assert!(text(&list["requests"][0]["summary"]).starts_with("MOST OF THE SITE GOES."), "{list:#}");
-    let ended = approve(&server, &pending["request_id"]).await;
+    assert!(text(&list["requests"][0]["summary"]).starts_with("DELETES MOST OF THE SITE."), "{list:#}");
+    let id = text(&pending["request_id"]);
+    let refused = server.decide(Role::Approver, id, "approve").await;
+    refused_naming(refused, &["VALIDATION_ERROR"], "risks of this request were not acknowledged");
+    let other = json!({ "decision": "approve", "acknowledged_risks": true, "plan_hash": "0".repeat(64) });
+    refused_naming(server.decide_with(Role::Approver, id, other).await, &["CONFLICT"], "another hash");
+    let plan = &shown["plan_hash"];
+    let accept = json!({ "decision": "approve", "acknowledged_risks": true, "plan_hash": plan, "reason": "We moved" });
+    accepted(server.decide_with(Role::Approver, id, accept).await);
+    let ended = server.ended(id).await;
+    assert_eq!(ended["decision_reason"], "We moved", "{ended:#}");
     assert_eq!(ended["result"]["removed_count"], 7, "{ended:#}");
     assert_eq!(server.visit("shop", "pages/page-0005.html").await.status(), StatusCode::NOT_FOUND);
 }

@@ -68,7 +68,7 @@ async fn a_page_has_the_buttons_that_would_count() {
 
     // The project's approvers, from the moment they are named.
     add(&server, json!({ "approvers": ["anna"] })).await;
-    let why = "You are not among those who decide about the project shop.";
+    let why = "You are not an approver of the project shop.";
     assert_none(&ben, &server, &id, &plan, why).await;
     assert!(offer(&anna, &server, &id).await.approve);
     let (_, page) = press(&anna, &server, &id, "deny", &plan).await;

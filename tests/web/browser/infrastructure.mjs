@@ -19,7 +19,7 @@ run(async (browser) => {
   await page.getByRole("link", { name: "Follow the deploy" }).click();
   await page.getByRole("heading", { name: "What happened" }).waitFor();
   // The page follows the deploy by itself.
-  const decide = page.getByRole("link", { name: "Decide the infrastructure change" });
+  const decide = page.getByRole("link", { name: "Decide the question" });
   await decide.waitFor({ timeout: 60_000 });
   await accessible(page, "a running deploy");
   await shot(page, "deploy-waiting", { full: true });
