@@ -185,7 +185,7 @@ impl Documents {
     ///
     /// # Errors
     ///
-    /// [`ObjectError::NotFound`] when there is none, [`ObjectError::Refused`] when it cannot be interpreted.
+    /// Fails with the kind `NotFound` when there is none, and `Refused` when it cannot be interpreted.
     pub async fn get<D: Document>(&self, owner: &D::Owner, name: &D::Name) -> Result<D, AwsError> {
         let key = key_of::<D>(owner, name);
         let bytes = self.objects.read(&self.bucket, &key, MAX_DOCUMENT_BYTES).await?;
@@ -406,7 +406,7 @@ mod tests {
 
     #[test]
     fn a_staged_key_fits_whatever_the_path() {
-        let path = SitePath::parse(&"a".repeat(MAX_KEY_BYTES)).unwrap();
+        let path = SitePath::parse("a".repeat(MAX_KEY_BYTES)).unwrap();
         assert!(staged_key(&RequestId::random(), &path).len() <= MAX_KEY_BYTES);
     }
 }

@@ -101,7 +101,7 @@ async fn arrivals(
     let staged: HashMap<String, u64> = if files.iter().all(|file| file.sha256.is_some()) {
         HashMap::new()
     } else {
-        let listing = app.objects.list(&bucket, &staged_of(request)).await?;
+        let listing = app.objects.list(bucket, &staged_of(request)).await?;
         listing.into_iter().map(|object| (object.key, object.size)).collect()
     };
 
@@ -137,7 +137,7 @@ async fn arrivals(
         ));
     }
     let read: Vec<(CheckedFile, Sha256, u64)> = futures::stream::iter(to_read)
-        .map(|file| adopt(app, &bucket, project, request, file))
+        .map(|file| adopt(app, bucket, project, request, file))
         .buffer_unordered(CONCURRENT_READS)
         .try_collect()
         .await?;

@@ -199,7 +199,7 @@ async fn sign(
                 sha256: file.sha256,
                 valid_for,
             };
-            let signed = app.objects.presign_upload(&bucket, &key, &terms, host).await?;
+            let signed = app.objects.presign_upload(bucket, &key, &terms, host).await?;
             Some(FileUpload {
                 filename: file.path.to_string(),
                 s3_key: key,

@@ -161,14 +161,14 @@ impl Sweep<'_> {
     /// Removes one object, unless somebody has written it again since it was listed.
     async fn remove(&self, leftover: Leftover) -> Result<bool, AwsError> {
         let (bucket, key) = (self.app.documents.bucket(), leftover.key(&self.project.project_id));
-        let Some(found) = self.app.objects.head(&bucket, &key).await? else { return Ok(false) };
+        let Some(found) = self.app.objects.head(bucket, &key).await? else { return Ok(false) };
         let (now, ages) = (self.begun, self.app.settings.publish.ages);
         let is_old = match leftover {
             Leftover::Content(_) | Leftover::Parts(..) => ages.is_old_content(found.modified, now),
             Leftover::List(_) => ages.is_old_list(found.modified, now),
         };
         if is_old {
-            self.app.objects.delete_once(&bucket, &key).await?;
+            self.app.objects.delete_once(bucket, &key).await?;
         }
         Ok(is_old)
     }

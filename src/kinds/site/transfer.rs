@@ -194,12 +194,12 @@ impl<'a> Transfer<'a> {
 
     async fn read(&self, entry: &Entry) -> Result<Bytes, AwsError> {
         let staging = self.app.documents.bucket();
-        self.app.objects.read(&staging, &blob_key(self.project, entry.sha256), BUFFERED_BYTES).await
+        self.app.objects.read(staging, &blob_key(self.project, entry.sha256), BUFFERED_BYTES).await
     }
 
     async fn copy_streamed(&self, entry: &Entry) -> Result<(), AwsError> {
         let staging = self.app.documents.bucket();
-        let source = self.app.objects.open(&staging, &blob_key(self.project, entry.sha256)).await?;
+        let source = self.app.objects.open(staging, &blob_key(self.project, entry.sha256)).await?;
         self.site.put_stream(self.bucket, entry.path.as_str(), source, entry.sha256, &headers(entry)).await
     }
 }

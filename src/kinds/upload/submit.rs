@@ -211,7 +211,7 @@ impl Upload {
             sha256: None,
             valid_for: Duration::from_secs(seconds),
         };
-        let signed = app.objects.presign_upload(&bucket, &key, &terms, host).await?;
+        let signed = app.objects.presign_upload(bucket, &key, &terms, host).await?;
         Ok(Self {
             filename: path.to_string(),
             presigned_url: signed.url,
@@ -292,10 +292,10 @@ pub async fn confirm(app: &App, caller: &Caller, args: ConfirmUpload) -> Result<
         Some(files) => files.into_iter().map(|file| in_batch(file.s3_key, &issued)).collect::<Result<_, _>>()?,
     };
     let bucket = app.documents.bucket();
-    let listing = app.objects.list(&bucket, &prefix(&request)).await?;
+    let listing = app.objects.list(bucket, &prefix(&request)).await?;
     let sizes: HashMap<String, u64> = listing.into_iter().map(|object| (object.key, object.size)).collect();
     let results: Vec<Arrival> = futures::stream::iter(wanted)
-        .map(|key| arrival(app, &bucket, sizes.get(&key).copied(), key))
+        .map(|key| arrival(app, bucket, sizes.get(&key).copied(), key))
         .buffered(CONCURRENT_READS)
         .try_collect()
         .await?;

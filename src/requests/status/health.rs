@@ -57,7 +57,7 @@ pub async fn health(app: &App, caller: &Caller) -> Health {
         checks.push(Check { name: format!("table {name}"), ok, detail: detail.to_owned() });
     }
     let bucket = app.documents.bucket();
-    let (ok, detail) = match app.objects.has_bucket(&bucket).await {
+    let (ok, detail) = match app.objects.has_bucket(bucket).await {
         Ok(true) => (true, "reachable"),
         Ok(false) => (false, "the bucket does not exist"),
         Err(error) => {

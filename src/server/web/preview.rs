@@ -192,7 +192,7 @@ async fn serve(web: &Web, site: &StagedSite, path: &str) -> Response {
         return plain(StatusCode::NOT_FOUND, "There is no such file in the staged site.\n");
     };
     let bucket = web.app.documents.bucket();
-    match web.app.objects.open(&bucket, &blob_key(&site.project, entry.sha256)).await {
+    match web.app.objects.open(bucket, &blob_key(&site.project, entry.sha256)).await {
         Ok(mut opened) => {
             opened.headers.content_type = Some(entry.content_type.clone());
             opened.headers.cache_control = Some(entry.cache_control.clone()).filter(|value| !value.is_empty());
