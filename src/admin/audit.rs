@@ -1,12 +1,13 @@
 //! `bouncer_audit_list` and `bouncer_audit_verify`: what is recorded, and whether the record is whole.
 
-use super::projects::{parse_id, require};
+use super::projects::require;
 use crate::domain::audit::{Break, ChainedEvent, Entry, Fault, Walk};
 use crate::domain::caller::{Caller, Role};
 use crate::domain::error::UserError;
 use crate::domain::ids::RequestId;
 use crate::domain::time::Time;
 use crate::requests::app::App;
+use crate::requests::find::parse_project_id;
 use crate::requests::status::checked_limit;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -68,7 +69,7 @@ impl From<ChainedEvent> for AuditItem {
 pub async fn list(app: &App, caller: &Caller, args: ListAudit) -> Result<AuditList, UserError> {
     require(caller, Role::Approver)?;
     let limit = checked_limit(args.limit, 100, ROWS)?;
-    let project = args.project.as_deref().map(parse_id).transpose()?;
+    let project = args.project.as_deref().map(parse_project_id).transpose()?;
     let request = args.request_id.as_deref().map(RequestId::parse).transpose().map_err(|error| {
         UserError::invalid(
             "request_id",

@@ -1,6 +1,6 @@
 //! Saying where a project's backend comes from and goes to.
 
-use super::projects::{OneProject, parse_id, require};
+use super::projects::{OneProject, require};
 use crate::domain::backend::commit::{Branch, Repo};
 use crate::domain::backend::parameters::StackParameters;
 use crate::domain::backend::target::{BackendTarget, DeployMode};
@@ -9,6 +9,7 @@ use crate::domain::error::UserError;
 use crate::domain::ids::ProjectId;
 use crate::domain::project::{Project, asset_grace_hours, is_region, is_role_arn, retain_releases};
 use crate::requests::app::App;
+use crate::requests::find::parse_project_id;
 use crate::storage::bucket_locks::BucketLock;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -81,7 +82,7 @@ impl From<Mode> for DeployMode {
 /// Sets or changes the backend of a project, which is made if there is none.
 pub async fn set(app: &App, caller: &Caller, args: SetBackend) -> Result<OneProject, UserError> {
     require(caller, Role::Admin)?;
-    let id = parse_id(&args.project)?;
+    let id = parse_project_id(&args.project)?;
     let turn = app.store.lock_buckets().await?;
     let outcome = set_in_turn(app, caller, id, args, &turn).await;
     app.store.unlock_buckets(&turn).await;

@@ -2,11 +2,12 @@
 //!
 //! All projects are checked, together and against the stored ones, before the first is written.
 
-use super::projects::{self, AddProject, changed, check, parse_id, require, shared_bucket};
+use super::projects::{self, AddProject, changed, check, require, shared_bucket};
 use crate::domain::caller::{Caller, Role};
 use crate::domain::error::{ErrorCode, UserError};
 use crate::domain::project::{FRONTEND_FIELDS, Project};
 use crate::requests::app::App;
+use crate::requests::find::parse_project_id;
 use crate::storage::StoreError;
 use crate::storage::bucket_locks::BucketLock;
 use schemars::JsonSchema;
@@ -211,7 +212,7 @@ fn shared_buckets(plans: &[Plan], stored: &[Project]) -> Vec<ImportFault> {
 impl Plan {
     /// Reads the stored project and checks the one that is asked for. The inner error is a fault of the row.
     async fn of(app: &App, wanted: AddProject) -> Result<Result<Self, UserError>, UserError> {
-        let id = match parse_id(&wanted.project) {
+        let id = match parse_project_id(&wanted.project) {
             Ok(id) => id,
             Err(refusal) => return Ok(Err(refusal)),
         };

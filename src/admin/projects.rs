@@ -9,10 +9,10 @@ use crate::domain::ids::ProjectId;
 use crate::domain::project::{FrontendTarget, Project, asset_grace_hours, default_region, retain_releases};
 use crate::domain::site::headers::CacheRule;
 use crate::requests::app::{App, Profile};
+use crate::requests::find::{find_project, parse_project_id};
 use crate::storage::bucket_locks::BucketLock;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 /// A project as callers see it.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -164,7 +164,7 @@ pub struct OneProject {
 
 /// Shows one project.
 pub async fn show(app: &App, _caller: &Caller, args: ShowProject) -> Result<OneProject, UserError> {
-    let project = find(app, &args.project).await?;
+    let project = find_project(app, &args.project).await?;
     Ok(OneProject { status: "ok", project: project.into(), created: None })
 }
 
@@ -201,7 +201,7 @@ pub struct AddProject {
 /// Adds a project, or changes the frontend of one that is there.
 pub async fn add(app: &App, caller: &Caller, args: AddProject) -> Result<OneProject, UserError> {
     require(caller, Role::Admin)?;
-    let project_id = parse_id(&args.project)?;
+    let project_id = parse_project_id(&args.project)?;
     let turn = app.store.lock_buckets().await?;
     let outcome = add_in_turn(app, &project_id, args, &turn).await;
     app.store.unlock_buckets(&turn).await;
@@ -330,33 +330,9 @@ pub fn require(caller: &Caller, role: Role) -> Result<(), UserError> {
     ))
 }
 
-pub(crate) fn parse_id(text: &str) -> Result<ProjectId, UserError> {
-    ProjectId::parse(text)
-        .map_err(|error| UserError::invalid("project", format!("The {error}."), "Correct the id; nothing was changed."))
-}
-
-/// A project by the text a caller sent; the answer to an unknown one lists those there are.
-pub(crate) async fn find(app: &App, text: &str) -> Result<Project, UserError> {
-    let found = match ProjectId::parse(text) {
-        Ok(id) => app.store.project(&id).await?,
-        Err(_) => None,
-    };
-    if let Some(project) = found {
-        return Ok(project);
-    }
-    let available: Vec<String> = app.store.projects().await?.into_iter().map(|p| p.project_id.into()).collect();
-    let shown: String = text.chars().take(80).collect();
-    Err(UserError::new(
-        ErrorCode::UnknownProject,
-        format!("Unknown project: {shown}"),
-        "Use one of available_projects, or have an admin add the project.",
-    )
-    .with("available_projects", json!(available)))
-}
-
 /// A project that takes requests.
 pub(crate) async fn enabled(app: &App, text: &str) -> Result<Project, UserError> {
-    let project = find(app, text).await?;
+    let project = find_project(app, text).await?;
     if project.enabled {
         return Ok(project);
     }

@@ -1,6 +1,6 @@
 //! `bouncer audit …`: what is recorded, and whether the record is whole.
 
-use super::Context;
+use super::context::Context;
 use super::error::CliError;
 use super::exit::Exit;
 use super::output::{Render, count, shorten, table, time, visible, write_table};

@@ -5,6 +5,7 @@ mod script;
 
 use super::client::Client;
 use super::connection::{Connection, base_url};
+use super::context::Context;
 use super::error::CliError;
 use super::exit::Exit;
 use super::frontend::deploy;
@@ -14,7 +15,7 @@ use super::request;
 use super::request::RequestView;
 use super::watch;
 use super::watch::StatusView;
-use super::{Context, prompt, serve, signals};
+use super::{prompt, serve, signals};
 use crate::config::Config;
 use crate::domain::caller::Role;
 use crate::domain::request::Verdict;

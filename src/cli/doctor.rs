@@ -1,7 +1,7 @@
 //! `bouncer doctor`: what is configured, reachable and missing, each with the way out.
 
-use super::Context;
 use super::connection::{Connection, CredentialsFile, read_json};
+use super::context::Context;
 use super::error::CliError;
 use super::exit::Exit;
 use super::output::{Answer, Render, visible};

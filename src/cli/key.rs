@@ -1,6 +1,6 @@
 //! `bouncer key …`.
 
-use super::Context;
+use super::context::Context;
 use super::error::CliError;
 use super::exit::Exit;
 use super::output::{Render, table, time, visible, write_field, write_table};

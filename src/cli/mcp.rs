@@ -1,8 +1,8 @@
 //! `bouncer mcp`: the server's tools over MCP on stdin and stdout. Nothing else is ever written to stdout.
 
-use super::Context;
 use super::client::Reply;
 use super::connection::Connection;
+use super::context::Context;
 use super::error::CliError;
 use super::exit::Exit;
 use super::signals;

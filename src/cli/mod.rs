@@ -5,6 +5,7 @@ mod changes;
 mod client;
 mod completions;
 mod connection;
+mod context;
 #[cfg(feature = "local")]
 mod demo;
 mod deploy;
@@ -30,6 +31,7 @@ use crate::config::{Environment, HostedConfig};
 use crate::server::lambda;
 use clap::Parser as _;
 use connection::Connection;
+use context::Context;
 use error::CliError;
 use exit::Exit;
 use output::Printer;
@@ -111,15 +113,6 @@ enum Command {
     Completions(completions::CompletionsArgs),
 }
 
-/// What every command is given.
-#[derive(Debug, Clone)]
-struct Context {
-    printer: Printer,
-    progress: Progress,
-    connection: Connection,
-    environment: Environment,
-}
-
 /// Runs the program.
 pub fn main() -> ExitCode {
     let environment = Environment::read();
@@ -187,12 +180,6 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, CliError>
         Command::Doctor => doctor::run(context).await,
         Command::Completions(args) => completions::run(args),
     }
-}
-
-/// "bouncer CLI (name)": who runs this, as far as the system says.
-fn default_source() -> String {
-    config::user_name(&Environment::read())
-        .map_or_else(|| "bouncer CLI".to_owned(), |user| format!("bouncer CLI ({user})"))
 }
 
 /// Warns of variables that look like Bouncer's and are not, such as misspelled ones.

@@ -3,7 +3,7 @@
 mod backend;
 mod import;
 
-use super::Context;
+use super::context::Context;
 use super::error::CliError;
 use super::exit::Exit;
 use super::output::{Render, count, table, visible, write_field, write_table};

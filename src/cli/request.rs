@@ -4,8 +4,8 @@ mod card;
 mod decide;
 mod history;
 
-use super::Context;
 use super::client::Client;
+use super::context::Context;
 use super::error::CliError;
 use super::exit::Exit;
 use super::output::{Answer, Render, ago, shorten, table, visible, write_field, write_table};

@@ -6,7 +6,7 @@ mod local;
 #[path = "serve/without_local.rs"]
 mod local;
 
-use super::Context;
+use super::context::Context;
 use super::error::CliError;
 use super::exit::Exit;
 use super::signals;

@@ -1,7 +1,7 @@
 //! `bouncer stats`: requests in numbers.
 
-use super::Context;
 use super::audit::hours;
+use super::context::Context;
 use super::error::CliError;
 use super::exit::Exit;
 use super::output::{Render, count, duration, number, table, visible, write_field, write_table};

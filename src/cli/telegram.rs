@@ -1,6 +1,6 @@
 //! `bouncer telegram …`: what is to be told to Telegram once.
 
-use super::Context;
+use super::context::Context;
 use super::error::CliError;
 use super::exit::Exit;
 use super::output::Render;

@@ -3,9 +3,11 @@
 use super::app::App;
 use super::engine::{ErrorName, TaskError};
 use crate::domain::caller::Caller;
-use crate::domain::error::UserError;
-use crate::domain::ids::{DeployId, RequestId};
+use crate::domain::error::{ErrorCode, UserError};
+use crate::domain::ids::{DeployId, ProjectId, RequestId};
+use crate::domain::project::Project;
 use crate::domain::request::Request;
+use serde_json::json;
 
 /// Finds a request that a caller may see.
 ///
@@ -67,4 +69,35 @@ pub async fn load(app: &App, id: &RequestId) -> Result<Request, TaskError> {
         .request(id)
         .await?
         .ok_or_else(|| TaskError { name: ErrorName::NoRequest, cause: format!("The request {id} does not exist.") })
+}
+
+/// Parses a project's id.
+///
+/// # Errors
+/// Answers INVALID_PARAM for a text that is none.
+pub fn parse_project_id(text: &str) -> Result<ProjectId, UserError> {
+    ProjectId::parse(text)
+        .map_err(|error| UserError::invalid("project", format!("The {error}."), "Correct the id; nothing was changed."))
+}
+
+/// Finds a project by the text a caller sent.
+///
+/// # Errors
+/// Answers UNKNOWN_PROJECT with the projects that there are.
+pub async fn find_project(app: &App, text: &str) -> Result<Project, UserError> {
+    let found = match ProjectId::parse(text) {
+        Ok(id) => app.store.project(&id).await?,
+        Err(_) => None,
+    };
+    if let Some(project) = found {
+        return Ok(project);
+    }
+    let available: Vec<String> = app.store.projects().await?.into_iter().map(|p| p.project_id.into()).collect();
+    let shown: String = text.chars().take(80).collect();
+    Err(UserError::new(
+        ErrorCode::UnknownProject,
+        format!("Unknown project: {shown}"),
+        "Use one of available_projects, or have an admin add the project.",
+    )
+    .with("available_projects", json!(available)))
 }

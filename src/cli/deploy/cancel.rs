@@ -1,7 +1,7 @@
 //! `bouncer deploy cancel`: a deploy is stopped.
 
-use crate::cli::Context;
 use crate::cli::client::Client;
+use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::{Answer, Render, visible, write_field};

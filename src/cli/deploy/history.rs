@@ -1,7 +1,7 @@
 //! `bouncer deploy history`: what was deployed.
 
-use crate::cli::Context;
 use crate::cli::client::Client;
+use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::{Render, duration, shorten, table, time, visible, write_table};

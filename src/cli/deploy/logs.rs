@@ -1,7 +1,7 @@
 //! `bouncer deploy logs`: the log of a backend's build, and on wish what comes until the build ends.
 
-use crate::cli::Context;
 use crate::cli::client::Client;
+use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::{Answer, visible};

@@ -5,10 +5,10 @@ mod history;
 mod logs;
 mod start;
 
-use super::Context;
 use super::error::CliError;
 use super::exit::Exit;
 use super::watch;
+use crate::cli::context::Context;
 use crate::domain::caller::Role;
 use std::time::Duration;
 

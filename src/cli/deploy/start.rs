@@ -1,12 +1,12 @@
 //! `bouncer deploy start`: a backend is asked for, and on wish waited for.
 
 use crate::cli::client::Client;
+use crate::cli::context::{Context, default_source};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::{Answer, Render, count, text_of, visible, write_field};
 use crate::cli::watch;
 use crate::cli::watch::{StatusView, time_left};
-use crate::cli::{Context, default_source};
 use crate::domain::time::Time;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};

@@ -3,14 +3,15 @@
 use super::hash::{HashedFile, hash_all};
 use super::upload::{Issued, Sent, unfit_address, upload_missing};
 use super::walk::{looks_private, walk};
+use crate::cli::changes;
 use crate::cli::client::Client;
+use crate::cli::context::{Context, default_source};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::{Answer, Render, count, number, size, text_of, visible, write_field};
 use crate::cli::progress::Progress;
 use crate::cli::watch;
 use crate::cli::watch::StatusView;
-use crate::cli::{Context, changes, default_source};
 use crate::domain::caller::Role;
 use crate::domain::digest::Sha256;
 use crate::domain::site::manifest::ChangeCounts;

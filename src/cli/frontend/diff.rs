@@ -1,7 +1,7 @@
 //! `bouncer frontend diff`: what a deploy would change, told by the exit code as well.
 
 use super::deploy::preview;
-use crate::cli::Context;
+use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::domain::caller::Role;

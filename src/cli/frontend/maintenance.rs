@@ -1,11 +1,11 @@
 //! `bouncer frontend adopt` and `bouncer frontend prune`: a site's maintenance, watched to its end.
 
 use crate::cli::client::Client;
+use crate::cli::context::{Context, default_source};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::{Answer, Render, text_of, visible, write_field};
 use crate::cli::watch;
-use crate::cli::{Context, default_source};
 use crate::domain::caller::Role;
 use serde::Deserialize;
 use serde_json::{Value, json};

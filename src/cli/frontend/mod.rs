@@ -9,9 +9,9 @@ pub mod rollback;
 pub mod upload;
 pub mod walk;
 
-use super::Context;
 use super::error::CliError;
 use super::exit::Exit;
+use crate::cli::context::Context;
 
 /// What can be done with a site.
 #[derive(Debug, clap::Subcommand)]

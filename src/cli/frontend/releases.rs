@@ -1,6 +1,6 @@
 //! `bouncer frontend releases`: what visitors got, and what can be gone back to.
 
-use crate::cli::Context;
+use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::{Render, absolute, shorten, size, table, visible, write_table};

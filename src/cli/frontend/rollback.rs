@@ -1,10 +1,10 @@
 //! `bouncer frontend rollback`: asks for an earlier release to be published again.
 
 use super::deploy::{Confirmed, finish};
+use crate::cli::context::{Context, default_source};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::Answer;
-use crate::cli::{Context, default_source};
 use crate::domain::caller::Role;
 use serde_json::json;
 

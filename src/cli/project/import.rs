@@ -5,7 +5,7 @@ mod file;
 use crate::admin::project_import::{
     FieldChange, ImportFault, ImportOutcome, ImportProjects, ImportedProject, ImportedProjects,
 };
-use crate::cli::Context;
+use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::{Render, count, visible};

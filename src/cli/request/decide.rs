@@ -1,9 +1,10 @@
 //! Lists the risks of a request before an approval, and asks an approver at a terminal to confirm them.
 
 use super::RequestView;
+use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::output::{shorten, visible};
-use crate::cli::{Context, prompt};
+use crate::cli::prompt;
 use anstyle::{AnsiColor, Style};
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, stderr, stdin};

@@ -1,8 +1,8 @@
 //! `bouncer request history`: what was asked, and how it ended.
 
-use crate::cli::Context;
 use crate::cli::audit::hours;
 use crate::cli::client::Client;
+use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::output::{Render, duration, shorten, table, time, visible, write_table};
 use serde::Deserialize;

@@ -1,7 +1,7 @@
 //! The local profile: storage, workflows and server in this process.
 
 use super::until_stopped;
-use crate::cli::Context;
+use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::config::Config;

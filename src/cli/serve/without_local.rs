@@ -1,6 +1,6 @@
 //! Stands in for the local profile in programs built without it, such as the Lambda function's.
 
-use crate::cli::Context;
+use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::config::Config;

@@ -1,6 +1,5 @@
 //! `bouncer_frontend_releases`: what visitors got, and what can be gone back to.
 
-use crate::admin::projects::find;
 use crate::domain::caller::Caller;
 use crate::domain::error::UserError;
 use crate::domain::ids::{DeployId, ReleaseId};
@@ -8,6 +7,7 @@ use crate::domain::site::manifest::ChangeCounts;
 use crate::domain::site::release::LiveRelease;
 use crate::domain::time::Time;
 use crate::requests::app::App;
+use crate::requests::find::find_project;
 use futures::{StreamExt as _, TryStreamExt as _};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -72,7 +72,7 @@ pub struct ReleaseView {
 
 /// Lists the releases of a project that are kept.
 pub async fn releases(app: &App, _caller: &Caller, args: WhichReleases) -> Result<ReleaseList, UserError> {
-    let project = find(app, &args.project).await?;
+    let project = find_project(app, &args.project).await?;
     let current = project.current_release.clone();
     let views: Vec<_> =
         project.releases.into_iter().rev().take(SHOWN).map(|live| view(app, current.as_ref(), live)).collect();

@@ -1,7 +1,6 @@
 //! `bouncer_deploy_history`: what was deployed.
 
 use super::{ROWS, checked_limit};
-use crate::admin::projects;
 use crate::domain::backend::commit::CommitSha;
 use crate::domain::caller::Caller;
 use crate::domain::error::UserError;
@@ -10,6 +9,7 @@ use crate::domain::ids::ReleaseId;
 use crate::domain::site::manifest::ChangeCounts;
 use crate::domain::time::Time;
 use crate::requests::app::App;
+use crate::requests::find::find_project;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -93,7 +93,7 @@ impl From<Deploy> for DeployItem {
 /// A project's deploys. Every caller may see them: they hold no file names and no content.
 pub async fn history(app: &App, _caller: &Caller, args: WhichHistory) -> Result<DeployHistory, UserError> {
     let limit = checked_limit(args.limit, 10, ROWS)?;
-    let project = projects::find(app, &args.project).await?;
+    let project = find_project(app, &args.project).await?;
     let deploys: Vec<DeployItem> =
         app.store.deploys_of(&project.project_id, limit).await?.into_iter().map(DeployItem::from).collect();
     Ok(DeployHistory { project: project.project_id.into(), count: deploys.len(), deploys })

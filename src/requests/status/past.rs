@@ -2,7 +2,6 @@
 //! rows, so they agree.
 
 use super::{ROWS, checked_limit};
-use crate::admin::projects::parse_id;
 use crate::domain::caller::{Caller, Role};
 use crate::domain::error::UserError;
 use crate::domain::ids::{KeyId, ProjectId, RequestId};
@@ -10,6 +9,7 @@ use crate::domain::kind::KindName;
 use crate::domain::request::{Request, Status};
 use crate::domain::time::Time;
 use crate::requests::app::App;
+use crate::requests::find::parse_project_id;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -205,7 +205,7 @@ pub async fn past(app: &App, caller: &Caller, args: RequestHistory) -> Result<Pa
         .transpose()
         .map_err(|error| UserError::invalid("caller", format!("The {error}."), "Take it from bouncer_key_list."))?;
     let wanted = Wanted {
-        project: args.project.as_deref().map(parse_id).transpose()?,
+        project: args.project.as_deref().map(parse_project_id).transpose()?,
         statuses: args.status.into_iter().collect(),
         action: args.action,
         caller: own.or(asked_for),
@@ -304,7 +304,7 @@ pub async fn stats(app: &App, caller: &Caller, args: WhichStats) -> Result<Stats
 pub async fn count(app: &App, args: WhichStats, of: Option<KeyId>) -> Result<Stats, UserError> {
     let (now, hours) = (Time::now(), args.hours.unwrap_or(24));
     let wanted = Wanted {
-        project: args.project.as_deref().map(parse_id).transpose()?,
+        project: args.project.as_deref().map(parse_project_id).transpose()?,
         statuses: vec![],
         action: None,
         caller: of,

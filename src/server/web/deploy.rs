@@ -1,11 +1,11 @@
 //! A deploy's page: what happened when, what is worked on, and why it failed.
 
-use super::Web;
 use super::frame;
 use super::frame::Section;
 use super::hub::Topic;
 use super::live::{bar, stream_of};
 use super::session::Visitor;
+use super::state::Web;
 use super::words::{pill, time, title};
 use crate::analysis::failure::{Branch, FailedResource, tree};
 use crate::domain::request::Status;

@@ -1,9 +1,9 @@
 //! What was asked and how it ended.
 
-use super::Web;
 use super::frame;
 use super::frame::Section;
 use super::session::Visitor;
+use super::state::Web;
 use super::words::{pill, time, title};
 use crate::admin::projects;
 use crate::admin::projects::NoArguments;

@@ -1,10 +1,11 @@
 //! The part of a request's page that changes by itself: where it stands, what can be decided, how it ended. Sent as a
 //! stream where answers can be one, and on demand everywhere.
 
+use super::frame;
 use super::hub::{Rows, Topic};
 use super::session::Visitor;
+use super::state::Web;
 use super::words::{pill, time, until};
-use super::{Web, frame};
 use crate::domain::error::{ErrorCode, UserError};
 use crate::domain::pass::Pass;
 use crate::domain::progress::{ProgressView, ResourceLine};

@@ -7,85 +7,31 @@ mod frame;
 mod history;
 mod hub;
 mod live;
+mod manifests;
 mod pending;
 pub(super) mod preview;
+mod preview_hosts;
 mod releases;
 mod request;
 mod session;
 mod sign_in;
+mod state;
 mod statics;
 mod throttle;
 pub(super) mod words;
 
-pub(super) use preview::{PreviewHosts, by_host};
+pub(super) use preview::by_host;
+pub(super) use preview_hosts::{PreviewHosts, is_number_of_loopback};
+pub(super) use state::{PageSetup, Web};
 
-use super::guard::Keys;
 use super::http::Api;
 use crate::domain::error::UserError;
-use crate::requests::app::App;
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Router, routing};
-use hub::Hub;
-use preview::Manifests;
-use std::net::IpAddr;
-use std::sync::Arc;
-use throttle::Throttle;
-use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
 use words::Host;
-
-/// Pages that read whole sites or long lists, at once; more wait.
-const LARGE_PAGES_AT_ONCE: usize = 4;
-
-/// How the page is served, by what serves it.
-#[derive(Clone)]
-pub(super) struct PageSetup {
-    /// Hosts that show staged sites.
-    pub previews: PreviewHosts,
-    /// Whether published sites are answered under the same names: those of numbers are then theirs alone.
-    pub beside_sites: bool,
-    /// Ends the streams that open pages listen to. `None` where an answer cannot be a stream.
-    pub streams: Option<CancellationToken>,
-}
-
-/// What the handlers share.
-#[derive(Clone)]
-pub(super) struct Web(Arc<Shared>);
-
-/// What [`Web`] leads to.
-pub(super) struct Shared {
-    app: Arc<App>,
-    keys: Keys,
-    place: PageSetup,
-    hub: Hub,
-    throttle: Throttle,
-    manifests: Manifests,
-    large_pages: Semaphore,
-}
-
-impl std::ops::Deref for Web {
-    type Target = Shared;
-    fn deref(&self) -> &Shared {
-        &self.0
-    }
-}
-
-impl Web {
-    pub(super) fn new(app: Arc<App>, keys: Keys, place: PageSetup) -> Self {
-        Self(Arc::new(Shared {
-            hub: Hub::new(app.clone(), place.streams.clone()),
-            app,
-            keys,
-            place,
-            throttle: Throttle::default(),
-            manifests: Manifests::default(),
-            large_pages: Semaphore::new(LARGE_PAGES_AT_ONCE),
-        }))
-    }
-}
 
 /// Every page.
 pub(super) fn routes(web: &Web) -> Router<Api> {
@@ -131,12 +77,6 @@ async fn own_name(State(place): State<PageSetup>, request: Request, next: Next) 
     }
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
     Redirect::temporary(&format!("http://localhost{}{path}", host.port())).into_response()
-}
-
-/// Whether a name is the loopback address in numbers.
-pub(super) fn is_number_of_loopback(host: &str) -> bool {
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// What a browser is told of every page: nothing runs, loads or frames it but what is its own.

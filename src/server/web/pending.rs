@@ -1,11 +1,11 @@
 //! What waits for a decision.
 
-use super::Web;
 use super::frame;
 use super::frame::Section;
 use super::hub::Topic;
 use super::live::stream_of;
 use super::session::Visitor;
+use super::state::Web;
 use super::words::{title, until};
 use crate::domain::caller::{Caller, Role};
 use crate::domain::request::{Request, Status};

@@ -1,14 +1,13 @@
 //! The staged site as it would be served, before it is decided on. Its scripts are a stranger's: where a name of its own
 //! can be had, the browser keeps them apart by that, and elsewhere they run in a sandbox without any origin.
 
-use super::Web;
 use super::frame;
 use super::session::{Visitor, cookie, name, set_cookie};
+use super::state::Web;
 use super::words::Host;
 use crate::admin::passes;
 use crate::aws::error::AwsError;
-use crate::domain::digest::Sha256;
-use crate::domain::ids::{ProjectId, RequestId};
+use crate::domain::ids::RequestId;
 use crate::domain::pass::{Pass, PassKind};
 use crate::domain::site::manifest::{Entry, Manifest};
 use crate::server::guard::PreviewOf;
@@ -21,44 +20,10 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
 
 const COOKIE: &str = "bouncer_preview";
 /// Where a preview's own name takes the link in; no file of a site is hidden by it for longer than that.
 const ENTRANCE: &str = "/.bouncer/enter";
-/// The name below which previews are on the approver's own machine: browsers lead all of it to that machine.
-pub const LOCAL_PREVIEWS: &str = "preview.localhost";
-
-/// Names below which each request's staged site has a name of its own.
-#[derive(Debug, Clone, Default)]
-pub(in crate::server) struct PreviewHosts {
-    domains: Vec<String>,
-}
-
-impl PreviewHosts {
-    /// The approver's own machine, and the domain whose names all lead to this server, if the operator has one.
-    pub(in crate::server) fn new(is_on_loopback: bool, domain: Option<String>) -> Self {
-        let local = is_on_loopback.then(|| LOCAL_PREVIEWS.to_owned());
-        Self { domains: domain.map(|name| name.to_ascii_lowercase()).into_iter().chain(local).collect() }
-    }
-
-    /// The request whose preview has this name.
-    pub(in crate::server) fn request_of(&self, host: &str) -> Option<RequestId> {
-        let host = host.to_ascii_lowercase();
-        let label = self.domains.iter().find_map(|domain| host.strip_suffix(domain.as_str())?.strip_suffix('.'))?;
-        RequestId::parse(label).ok()
-    }
-
-    /// The name of a request's preview for somebody who reached the page as `host`.
-    fn name_for(&self, request: &RequestId, host: &Host) -> Option<String> {
-        let is_local = matches!(host.name(), "localhost") || super::is_number_of_loopback(host.name());
-        let fits = |domain: &&String| (domain.as_str() == LOCAL_PREVIEWS) == is_local;
-        let domain = self.domains.iter().find(fits)?;
-        Some(format!("{request}.{domain}"))
-    }
-}
-
 /// `GET /requests/{request_id}/preview`: leads to where the staged site is shown.
 pub(super) async fn open(
     State(web): State<Web>,
@@ -184,7 +149,7 @@ async fn site(web: &Web, pass: Option<Pass>, id: &RequestId) -> Result<StagedSit
 
 /// One file, with the headers it would be published with.
 async fn serve(web: &Web, site: &StagedSite, path: &str) -> Response {
-    let manifest = match web.manifests.get(web, &site.project, site.manifest).await {
+    let manifest = match web.manifests.get(&web.app.documents, &site.project, site.manifest).await {
         Ok(manifest) => manifest,
         Err(error) => return unreadable(&error),
     };
@@ -220,69 +185,4 @@ fn unreadable(error: &AwsError) -> Response {
 
 fn ended() -> Response {
     plain(StatusCode::FORBIDDEN, "This preview has ended. Open it again from the request's page.\n")
-}
-
-/// Lists of files that were read last: a page of a hundred files reads its list once.
-#[derive(Default)]
-pub(super) struct Manifests(Mutex<VecDeque<(Sha256, Arc<Manifest>)>>);
-
-/// Lists that are kept.
-const KEPT: usize = 4;
-
-impl Manifests {
-    async fn get(&self, web: &Web, project: &ProjectId, hash: Sha256) -> Result<Arc<Manifest>, AwsError> {
-        let known = self.lock().iter().find(|(known, _)| *known == hash).map(|(_, manifest)| manifest.clone());
-        if let Some(manifest) = known {
-            return Ok(manifest);
-        }
-        // The hash is that of the whole list, so what is kept never goes stale.
-        let manifest = Arc::new(web.app.documents.manifest(project, hash).await?);
-        let mut kept = self.lock();
-        if kept.iter().all(|(known, _)| *known != hash) {
-            kept.push_front((hash, manifest.clone()));
-            kept.truncate(KEPT);
-        }
-        Ok(manifest)
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<(Sha256, Arc<Manifest>)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_preview_has_exactly_its_own_name() {
-        let hosts = PreviewHosts::new(true, Some("Preview.Example.com".into()));
-        let id = RequestId::parse("req-0123456789abcdef").unwrap();
-        for good in ["req-0123456789abcdef.preview.localhost", "REQ-0123456789abcdef.preview.example.com"] {
-            assert_eq!(hosts.request_of(good).as_ref(), Some(&id), "{good}");
-        }
-        for bad in [
-            "preview.localhost",
-            "localhost",
-            "x.preview.localhost",
-            "req-0123456789abcdefpreview.localhost",
-            "a.req-0123456789abcdef.preview.localhost",
-            "req-0123456789abcdef.preview.localhost.evil.example",
-        ] {
-            assert_eq!(hosts.request_of(bad), None, "{bad}");
-        }
-        assert_eq!(PreviewHosts::default().request_of("req-0123456789abcdef.preview.localhost"), None);
-    }
-
-    #[test]
-    fn where_it_is_shown_follows_from_where_it_was_asked_for() {
-        let id = RequestId::parse("req-0123456789abcdef").unwrap();
-        let host = |authority: &str| Host { authority: authority.into(), is_https: false };
-        let both = PreviewHosts::new(true, Some("preview.example.com".into()));
-        let name = |hosts: &PreviewHosts, authority: &str| hosts.name_for(&id, &host(authority));
-        assert_eq!(name(&both, "localhost:8420").unwrap(), "req-0123456789abcdef.preview.localhost");
-        assert_eq!(name(&both, "bouncer.example.com").unwrap(), "req-0123456789abcdef.preview.example.com");
-        assert_eq!(name(&PreviewHosts::new(true, None), "bouncer.example.com"), None);
-        assert_eq!(name(&PreviewHosts::new(false, None), "localhost:8420"), None);
-    }
 }

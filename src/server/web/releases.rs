@@ -1,9 +1,9 @@
 //! The releases of a project: what visitors got, and what they get now.
 
-use super::Web;
 use super::frame;
 use super::frame::Section;
 use super::session::Visitor;
+use super::state::Web;
 use super::words::time;
 use crate::domain::text::{count, number, size};
 use crate::kinds::frontend_deploy::releases::{ReleaseView, WhichReleases, releases};

@@ -1,9 +1,9 @@
 //! A request's page: exactly what would change, and the decision.
 
-use super::Web;
 use super::frame;
 use super::frame::Section;
 use super::session::{Visitor, check_form};
+use super::state::Web;
 use super::words::{time, title};
 use super::{card, live};
 use crate::domain::approver::Approver;

@@ -1,7 +1,7 @@
 //! Who looks: the session cookie, and the proof that a form was this page's own.
 
-use super::Web;
 use super::frame;
+use super::state::Web;
 use super::words::{Host, local_path};
 use crate::admin::passes;
 use crate::domain::caller::Caller;

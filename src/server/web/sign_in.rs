@@ -1,10 +1,10 @@
 //! Signing in, with a key or by a link that works once, and out.
 
-use super::Web;
 use super::frame;
 use super::frame::Section;
 use super::session;
 use super::session::{Visitor, check_form, check_origin};
+use super::state::Web;
 use super::words::{Host, local_path};
 use crate::admin::passes;
 use crate::domain::caller::ApiKey;
