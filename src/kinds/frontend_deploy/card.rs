@@ -1,6 +1,6 @@
 //! The card of a publish: where it goes, and file by file what would change.
 
-use super::labels;
+use super::name::TITLE;
 use crate::aws::error::AwsError;
 use crate::domain::card::{Card, FactValue, FileChange, FileLine, Files, Section, Served};
 use crate::domain::error::UserError;
@@ -52,9 +52,8 @@ struct FileDiffers {
 
 /// Makes the card.
 pub(super) async fn card(app: &App, request: &Request, view: CardView) -> Result<Card, UserError> {
-    let title = labels().title;
-    let Some(plan) = request.plan_as::<FrontendPlan>() else { return Ok(Card::titled(title)) };
-    let title = if plan.restores.is_some() { ROLL_BACK } else { title };
+    let Some(plan) = request.plan_as::<FrontendPlan>() else { return Ok(Card::titled(TITLE)) };
+    let title = if plan.restores.is_some() { ROLL_BACK } else { TITLE };
     let mut card = Card::titled(title)
         .fact(BUCKET, FactValue::Code(plan.target.bucket.clone()))
         .fact(REGION, FactValue::Code(plan.target.region.clone()))

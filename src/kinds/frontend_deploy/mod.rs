@@ -7,6 +7,7 @@ pub mod diff;
 mod files;
 pub mod inline;
 mod invalidate;
+mod name;
 mod outcome;
 pub mod presigned;
 mod publish;
@@ -20,6 +21,8 @@ mod tasks;
 pub use files::FileToDiff;
 pub use outcome::FrontendResult;
 pub use submit::PendingAnswer;
+
+pub(crate) use name::NAME;
 
 use crate::domain::caller::Caller;
 use crate::domain::card::Card;
@@ -43,16 +46,11 @@ use crate::storage::coordination::Lane;
 use crate::storage::passes::StagedSite;
 use crate::tool;
 use async_trait::async_trait;
+use name::TITLE;
 use serde_json::{Map, Value, json};
-
-pub(crate) const NAME: KindName = KindName::new("frontend_deploy");
 
 /// Publishes a site.
 pub struct FrontendDeploy;
-
-fn labels() -> KindLabels {
-    KindLabels { title: Phrase::new("Publish the site", "發佈網站"), label: Phrase::new("Site", "網站") }
-}
 
 #[async_trait]
 impl Kind for FrontendDeploy {
@@ -61,7 +59,7 @@ impl Kind for FrontendDeploy {
     }
 
     fn labels(&self) -> KindLabels {
-        labels()
+        KindLabels { title: TITLE, label: Phrase::new("Site", "網站") }
     }
 
     #[rustfmt::skip]

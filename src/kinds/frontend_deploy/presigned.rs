@@ -1,8 +1,8 @@
 //! `bouncer_request_frontend_presigned`: upload addresses, with which the files go straight to the storage.
 
-use super::NAME;
 use super::files;
 use super::files::{CheckedFile, FileToUpload};
+use super::name::NAME;
 use super::reusable::reusable;
 use crate::admin::projects::deployable;
 use crate::aws::objects::UploadTerms;

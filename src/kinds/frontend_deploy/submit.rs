@@ -1,6 +1,6 @@
 //! From checked files to a submitted request: the plan, its facts, and the answer to the caller.
 
-use super::NAME;
+use super::name::NAME;
 use crate::domain::caller::Caller;
 use crate::domain::error::{ErrorCode, UserError};
 use crate::domain::ids::{ProjectId, ReleaseId, RequestId};

@@ -4,6 +4,7 @@
 
 mod adopt;
 mod card;
+mod name;
 mod outcome;
 mod reader;
 pub mod submit;
@@ -28,11 +29,9 @@ use crate::requests::tool::Tool;
 use crate::storage::coordination::Lane;
 use crate::{task, tool};
 use async_trait::async_trait;
+use name::{ADOPT, PRUNE};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-
-pub(crate) const ADOPT: KindName = KindName::new("frontend_adopt");
-pub(crate) const PRUNE: KindName = KindName::new("frontend_prune");
 
 const STARTING: Phrase = Phrase::new("Starting", "開始執行");
 

@@ -1,6 +1,6 @@
 //! `bouncer_frontend_adopt` and `bouncer_frontend_prune`: whoever configures projects starts a site's maintenance.
 
-use super::{ADOPT, PRUNE};
+use super::name::{ADOPT, PRUNE};
 use crate::admin::projects::{deployable, require};
 use crate::domain::caller::{Caller, Role};
 use crate::domain::error::{ErrorCode, UserError};

@@ -1,6 +1,7 @@
 //! Uploads to the staging bucket that need no approval: they publish nothing.
 
-pub mod submit;
+pub mod name;
+mod submit;
 
 use crate::domain::card::Card;
 use crate::domain::error::UserError;
@@ -12,8 +13,7 @@ use crate::requests::kind::{CardView, Execution, Kind, KindLabels};
 use crate::requests::tool::Tool;
 use crate::tool;
 use async_trait::async_trait;
-
-pub(crate) const NAME: KindName = KindName::new("upload");
+use name::NAME;
 
 /// Hands out upload addresses for the staging bucket.
 pub struct Upload;

@@ -1,7 +1,7 @@
 //! Uploads to the staging bucket that need no approval: addresses for one file or a batch, and the check that a batch
 //! has arrived.
 
-use super::NAME;
+use super::name::NAME;
 use crate::aws::objects::UploadTerms;
 use crate::domain::caller::Caller;
 use crate::domain::error::UserError;
