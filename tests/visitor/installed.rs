@@ -67,7 +67,8 @@ async fn publish(installation: &Installation, release: &Release, after: Option<D
     });
     let pending = accepted(server.tool(Role::Agent, "bouncer_deploy_frontend", arguments).await);
     let id = text(&pending["request_id"]);
-    // The function that publishes is to die, not the one that asks: the question is out before it is answered.
+    // The function must die while it publishes. The emulator ignores a function that dies while it asks, so its execution
+    // would wait forever; Step Functions retries it.
     tokio::time::sleep(Duration::from_secs(1)).await;
     accepted(server.decide(Role::Approver, id, "approve").await);
     if let Some(after) = after {
